@@ -17,19 +17,19 @@ from .core import set_seed
 from .detector import Detector,load_model,save_model
 from .metrics import auroc
 
-# %% ../nbs/05_contract.ipynb #3de78ba9
+# %% ../nbs/05_contract.ipynb #2c0a150f
 def toy_rows(shape, # Features a row, or (C,H,W)
              n:int=256, # Rows
              seed:int=0, # Another seed, other rows of the same curve
-             odd:bool=False, # Uniform in the box instead of on the curve
+             odd:bool=False, # Near the corners of the box instead of on the curve
             )->torch.Tensor: # (n, *shape) in [-1,1]
     "Rows on a closed curve in a space of any shape, or rows that are not"
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     g,place = torch.Generator().manual_seed(seed),torch.Generator().manual_seed(0)
-    if odd: return torch.rand(n, *shape, generator=g)*2 - 1
+    if odd: return (.6 + .4*torch.rand(n, *shape, generator=g)) * (torch.rand(n, *shape, generator=g) < .5).float().mul(2).sub(1)
     t = torch.rand(n, 1, generator=g)*2*math.pi
     phase = torch.rand(math.prod(shape), generator=place)*2*math.pi             # each feature is a shifted sine of the angle
-    return ((t + phase).sin()*.8 + .05*torch.randn(n, math.prod(shape), generator=g)).clamp(-1, 1).view(n, *shape)
+    return ((t + phase).sin()*.5 + .05*torch.randn(n, math.prod(shape), generator=g)).clamp(-1, 1).view(n, *shape)
 
 # %% ../nbs/05_contract.ipynb #5c5cbc41
 CHECKS = []   # every promise, in order
@@ -51,7 +51,7 @@ def trained(cls, # A detector class
     t.m = t.make().fit(t.x, **t.fit)
     return t
 
-# %% ../nbs/05_contract.ipynb #5d8592ca
+# %% ../nbs/05_contract.ipynb #0b42bb19
 @promise
 def one_finite_score_a_row(t):
     "One finite score a row, for any number of rows"
@@ -71,7 +71,7 @@ def needs_no_other_row(t):
     "A row's score does not depend on which rows come with it, nor on their order"
     s = t.m.score(t.odd)
     close = lambda a,b: torch.allclose(a, b, rtol=1e-3, atol=1e-4*s.abs().max().item())
-    assert close(s, t.m.score(t.odd, bs=1)),                 "scored one by one, the scores differ"
+    assert close(s[:20], t.m.score(t.odd[:20], bs=1)),       "scored one by one, the scores differ"
     assert close(s.flip(0), t.m.score(t.odd.flip(0))),       "in reversed order, the scores differ"
     assert close(s[:20], t.m.score(t.odd[:20])),             "without the other rows, the scores differ"
     assert close(s[:20], t.m.score(torch.cat([t.odd[:20], t.x]))[:20]), "among normal rows, the scores differ"

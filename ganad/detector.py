@@ -34,7 +34,7 @@ def update(opt:torch.optim.Optimizer, # Owns the weights that may move
         opt.step()
     return loss.item()
 
-# %% ../nbs/04_detector.ipynb #a4e55911
+# %% ../nbs/04_detector.ipynb #5e0936be
 class Average:
     "Exponential moving average of all weights and running statistics of a module"
     def __init__(self, net, decay):
@@ -49,7 +49,7 @@ class Average:
         "Take in the present weights"
         self.t += 1
         w = 1 - min(self.decay, (1+self.t)/(10+self.t))
-        torch._foreach_lerp_([self.state[k] for k in self.mean], [self.live[k] for k in self.mean], w)
+        if self.mean: torch._foreach_lerp_([self.state[k] for k in self.mean], [self.live[k] for k in self.mean], w)
         for k in self.last: self.state[k].copy_(self.live[k])
 
     @torch.no_grad()
@@ -106,13 +106,14 @@ class Scorer(nn.Module):
             with torch.no_grad(): return torch.cat([f(xb.to(dev)).cpu() for xb in batches(x, bs)])
         finally: self.train(was)
 
-# %% ../nbs/04_detector.ipynb #4e3316f6
+# %% ../nbs/04_detector.ipynb #72ecb823
 def save_model(m:Scorer, # A fitted detector
                path, # Where to, as 'digits.safetensors'
               )->Path: # `path`
     "Weights as safetensors, with method and settings in the header; never a pickle"
     plain = {k:v for k,v in m.settings.items() if isinstance(v, (int,float,str,bool,tuple,list,type(None)))}
-    head = dict(format=1, method=type(m).__name__.lower(), settings=plain, needs=sorted({*m.settings}-{*plain}))
+    usual = {k for k,p in inspect.signature(type(m).__init__).parameters.items() if k in m.settings and m.settings[k] is p.default}
+    head = dict(format=1, method=type(m).__name__.lower(), settings=plain, needs=sorted({*m.settings}-{*plain}-usual))
     with atomic(path) as tmp: save_file({k:v.contiguous() for k,v in m.state_dict().items()}, tmp, {'ganad': json.dumps(head)})
     return Path(path)
 

@@ -1,0 +1,173 @@
+"Each mutant repeats a defect found in a public implementation; the contract must kill it, by the promise that it breaks"
+import torch
+from torch import nn
+from ganad.detector import adam, update
+from ganad.losses import fake_loss, l1, real_loss
+from ganad.models.bigan import BiGAN
+from ganad.models.gan import GAN
+
+# The defect in the first line of each docstring; `breaks` names the promise that must catch it.
+
+
+class TwoScoresARow(BiGAN):
+    "A score for each pixel instead of each row"
+    breaks = 'one_finite_score_a_row'
+    def score_batch(self, x): return (x - self.rec_batch(x)).abs().flatten(1)
+
+
+class LogOfProbability(BiGAN):
+    "log(1 - sigmoid(l)): minus infinity as soon as the critic is sure (sigmoid at the end of the network)"
+    breaks = 'one_finite_score_a_row'
+    def score_batch(self, x): return -torch.log(1 - torch.sigmoid(1e3*(1 + self.D(x, self.E(x)).abs())))
+
+
+class Upside(BiGAN):
+    "The sign of ALAD's printed logits score: normal rows score higher"
+    breaks = 'higher_is_more_anomalous'
+    def score_batch(self, x): return -super().score_batch(x)
+
+
+class BatchScaled(BiGAN):
+    "Scores divided by the norm of their batch (survey toolbox)"
+    breaks = 'needs_no_other_row'
+    def score_batch(self, x): s = super().score_batch(x); return s/s.norm()
+
+
+class SharedLatent(BiGAN):
+    "One latent code for the whole batch"
+    breaks = 'needs_no_other_row'
+    def score_batch(self, x): return l1(x, self.G(self.E(x[:1]).expand(len(x), -1)))
+
+
+class NormInTrainMode(BiGAN):
+    "Batch statistics at scoring time (authors' GANomaly never calls eval)"
+    breaks = 'needs_no_other_row'
+    def score_batch(self, x):
+        s = super().score_batch(x)
+        return nn.functional.batch_norm(s[:, None], None, None, training=True)[:, 0] if len(s) > 1 else s*0
+
+
+class DropoutOn(BiGAN):
+    "Dropout still on when scoring (one library's ALAD)"
+    breaks = 'scoring_changes_nothing'
+    def score_batch(self, x): return super().score_batch(nn.functional.dropout(x, .2, training=True))
+
+
+class TrainsWhenScoring(BiGAN):
+    "The search at scoring time also updates the generator (one library's AnoGAN)"
+    breaks = 'scoring_changes_nothing'
+    def score_batch(self, x): self.G[0].weight.data.mul_(.999); return super().score_batch(x)
+
+
+class LeftInEval(BiGAN):
+    "Scoring switches the mode and does not switch it back"
+    breaks = 'scoring_changes_nothing'
+    def score(self, x, bs=512): self.eval(); return super().score(x, bs)
+
+
+class ScaledByFirstCall(BiGAN):
+    "Minimum and maximum taken from the rows that are scored first (authors' GANomaly: from the test set)"
+    breaks = 'fit_decides_all'
+    lo = None
+    def score(self, x, bs=512):
+        s = super().score(x, bs)
+        if self.lo is None: self.lo, self.hi = s.min(), s.max()
+        return (s - self.lo)/(self.hi - self.lo)
+
+
+class PicksEpochOnTest(BiGAN):
+    "A fit that is given the test rows and their labels"
+    breaks = 'fit_decides_all'
+    def fit(self, x, x_test=None, y_test=None, **kw): return super().fit(x, **kw)
+
+
+class OneBatchEpoch(BiGAN):
+    "An 'epoch' that is a single mini-batch"
+    breaks = 'an_epoch_is_every_row_once'
+    def fit(self, x, epochs=20, bs=64, **kw):
+        for _ in range(epochs): super().fit(x[torch.randperm(len(x))[:bs]], epochs=1, bs=bs, **kw)
+        return self
+
+
+class WithReplacement(BiGAN):
+    "Batches drawn with replacement: some rows twice, others never"
+    breaks = 'an_epoch_is_every_row_once'
+    def fit(self, x, **kw): return super().fit(x[torch.randint(len(x), (len(x),))], **kw)
+
+
+class Unseeded(BiGAN):
+    "Latent codes from a generator that nobody seeded"
+    breaks = 'same_seed_same_scores'
+    def step(self, x):
+        g = torch.Generator(); g.seed()
+        z = torch.randn(len(x), self.nz, generator=g)
+        return dict(d=update(self.opt_d, self.d_loss(x, z)), ge=update(self.opt_ge, self.ge_loss(x, z)))
+
+
+class ForgottenEncoder(BiGAN):
+    "An encoder that is in no optimiser (survey toolbox's GANomaly)"
+    breaks = 'every_weight_learns'
+    def __init__(self, shape, **kw):
+        super().__init__(shape, **kw); self.opt_ge = adam(self.G, lr=1e-3)
+
+
+class DetachedLoss(BiGAN):
+    "A term turned into a plain number: no gradient reaches the encoder (patch and boundary losses of two public versions)"
+    breaks = 'every_weight_learns'
+    def ge_loss(self, x, z): return real_loss(self.D(self.G(z), z)) + float(fake_loss(self.D(x, self.E(x))))
+
+
+class CriticTrainsGenerator(BiGAN):
+    "The critic's optimiser holds the generator too"
+    breaks = 'each_loss_moves_its_player'
+    def __init__(self, shape, **kw):
+        super().__init__(shape, **kw); self.opt_d = adam(self.D, self.G, lr=1e-3)
+
+
+class LossWithoutPlayer(GAN):
+    "A loss is reported that no optimiser descends"
+    breaks = 'each_loss_moves_its_player'
+    def step(self, x): return dict(super().step(x), enc=0.)
+
+
+class Cycle(BiGAN):
+    "Not a mutant: BiGAN with a critic on (x, G(E(x))), right"
+    def __init__(self, shape, **kw):
+        super().__init__(shape, **kw)
+        self.Dxx = type(self.D)(2, nn.Sequential(nn.Flatten(), nn.LazyLinear(32), nn.LeakyReLU(.2)), None, nn.Identity(),
+                                nn.Linear(32, 1))
+        self.Dxx(*torch.zeros(2, 1, *self.shape)); self.opt_xx = adam(self.Dxx, lr=1e-3)
+    def partner(self, x): return self.rec_batch(x)
+    def step(self, x):
+        with torch.no_grad(): r = self.partner(x)
+        return dict(super().step(x), xx=update(self.opt_xx, real_loss(self.Dxx(x, x)) + fake_loss(self.Dxx(x, r))))
+
+
+class CycleOfAnother(Cycle):
+    "The cycle critic sees (x, G(z)) with a random z (one library's ALAD)"
+    breaks = 'a_cycle_critic_sees_its_own_row'
+    def partner(self, x): return self.G(torch.randn(len(x), self.nz))
+
+
+class CycleShifted(Cycle):
+    "The reconstructions are those of the row before"
+    breaks = 'a_cycle_critic_sees_its_own_row'
+    def partner(self, x): return self.rec_batch(x.roll(1, 0))
+
+
+class LastLatent(GAN):
+    "AnoGAN without a search: every row is compared with one generated row"
+    breaks = 'each_row_has_its_own_reconstruction'
+    def rec_batch(self, x): return self.G(torch.zeros(1, self.nz)).expand_as(x)
+    def score_batch(self, x): return l1(x, self.rec_batch(x))
+
+
+class NotSaved(BiGAN):
+    "A number that the score needs and that is not saved with the weights"
+    breaks = 'saves_and_loads'
+    scale = 1.
+    def fit(self, x, **kw): super().fit(x, **kw); self.scale = 7.; return self
+    def score_batch(self, x): return self.scale*super().score_batch(x)
+
+
+MUTANTS = [o for o in dict(vars()).values() if isinstance(o, type) and 'breaks' in vars(o)]

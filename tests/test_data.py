@@ -1,0 +1,370 @@
+"Every data source and protocol on tiny files that the test makes, and the papers' counts where `GANAD_DATA` has the real ones"
+import gzip,hashlib,json,os,zipfile
+from pathlib import Path
+from urllib.error import URLError
+import numpy as np, pytest, torch
+from PIL import Image
+from scipy.io import savemat
+from sklearn.model_selection import train_test_split
+from ganad import data
+from ganad.core import DataError,UnknownName
+from ganad.data import *
+
+REAL = os.environ.get('GANAD_DATA')                         # before any test changes it
+
+def real(name): # Skip unless the real data is there
+    return pytest.mark.skipif(not (REAL and (Path(REAL)/name).exists()), reason=f'needs {name} under GANAD_DATA')
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    "Each test has data folder and cache of its own, and no network"
+    def offline(*a, **k): raise URLError('Name or service not known')
+    for m in ('GANAD_DATA','GANAD_CACHE'): (tmp_path/m).mkdir(); monkeypatch.setenv(m, str(tmp_path/m))
+    monkeypatch.setattr(data, 'DEBIAN', tmp_path/'no package')
+    monkeypatch.setattr('urllib.request.urlopen', offline)
+    monkeypatch.setattr('torch.hub.urlopen', offline)
+    return tmp_path/'GANAD_DATA'
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    "The real data folder"
+    monkeypatch.setenv('GANAD_DATA', str(Path(REAL).resolve()))
+
+def put(path, raw):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+    return path
+
+def one_line(f, *parts, error=DataError):
+    "`f` fails with one line that holds all `parts`"
+    with pytest.raises(error) as e: f()
+    m = str(e.value)
+    assert '\n' not in m and all(p in m for p in parts), m
+
+# ---- files in the formats of the real ones
+
+def idx(x): return bytes([0,0,8,x.ndim]) + np.array(x.shape, '>i4').tobytes() + x.astype('u1').tobytes()
+
+def write_idx(d, n=40, gz=False):
+    r = np.random.RandomState(0)
+    for part,k in (('train',n),('t10k',n//2)):
+        for kind,x in (('images-idx3', r.randint(0, 256, (k,28,28))), ('labels-idx1', np.arange(k)%10)):
+            put(d/f'{part}-{kind}-ubyte{".gz"*gz}', gzip.compress(idx(x)) if gz else idx(x))
+
+def kdd_line(i, label):
+    r = [str(i % 7)]*41
+    for k,v in zip((1,2,3,4,6,11,20,21), (['tcp','udp'][i%2],'http','SF',i*1000,0,i%2,0,0)): r[k] = str(v)
+    return ','.join(r + [label])
+
+def write_kdd(path, n=101):
+    lines = [kdd_line(i, 'normal.' if i%5==0 else 'smurf.') for i in range(n)]
+    return put(path, gzip.compress('\n'.join(lines + [lines[1]]).encode() + b'\n'))         # the last row is a copy
+
+def write_pictures(d, *files):
+    for i,f in enumerate(files):
+        (d/f).parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (64,64), (10*i,0,200)).save(d/f)
+
+# ---- sources
+
+def test_digits_need_nothing():
+    s = load('digits')
+    assert (len(s), s.shape, len(s.classes), s.x.dtype, s.y.dtype) == (1797, (1,8,8), 10, torch.float32, torch.int64)
+    assert s.x.min()==-1 and s.x.max()==1 and not s.test.any()
+    assert s.sha256 == load('digits').sha256 != load('digits', size=16).sha256
+    assert load('digits', size=32).shape == (1,32,32)
+
+@pytest.mark.parametrize('name,folder', [('mnist','MNIST'), ('fashion','FashionMNIST')])
+@pytest.mark.parametrize('gz', [False,True])
+def test_idx(here, name, folder, gz):
+    write_idx(here/folder/'raw', gz=gz)
+    s = load(name)
+    assert (s.shape, len(s), s.test.sum(), s.data.dtype) == ((1,28,28), 60, 20, torch.uint8)
+    assert s.y.tolist() == [*np.arange(40)%10, *np.arange(20)%10] and s.test[40:].all()
+    assert torch.allclose(s.x, s.data.float()/127.5-1) and s.x.min()>=-1 and s.x.max()<=1
+    assert load(name, size=32).shape == (1,32,32)
+
+def test_fashion_of_the_debian_package(tmp_path, monkeypatch):
+    monkeypatch.delenv('GANAD_DATA')
+    monkeypatch.setattr(data, 'DEBIAN', tmp_path/'debian')
+    write_idx(tmp_path/'debian', gz=True)
+    assert len(load('fashion')) == 60
+
+@pytest.mark.parametrize('harm', [lambda b: b[:-5], lambda b: b[:40], lambda b: b'\1'+b[1:], lambda b: b''])
+def test_damaged_idx(here, harm):
+    write_idx(here/'MNIST/raw')
+    p = here/'MNIST/raw/t10k-images-idx3-ubyte'
+    p.write_bytes(harm(p.read_bytes()))
+    one_line(lambda: load('mnist'), str(p), 'damaged')
+
+def test_damaged_gzip(here):
+    write_idx(here/'MNIST/raw', gz=True)
+    p = here/'MNIST/raw/train-images-idx3-ubyte.gz'
+    for b in (p.read_bytes()[:-400], p.read_bytes()[:200]+b'xxxx'+p.read_bytes()[204:]):
+        p.write_bytes(b)
+        one_line(lambda: load('mnist'), str(p), 'damaged')
+
+def test_labels_and_images_must_agree(here):
+    write_idx(here/'MNIST/raw')
+    put(here/'MNIST/raw/train-labels-idx1-ubyte', idx(np.zeros(39)))
+    one_line(lambda: load('mnist'), 'differ in number')
+
+def test_svhn(here, monkeypatch):
+    x,lists = np.random.RandomState(0).randint(0, 256, (32,32,3,6)).astype('u1'),{}
+    for part in ('train','test'):
+        p = here/'svhn'/f'{part}_32x32.mat'
+        p.parent.mkdir(exist_ok=True)
+        savemat(p, dict(X=x, y=np.array([[10],[1],[2],[3],[10],[9]], 'u1')))
+        lists[part] = ['', p.name, hashlib.md5(p.read_bytes()).hexdigest()]
+    monkeypatch.setattr(data.tv.SVHN, 'split_list', lists)
+    s = load('svhn')
+    assert (s.shape, s.y.tolist(), s.test.sum()) == ((3,32,32), [0,1,2,3,0,9]*2, 6)         # 10 means 0
+    assert np.array_equal(s.data[2].permute(1,2,0).numpy(), x[...,2])
+    p.write_bytes(p.read_bytes()[:-1])
+    one_line(lambda: load('svhn'), str(p), 'damaged')
+
+def test_cifar10(here, monkeypatch):
+    import pickle
+    C,d,r = data.tv.CIFAR10,here/'cifar-10-batches-py',np.random.RandomState(0)
+    x = r.randint(0, 256, (4,3072)).astype('u1')
+    def batch(n, **k): raw = pickle.dumps(k); put(d/n, raw); return n,hashlib.md5(raw).hexdigest()
+    names = [f'c{i}' for i in range(10)]
+    monkeypatch.setattr(C, 'train_list', [batch('data_batch_1', data=x, labels=[0,1,2,9])])
+    monkeypatch.setattr(C, 'test_list', [batch('test_batch', data=x[:1], labels=[3])])
+    meta = batch('batches.meta', label_names=names)
+    monkeypatch.setattr(C, 'meta', dict(filename=meta[0], key='label_names', md5=meta[1]))
+    s = load('cifar10')
+    assert (s.shape, s.y.tolist(), s.classes, s.test.tolist()) == ((3,32,32), [0,1,2,9,3], names, [False]*4+[True])
+    assert np.array_equal(s.data[1].numpy().ravel(), x[1])
+    (d/'test_batch').write_bytes(b'?')
+    one_line(lambda: load('cifar10'), str(d/'test_batch'), 'damaged')
+
+def test_linnaeus5(here):
+    names = ['berry','bird','dog','flower','other']
+    write_pictures(here/'Linnaeus 5 64X64', *(f'{p}/{c}/{i}_64.jpg' for p in ('train','test') for c in names for i in range(3)))
+    s = load('linnaeus5')
+    assert (s.classes, s.shape, len(s), s.test.sum(), s.title) == (names, (3,64,64), 30, 15, 'LINNAEUS-5')
+    sp = OneClass('dog', val=.3).split(s)
+    assert (len(sp.train), len(sp.val), len(sp.test), sp.y.sum()) == (2,1,15,12)
+
+def test_folder_layouts(here):
+    write_pictures(here/'a', 'train/ok/1.png', 'test/ok/2.png', 'test/hole/3.PNG', 'test/hole/deep/4.jpg', 'train/readme.txt.png')
+    s = load('folder', root=here/'a', size=16)
+    assert (s.classes, s.shape, s.test.tolist()) == (['hole','ok'], (3,16,16), [False]+[True]*3)   # class `hole` only in test
+    assert load('folder', root=here/'a/test').classes == ['hole','ok'] and load('folder', root=here/'a/test/ok').shape == (3,64,64)
+    Image.new('L', (9,5), 7).save(here/'a/test/ok/grey.png')
+    assert load('folder', root=here/'a/test/ok', size=8).data[-1].unique().tolist() == [7]          # grey becomes RGB, squeezed
+
+def test_bad_folders(here):
+    (here/'empty/train').mkdir(parents=True)
+    one_line(lambda: load('folder', root=here/'empty'), str(here/'empty'), 'train/CLASS')
+    one_line(lambda: load('folder', root=here/'nowhere'), 'no folder', 'nowhere')
+    one_line(lambda: load('folder'), 'root=')
+    write_pictures(here/'p', 'a/1.png')
+    raw = (here/'p/a/1.png').read_bytes()
+    for b in (raw[:60], b'text', b''):
+        one_line(lambda: (put(here/'p/a/2.png', b), load('folder', root=here/'p')), str(here/'p/a/2.png'), 'damaged')
+
+def test_archive(here):
+    write_pictures(here/'p', 'train/cat/1.jpg', 'test/dog/2.jpg')
+    with zipfile.ZipFile(here/'cifar10-jpeg.zip', 'w') as z:
+        for f in ('train/cat/1.jpg','test/dog/2.jpg'): z.write(here/'p'/f, f)
+    s,t = load('cifar10-jpeg'),load('cifar10-jpeg')
+    assert s.title == 'CIFAR-10 (JPEG copy)' and s.shape == (3,32,32) and s.classes == ['cat','dog'] == t.classes
+    assert s.sha256 == t.sha256 and [f.suffix for f in cache_dir().iterdir()] == ['.npz']          # nothing unpacked is left
+
+@pytest.mark.parametrize('member', ['../x.jpg', 'a/../../x.jpg', '/etc/x.jpg', '..\\x.jpg'])
+def test_archive_that_escapes(here, member):
+    with zipfile.ZipFile(here/'cifar10-jpeg.zip', 'w') as z: z.writestr('ok.jpg', 'x'); z.writestr(member, 'x')
+    one_line(lambda: load('cifar10-jpeg'), 'cifar10-jpeg.zip is refused', 'x.jpg')
+    assert not [*cache_dir().iterdir()] and [p.name for p in here.iterdir()] == ['cifar10-jpeg.zip']
+
+def test_damaged_archive(here):
+    with zipfile.ZipFile(here/'cifar10-jpeg.zip', 'w') as z: z.writestr('train/a/1.jpg', 'whole')
+    raw = (here/'cifar10-jpeg.zip').read_bytes()
+    for b in (raw.replace(b'whole', b'whale'), raw[:30], b''):
+        put(here/'cifar10-jpeg.zip', b)
+        one_line(lambda: load('cifar10-jpeg'), 'cifar10-jpeg.zip is damaged')
+    assert not [*cache_dir().iterdir()]
+
+def test_kdd(here, monkeypatch):
+    p = write_kdd(here/'kddcup99/kddcup.data_10_percent.gz')
+    one_line(lambda: load('kdd99'), str(p), 'damaged (SHA-256')
+    monkeypatch.setattr(data, 'KDD_SHA', hashlib.sha256(p.read_bytes()).hexdigest())
+    s = load('kdd99')
+    assert (len(s), s.shape, s.classes, len(s.columns)) == (102, (34+2+1+1+1+2+1+1,), ['normal.','smurf.'], 43)
+    pd = pytest.importorskip('pandas')
+    df = pd.read_csv(p, header=None, names=data.KDD_COLUMNS+['label'])
+    cat = data.KDD_CATEGORIES
+    want = pd.concat([df.drop(columns=cat+['label']), pd.get_dummies(df[cat].astype(str), prefix_sep='=')], axis=1)
+    assert s.columns == [*want] and np.array_equal(s.x.numpy(), want.to_numpy('f4'))
+    sp = KDD99(raw=True).split(s)
+    half = df.sample(frac=.5, random_state=42)
+    assert sp.rows['train'].tolist() == sorted(half[half.label!='normal.'].index)
+    assert sp.rows['test'].tolist() == sorted(set(df.index)-set(half.index))
+    assert sp.y.tolist() == (df.label[sp.rows['test'].numpy()]=='normal.').astype(int).tolist()
+
+def test_bad_kdd(here):
+    def read(*lines): return read_kdd(put(here/'k.gz', gzip.compress('\n'.join(lines).encode())))
+    good = kdd_line(1, 'smurf.')
+    one_line(lambda: read(good, good[:-20]), 'k.gz is damaged')
+    one_line(lambda: read(good, good.replace('1000','many')), 'k.gz is damaged', 'many')
+    for bad in ('nan','inf'): one_line(lambda: read(good, good, good.replace('1000', bad)), 'k.gz: row 2', "'src_bytes'", bad)
+    one_line(lambda: read_kdd(put(here/'k.gz', gzip.compress(good.encode()*99)[:-9])), 'k.gz is damaged')
+
+def test_arrhythmia(here):
+    p,x = here/'arrhythmia/arrhythmia.mat',np.random.RandomState(0).randn(20,3)
+    p.parent.mkdir()
+    savemat(p, dict(X=x, y=np.arange(20)[:,None]%4==0))
+    s = load('arrhythmia')
+    assert (s.shape, s.classes, s.y.sum()) == ((3,), ['normal','anomaly'], 5) and np.allclose(s.x, x)
+    x[3,1] = np.nan
+    savemat(p, dict(X=x, y=np.zeros(20)))
+    one_line(lambda: load('arrhythmia'), str(p), 'row 3', "column 'x1'", 'nan')
+    savemat(p, dict(Z=x))
+    one_line(lambda: load('arrhythmia'), str(p), 'damaged')
+
+# ---- what is not there
+
+WAYS = dict.fromkeys(('mnist','fashion','cifar10','svhn','kdd99'), 'connect to the network') | {
+    'linnaeus5':'chaladze.com/l5', 'cifar10-jpeg':"use 'cifar10'", 'arrhythmia':'odds.cs.stonybrook.edu'}
+
+@pytest.mark.parametrize('name', [n for n in sources() if n not in ('digits','folder')])
+def test_no_data_and_no_network(name):
+    one_line(lambda: load(name), 'is not here', 'set GANAD_DATA to', WAYS[name])
+    assert not [p for p in cache_dir().rglob('*') if p.is_file()]                                   # nothing half-written
+
+def test_fashion_names_the_package(): one_line(lambda: load('fashion'), "Debian's package dataset-fashion-mnist")
+
+def test_unknown_names(here, monkeypatch):
+    one_line(lambda: load('minst'), "no data set 'minst'", 'digits, mnist, fashion', error=UnknownName)
+    s = load('digits')
+    for p in (OneClass('cat'), OneClass(10), OneClass(-1), OneOut('cat'), Pooled('cat'), KDD99(), Arrhythmia()):
+        one_line(lambda: p.split(s), 'no class of digits', '0, 1, 2', error=UnknownName)
+    monkeypatch.setenv('GANAD_DATA', str(here/'nowhere'))
+    one_line(lambda: load('mnist'), 'no folder', 'nowhere')
+
+def test_size_is_for_images(here, monkeypatch):
+    (here/'arrhythmia').mkdir(); savemat(here/'arrhythmia/arrhythmia.mat', dict(X=np.eye(3), y=np.zeros(3)))
+    one_line(lambda: load('arrhythmia', size=8), 'is a table')
+
+# ---- protocols
+
+def image_source(official): # 10 classes of 30 pictures; row i is filled with i/300
+    x = (torch.arange(300)/300).view(-1,1,1,1).expand(-1,1,4,4)
+    return Source('ten', x, torch.arange(300)%10, [*'abcdefghij'], torch.arange(300)>=200 if official else None)
+
+def table_source():
+    g = torch.Generator().manual_seed(0)
+    x,y = torch.randn(200, 5, generator=g),(torch.arange(200)%5==0).long()
+    x[:,3] = 4.; x[y==1,:3] *= 100
+    return Source('table', x, y, ['normal','anomaly'], columns=[*'abcde'])
+
+def kdd_source():
+    s = table_source()
+    s.classes = ['smurf.','normal.']
+    return s
+
+CASES = [(OneClass('c'), image_source(True)), (OneClass(2), image_source(False)), (OneOut('c'), image_source(True)),
+         (OneOut(2, val=0), image_source(False)), (Pooled('c'), image_source(True)), (KDD99(), kdd_source()),
+         (KDD99(val=.2), kdd_source()), (Arrhythmia(), table_source()), (Arrhythmia(val=.2), table_source()),
+         (Arrhythmia(clean=False, val=.2), table_source()), (OneClass('normal'), table_source())]
+cases = pytest.mark.parametrize('p,s', CASES, ids=[f'{p.to_dict()["name"]}{i}' for i,(p,_) in enumerate(CASES)])
+
+@cases
+def test_promises(p, s):
+    "Disjoint, pure, seeded, normal where it must be; the labels are those of the rows"
+    sp,again,other = p.split(s),p.split(s),type(p)(**{k:v for k,v in p.__dict__.items()} | dict(seed=7)).split(s)
+    tr,va,te = sp.rows.values()
+    every = torch.cat([tr,va,te])
+    assert len(every.unique()) == len(every)
+    assert all(torch.equal(getattr(sp,k), getattr(again,k)) for k in ('train','val','test','y'))
+    assert not torch.equal(tr, other.rows['train'])
+    assert [len(sp.train), len(sp.val), len(sp.test), len(sp.y)] == [len(tr), len(va), len(te), len(te)]
+    assert (sp.train.dtype, sp.test.dtype, sp.y.dtype) == (torch.float32, torch.float32, torch.int64)
+    c = s.cls(p.anomaly) if hasattr(p,'anomaly') else s.cls('normal.') if isinstance(p,KDD99) else None
+    bad = s.y==c if c is not None else s.y!=s.cls(p.normal)
+    assert torch.equal(sp.y, bad[te].long()) and not bad[va].any() and (not getattr(p,'clean',True) or not bad[tr].any())
+    assert 0<sp.base_rate<1 and sp.base_rate == sp.y.float().mean()
+    assert isinstance(hash(p), int) and json.loads(json.dumps(p.to_dict())) == p.to_dict() and p.to_dict()['normal']
+
+@cases
+def test_limits(p, s):
+    full,few = p.split(s),type(p)(**p.__dict__ | dict(n_train=9, n_test=20)).split(s)
+    assert len(few.train)<=9 and abs(len(few.test)-20)<=1 and abs(few.base_rate-full.base_rate)<.06
+    assert set(few.rows['train'].tolist()) <= set(full.rows['train'].tolist())
+    assert set(few.rows['test'].tolist()) <= set(full.rows['test'].tolist())
+
+def test_official_split_is_kept():
+    s = image_source(True)
+    sp = OneClass('c').split(s)
+    assert (len(sp.train), len(sp.val), len(sp.test), sp.y.sum()) == (18, 2, 100, 90)
+    assert sp.rows['test'].tolist() == [*range(200,300)] and max(sp.rows['train'].max(), sp.rows['val'].max()) < 200
+
+def test_shares():
+    s = image_source(False)
+    assert (lambda p: (len(p.train), len(p.val), len(p.test), p.y.sum()))(OneClass('c').split(s)) == (13, 2, 15+270, 270)
+    assert (lambda p: (len(p.train), len(p.val), len(p.test), p.y.sum()))(OneOut('c').split(s)) == (194, 22, 54+30, 30)
+    i,j = train_test_split(np.arange(300), test_size=.2, random_state=42)
+    i,_ = train_test_split(i, test_size=.25, random_state=42)
+    sp = Pooled('c').split(s)
+    assert sp.rows['test'].tolist() == sorted(j) and sp.rows['train'].tolist() == sorted(k for k in i if k%10==2)
+
+@pytest.mark.parametrize('p,s', [c for c in CASES if not c[1].is_image])
+def test_scaler_sees_training_rows_only(p, s):
+    sp = p.split(s)
+    moved = Source(s.name, s.data.clone(), s.y, s.classes)
+    unseen = torch.cat([sp.rows['val'], sp.rows['test']])
+    moved.data[unseen] = moved.data[unseen]*3+5
+    assert torch.equal(p.split(moved).train, sp.train)
+    assert sp.train[:,3].unique().tolist() == [0] and not p.split(moved).test[:,3].eq(0).any()      # a constant that changes
+    assert sp.test.abs().max() <= (10 if isinstance(p,Arrhythmia) else 3)
+    assert torch.equal(type(p)(**p.__dict__ | dict(raw=True)).split(s).train, s.x[sp.rows['train']])
+
+def test_bad_protocols():
+    s = image_source(False)
+    for k,v in dict(val=1., test_size=-.1, n_train=0, n_test=1).items(): one_line(lambda: OneClass('c', **{k:v}).split(s), f'{k}={v}')
+    s.y[:] = 3
+    one_line(lambda: OneClass('c').split(s), 'ten has no rows of c to train on')
+    one_line(lambda: OneClass('d').split(s), 'test rows must be normal and anomalous')
+
+def test_toys():
+    for f in (ring, gaussians, box):
+        assert f(50).shape == (50,2) and f(50).dtype == torch.float32
+        assert torch.equal(f(50), f(50)) and not torch.equal(f(50), f(50, 1))
+    torch.manual_seed(0); a = torch.rand(1); torch.manual_seed(0); ring(9); gaussians(9); box(9)
+    assert torch.equal(a, torch.rand(1))                                                            # no shared generator is used
+    x = ring(500)
+    assert len(box(200, away=x)) == 200 and torch.cdist(box(200, away=x), x).min() > .5
+
+# ---- the papers' counts on the real files
+
+@real('kddcup99/kddcup.data_10_percent.gz')
+def test_real_kdd(elsewhere):
+    s = load('kdd99')
+    sp = KDD99().split(s)
+    assert s.shape == (121,) and len(s) == 494_021 and len(s.classes) == 23
+    assert len(sp.train) == 198_361 and sp.y.bincount().tolist() == [198_382,48_629]
+    pd = pytest.importorskip('pandas')
+    i = pd.DataFrame(index=range(len(s))).sample(frac=.5, random_state=42).index.to_numpy()
+    assert sp.rows['train'].tolist() == sorted(i[(s.y!=s.cls('normal.')).numpy()[i]])
+    assert torch.isfinite(sp.test).all() and sp.train.abs().max() <= 1+1e-6
+
+@real('arrhythmia/arrhythmia.mat')
+def test_real_arrhythmia(elsewhere):
+    s = load('arrhythmia')
+    a,b = Arrhythmia().split(s),Arrhythmia(clean=False, raw=True).split(s)
+    assert (s.shape, len(s), s.y.sum()) == ((274,), 452, 66)
+    assert (len(a.train), len(b.train), len(a.test), a.y.sum(), s.y[b.rows['train']].sum()) == (192, 226, 226, 32, 34)
+
+@real('MNIST/raw')
+def test_real_mnist(elsewhere):
+    s = load('mnist')
+    sp = OneOut(anomaly=0, val=0).split(s)
+    assert abs(sp.base_rate-.354)<.001 and len(sp.train) == int(.8*(70_000-6_903))                  # EGBAD's base rate for digit 0
+
+@real('FashionMNIST/raw')
+def test_real_fashion(elsewhere):
+    s = load('fashion')
+    sp = OneClass('Trouser').split(s)
+    assert (len(sp.train), len(sp.val), len(sp.test), sp.y.sum()) == (5400, 600, 10_000, 9000)
