@@ -74,7 +74,7 @@ def as_rows(x, # Tensor or array of N rows
         raise DataError(f"row {row}, column {', '.join(map(str, col))} is {x[(row,*col)].item()}; drop such rows or fill them in")
     return x
 
-# %% ../nbs/04_detector.ipynb #f96b6c56
+# %% ../nbs/04_detector.ipynb #b4b36aa8
 class Scorer(nn.Module):
     "A model of rows of one `shape` that scores them: sub-classes define `score_batch`, and `rec_batch` if they reconstruct"
     def __new__(cls, *args, **kw):
@@ -86,7 +86,7 @@ class Scorer(nn.Module):
 
     def __init__(self, shape): # Features a row, or (C,H,W)
         super().__init__()
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.shape,self.history = (shape,) if isinstance(shape, int) else tuple(shape),{}
 
     def device(self): return next((t.device for t in self.state_dict().values()), torch.device('cpu'))
 

@@ -206,7 +206,7 @@ def prepare(src:Path, # nbdev's notebooks with `_quarto.yml`; both are changed
     for n in pages: write_json(src/pages[n], adapt_nb(nbs[n], base, pages))
     return src/cfg['project']['output-dir']
 
-# %% ../nbs/99_docs.ipynb #ca53d58a
+# %% ../nbs/99_docs.ipynb #378ea856
 def render(src:Path, # From `prepare`
            out:Path, # Where the engine puts the site
            engine:str, # 'quarto' or 'smalldocs'
@@ -221,7 +221,7 @@ def render(src:Path, # From `prepare`
     scan = lambda p: check.scan(re.sub(r'`[^`\n]+`', '', p.body))
     line = lambda p,n: p.body.splitlines()[n-1].strip()[:60]
     return site.warnings + [f'{p.src}: {why}: {line(p,n)}' for p in site.pages.values() for n,why in scan(p)
-                            if 'raw LaTeX' not in why]                    # KaTeX reads more than smalldocs thinks
+                            if 'raw LaTeX' not in why]            # KaTeX reads more than smalldocs thinks
 
 def finish(out:Path, # The site as smalldocs made it
            cache:Path, # npm packages, kept from build to build
@@ -236,7 +236,7 @@ def finish(out:Path, # The site as smalldocs made it
     for p in out.rglob('*.css'): _write(p, re.sub(r'@import\s*url\(["\']?https?:[^)]*\);?', '', _read(p)))
     return lack
 
-# %% ../nbs/99_docs.ipynb #83942c3c
+# %% ../nbs/99_docs.ipynb #d6abe0c9
 def settings(): # nbdev's settings
     "The project that this folder belongs to"
     get = dev('nbdev.config').get_config
@@ -254,7 +254,8 @@ def notebooks(cfg)->Path: # `_proc`
     try: serve.proc_nbs(n_workers=2, force=proc.exists() and code>proc.stat().st_mtime)
     except Exception as e:
         why = (str(e).strip() or type(e).__name__).splitlines()
-        raise GanadError(f"nbdev: {why[0]} {why[-1]*(len(why)>1)}; run nbdev_export, then look there") from e
+        what = f"{why[0]} {why[-1]*(len(why)>1)}"
+        raise GanadError(f"nbdev: {what} (run nbdev_export; give imports a cell of their own)") from e
     for p in proc.glob('*.ipynb'):
         if not (cfg.nbs_path/p.name).exists(): p.unlink()
     if not any(proc.glob('*.ipynb')):

@@ -81,7 +81,7 @@ def halvings(size:int, # Pixels a side
     if sizes[-1]>8: raise ValueError(f"images of {size} pixels do not halve down to 8 or less; resize them to 32 or 64")
     return sizes
 
-# %% ../nbs/02_networks.ipynb #c9980442
+# %% ../nbs/02_networks.ipynb #8223d2eb
 class Conv:
     "Networks for images of `shape` (C,H,W), H = W, as in DCGAN"
     def __init__(self, shape, # (C,H,W)
@@ -112,7 +112,7 @@ class Conv:
         return nn.Sequential(nn.Unflatten(1, (nz,1,1)), *up, begin(nn.ConvTranspose2d(chs[-1], self.c, 4, 2, 1)), nn.Tanh())
 
     def critic(self, x=1, z=0, nh=128, wrap=lambda layer: layer):
-        hid = lambda a,b: nn.Sequential(wrap(begin(nn.Linear(a, b))), nn.LeakyReLU(0.2))
+        hid = lambda a,b: nn.Sequential(wrap(begin(nn.Linear(a, b), std=None)), nn.LeakyReLU(0.2))
         fx,fz = nn.Sequential(*self.down(x*self.c, self.critic_norm, wrap)) if x else None, hid(z, nh) if z else None
         d = self.chs[-1]*self.left**2 if x else 0
         if not z: return Critic(x, fx, fz, nn.Identity(), begin(nn.Linear(d, 1)))

@@ -21,7 +21,7 @@ NORMAL,ANOMALOUS,GENERATED = '#0072B2','#D55E00','#009E73'       # blue, orange,
 CURVES = '#7B4FC9','#C2317A','#00889C','#9A6B00','#5B6770'       # losses and methods, in this order
 MUTED = '#7F7F7F'                                                # chance lines, baselines
 
-# %% ../nbs/07_plots.ipynb #5c78f186
+# %% ../nbs/07_plots.ipynb #eba52c2b
 def png(fig, # Any matplotlib figure
         dpi:float=None, # Pixels an inch; the figure's own if None
        )->bytes: # Content of a PNG file
@@ -32,12 +32,13 @@ def png(fig, # Any matplotlib figure
 
 class Picture(Figure):
     "A figure outside of pyplot that shows itself in a notebook, as `png` writes it"
+    def __init__(self, size=(6,4)): super().__init__(figsize=size, dpi=80) # Inches
     def _repr_png_(self): return png(self)
 
-# %% ../nbs/07_plots.ipynb #b1b7efca
+# %% ../nbs/07_plots.ipynb #0ce766d0
 def _canvas(ax, size):
     "The axes to draw on, and what the plot returns: `ax` itself or a new picture"
-    fig = Picture(figsize=size, dpi=80) if ax is None else None
+    fig = Picture(size) if ax is None else None
     at = fig.add_subplot() if fig else ax
     at.spines[['top','right']].set_visible(False)
     return at, fig or ax
@@ -146,13 +147,13 @@ def score_hist(y, # Labels: 0 normal, 1 anomaly
     ax.set(xlabel='score', ylabel='density', title=f'AUROC {auroc(y, s):.3f}'); ax.legend(frameon=False)
     return out
 
-# %% ../nbs/07_plots.ipynb #b55251ab
+# %% ../nbs/07_plots.ipynb #84317f09
 def roc_pr(y, # Labels: 0 normal, 1 anomaly
            s_by_name:dict, # Name of a method -> its scores of the same rows
           )->Picture: # ROC on the left, precision over recall on the right
     "Both curves of every method, their areas, and what random scores would get"
     if not s_by_name: raise ValueError("no scores to draw; give {name: scores}")
-    fig = Picture(figsize=(9.4,4), dpi=80)
+    fig = Picture((9.4,4))
     roc,pr = (_canvas(a, None)[0] for a in fig.subplots(1, 2))
     for i,(name,s) in enumerate(s_by_name.items()):
         f,t,_ = roc_curve(*checked(y, s)); p,r,_ = precision_recall_curve(*checked(y, s))

@@ -1,0 +1,125 @@
+"Training that survives a kill, files that are refused, rows that cannot be used"
+import math, os, subprocess, sys, time
+from pathlib import Path
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+from ganad.contract import toy_rows
+from ganad.core import CheckpointError, DataError, NonFiniteLoss, ShapeError, set_seed
+from ganad.detector import Average, detectors, load_model, save_model
+from ganad.models.bigan import BiGAN
+from ganad.models.gan import GAN
+
+ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
+TRAIN = """
+import sys, torch
+torch.set_num_threads(1)
+from ganad.contract import toy_rows
+from ganad.core import set_seed
+from ganad.detector import save_model
+from ganad.models.bigan import BiGAN
+set_seed(4)
+m = BiGAN((1,8,8)).fit(toy_rows((1,8,8)), epochs=60, bs=32, checkpoint=sys.argv[1] or None)
+save_model(m, sys.argv[2])
+"""
+
+
+def test_kill_9_and_resume_gives_the_same_weights(tmp_path):
+    def run(ckpt, out): return subprocess.Popen([sys.executable, '-c', TRAIN, str(ckpt), str(out)], env=ENV)
+    assert run('', tmp_path/'whole.st').wait(300) == 0
+    p, c, end = run(tmp_path/'c.pt', tmp_path/'resumed.st'), tmp_path/'c.pt', time.time() + 120
+    while not c.exists() and p.poll() is None and time.time() < end: time.sleep(.005)
+    p.kill(); p.wait()
+    assert c.exists() and not (tmp_path/'resumed.st').exists(), 'it was to be killed in the middle'
+    assert 0 < torch.load(c, weights_only=True)['epoch'] < 60
+    assert run(c, tmp_path/'resumed.st').wait(300) == 0
+    a, b = (load_model(tmp_path/f'{n}.st').state_dict() for n in ('whole', 'resumed'))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_more_epochs_go_on_from_the_checkpoint(tmp_path):
+    def fit(epochs, c): set_seed(1); return GAN(4).fit(toy_rows(4), epochs=epochs, checkpoint=c)
+    fit(2, tmp_path/'c.pt')
+    assert torch.equal(fit(5, tmp_path/'c.pt').score(toy_rows(4)), fit(5, None).score(toy_rows(4)))
+
+
+@pytest.mark.parametrize('make,what', [(lambda: BiGAN(4), 'method'), (lambda: GAN(4, nz=3), 'settings'), (lambda: GAN(5), 'settings')])
+def test_checkpoint_of_another_training(tmp_path, make, what):
+    GAN(4).fit(toy_rows(4), epochs=1, checkpoint=tmp_path/'c.pt')
+    m = make()
+    before = (tmp_path/'c.pt').read_bytes()
+    with pytest.raises(CheckpointError, match=f'its {what} is'): m.fit(toy_rows(m.shape), epochs=1, checkpoint=tmp_path/'c.pt')
+    assert (tmp_path/'c.pt').read_bytes() == before
+
+
+def test_checkpoint_of_other_data(tmp_path):
+    GAN(4).fit(toy_rows(4), epochs=1, checkpoint=tmp_path/'c.pt')
+    with pytest.raises(CheckpointError, match='its data is'): GAN(4).fit(toy_rows(4, seed=1), epochs=1, checkpoint=tmp_path/'c.pt')
+
+
+def test_checkpoint_that_would_run_code_is_refused(tmp_path):
+    class Evil:
+        def __reduce__(self): return os.system, (f'touch {tmp_path}/owned',)
+    torch.save(dict(run=Evil()), tmp_path/'c.pt')
+    with pytest.raises(CheckpointError): GAN(4).fit(toy_rows(4), epochs=1, checkpoint=tmp_path/'c.pt')
+    assert not (tmp_path/'owned').exists()
+
+
+@pytest.mark.parametrize('name', detectors())
+def test_model_file(tmp_path, name):
+    set_seed(0)
+    m = detectors()[name]((1, 8, 8)).fit(toy_rows((1, 8, 8)), epochs=1)
+    f = save_model(m, tmp_path/'m.safetensors')
+    assert torch.equal(load_model(f).score(toy_rows((1, 8, 8), 9)), m.score(toy_rows((1, 8, 8), 9)))
+    other = BiGAN if name != 'bigan' else GAN
+    with pytest.raises(CheckpointError, match='holds a'): load_model(f, other)
+    f.write_bytes(f.read_bytes()[:-7])
+    with pytest.raises(CheckpointError, match='cannot be read'): load_model(f)
+
+
+def test_weights_of_another_size(tmp_path):
+    from safetensors.torch import save_file
+    from safetensors import safe_open
+    f = save_model(GAN(4), tmp_path/'m.safetensors')
+    with safe_open(f, 'pt') as o: meta = o.metadata()
+    save_file(GAN(5).state_dict(), tmp_path/'n.safetensors', meta)
+    with pytest.raises(CheckpointError, match='another size'): load_model(tmp_path/'n.safetensors')
+    with pytest.raises(CheckpointError): load_model(tmp_path/'nothing.safetensors')
+
+
+def test_rows_that_cannot_be_used():
+    m = GAN(3)
+    x = np.zeros((5, 3)); x[2, 1] = np.inf
+    with pytest.raises(DataError, match='row 2, column 1 is inf'): m.fit(x)
+    with pytest.raises(DataError, match='row 0, column 2 is nan'): m.score([[0, 0, math.nan]])
+    with pytest.raises(ShapeError, match=r'rows of shape \(3,\), these are \(4,\)'): m.score(np.zeros((2, 4)))
+    with pytest.raises(DataError, match='no rows'): m.score(np.zeros((0, 3)))
+    assert not m.history
+
+
+def test_loss_that_runs_away_names_itself():
+    set_seed(0)
+    with pytest.raises(NonFiniteLoss, match=r"loss '[dg]' of GAN became .* at step \d+ \(epoch \d+\): try"):
+        GAN(4, lr=1e30).fit(toy_rows(4), epochs=50)
+
+
+def test_ema_of_everything_and_spectral_norm_of_the_average():
+    set_seed(0)
+    net = nn.Sequential(spectral_norm(nn.Linear(6, 6)), nn.BatchNorm1d(6))
+    avg, opt = Average(net, .9), torch.optim.SGD(net.parameters(), .5)
+    for _ in range(30):
+        opt.zero_grad(); net(torch.randn(32, 6)).pow(3).mean().backward(); opt.step(); avg.update()
+    live = {k: v.clone() for k, v in net.state_dict().items()}
+    avg.install(); net.eval()
+    moved = {k for k, v in net.state_dict().items() if not torch.equal(v, live[k])}
+    assert {'1.running_mean', '1.running_var', '1.weight', '0.parametrizations.weight.original'} <= moved
+    assert abs(torch.linalg.svdvals(net[0].weight)[0].item() - 1) < 1e-3
+    assert net.state_dict()['1.num_batches_tracked'] == 30
+
+
+def test_device_is_checked():
+    from ganad.core import UnknownName
+    with pytest.raises(UnknownName, match="no device 'tpu'"): GAN(4).fit(toy_rows(4), device='tpu')
+    assert GAN(4).fit(toy_rows(4), epochs=1, device='auto').score(toy_rows(4)).device.type == 'cpu'

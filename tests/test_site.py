@@ -1,0 +1,173 @@
+"The built site in a real browser: nothing fetched from elsewhere, no error, no dead link, numbers on equations, readable on a phone"
+import functools, http.server, json, os, re, shutil, subprocess, sys, threading
+from pathlib import Path
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted(p for p in (ROOT/'nbs').glob('*.ipynb') if p.name[0]!='_')
+FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
+
+def missing(what, how):
+    "A tool that is not there fails the run in CI, and skips it elsewhere"
+    (pytest.fail if os.environ.get('CI')=='true' else pytest.skip)(f'no {what}: {how}')
+
+def page_of(nb): return re.sub(r'^\d+[a-zA-Z]*_', '', nb.stem) + '.html'
+
+def cells(nb, kind='markdown'): return [''.join(c['source']) for c in json.loads(nb.read_text())['cells'] if c['cell_type']==kind]
+
+def equations(nb):
+    "Labels of equations in a notebook; what stands in code is no label"
+    return [l for s in cells(nb) for l in re.findall(r'\{#(eq-[\w-]+)\}', re.sub(r'```.*?```|`[^`\n]+`', '', s, flags=re.S))]
+
+def sources(): return [*NOTEBOOKS, *ROOT.glob('nbs/*.css'), *ROOT.glob('nbs/images/*'), *ROOT.glob('ganad/**/*.py'), ROOT/'_quarto.yml', ROOT/'settings.ini']
+
+@pytest.fixture(scope='session')
+def docs():
+    "The site, built by smalldocs unless it is there and newer than all it is made from"
+    pytest.importorskip('smalldocs'); pytest.importorskip('nbdev')
+    from filelock import FileLock
+    index = ROOT/'_docs/index.html'
+    (ROOT/'build').mkdir(exist_ok=True)
+    with FileLock(ROOT/'build/site.lock'):
+        fresh = index.exists() and 'smalldocs' in index.read_text() and index.stat().st_mtime>max(p.stat().st_mtime for p in sources())
+        if not fresh:
+            r = subprocess.run([sys.executable,'-W','ignore','-m','ganad.docs','--engine','smalldocs'], cwd=ROOT, capture_output=True, text=True)
+            assert r.returncode==0, r.stderr[-3000:]
+    return index.parent
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *a): pass
+
+@pytest.fixture(scope='session')
+def serve():
+    "Serve folders on this machine"
+    servers = []
+    def start(folder):
+        s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=folder))
+        threading.Thread(target=s.serve_forever, daemon=True).start()
+        servers.append(s)
+        return f'http://127.0.0.1:{s.server_port}/'
+    yield start
+    for s in servers: s.shutdown()
+
+@pytest.fixture(scope='session')
+def chrome():
+    try: from playwright.sync_api import sync_playwright
+    except ImportError: missing('playwright', "pip install 'ganad[dev]'")
+    exe = shutil.which('chromium') or shutil.which('google-chrome')
+    if not exe: missing('Chromium', 'apt-get install chromium')
+    with sync_playwright() as p:
+        b = p.chromium.launch(executable_path=exe, args=FLAGS)
+        yield b
+        b.close()
+
+class Visit:
+    "One page in the browser, and what went wrong there"
+    def __init__(self, chrome, base, name, width=1280):
+        self.page,self.errors,self.foreign = chrome.new_page(viewport=dict(width=width, height=900)),[],[]
+        self.page.on('pageerror', lambda e: self.errors.append(str(e)))
+        self.page.on('console', lambda m: self.errors.append(m.text) if m.type=='error' else None)
+        self.page.on('response', lambda r: self.errors.append(f'{r.status} {r.url}') if r.status>=400 else None)
+        self.page.route('**/*', lambda r: r.continue_() if r.request.url.startswith((base,'data:','blob:')) else self.stop(r))
+        self.status = self.page.goto(base+name, wait_until='networkidle').status
+    def stop(self, route): self.foreign.append(route.request.url); route.abort()
+
+@pytest.fixture(scope='session')
+def visits(docs, serve, chrome):
+    base,seen = serve(docs),{}
+    for p in sorted(docs.glob('*.html')):
+        v = Visit(chrome, base, p.name)
+        v.sidebar = v.page.eval_on_selector_all('#quarto-sidebar a[href]', 'as => as.map(a => a.href)')
+        v.tags,v.bad = v.page.locator('.katex-display .tag').count(),v.page.locator('.katex-error').count()
+        v.maths,v.drawn = v.page.locator('.math').count(),v.page.locator('.math .katex').count()
+        v.page.set_viewport_size(dict(width=360, height=740))
+        v.width = v.page.evaluate('document.documentElement.scrollWidth')
+        v.page.close()
+        seen[p.name] = v
+    seen['base'] = base
+    return seen
+
+@pytest.fixture(scope='session')
+def pages(visits): return {n:v for n,v in visits.items() if n!='base'}
+
+def test_every_notebook_has_a_page(pages): assert {page_of(n) for n in NOTEBOOKS}<=pages.keys()
+
+def test_every_page_loads_without_an_error(pages):
+    assert {n:v.status for n,v in pages.items() if v.status!=200}=={}
+    assert {n:v.errors for n,v in pages.items() if v.errors}=={}
+
+def test_nothing_is_asked_of_another_host(pages): assert {n:v.foreign for n,v in pages.items() if v.foreign}=={}
+
+def test_sidebar_lists_every_notebook(visits, pages):
+    want = {visits['base']+page_of(n) for n in NOTEBOOKS}
+    for n,v in pages.items(): assert want<={l.split('#')[0] for l in v.sidebar}, n
+
+def test_links_and_anchors_lead_somewhere(docs):
+    from ganad.docs import dead_links
+    assert dead_links(docs)==[]
+
+def katex():
+    if not shutil.which('npm') and not [*(ROOT/'build').glob('npm/katex@*')]: missing('npm', 'apt-get install npm')
+
+def test_equations_are_drawn_and_numbered(docs, pages):
+    katex()
+    want = {page_of(n):len(equations(n)) for n in NOTEBOOKS}
+    assert {n:pages[n].tags for n in want}==want
+    assert {n:v.bad for n,v in pages.items() if v.bad}=={} and all(v.drawn==v.maths for v in pages.values())
+    for n in NOTEBOOKS:
+        for i,label in enumerate(equations(n), 1):
+            html = (docs/page_of(n)).read_text()
+            assert re.search(rf'id="{label}"[^$]*?\\tag\{{{i}\}}', html, re.S), (n.name, label)
+
+def test_equation_number_is_a_link(tmp_path, serve, chrome):
+    "The same on a page of its own, so that it holds whatever the notebooks hold"
+    katex()
+    from ganad.docs import finish, prepare, render
+    text = '# T\n\n$$a$$\n\n$$b$$ {#eq-b}\n\n' + 'word\n\n'*80 + '$$c$$ {#eq-c}\n\nsee @eq-c and @eq-b'
+    nb = dict(nbformat=4, nbformat_minor=5, metadata={}, cells=[dict(cell_type='markdown', metadata={}, source=text)])
+    (tmp_path/'index.ipynb').write_text(json.dumps(nb))
+    (tmp_path/'_quarto.yml').write_text('project: {type: website, output-dir: _docs}\nwebsite: {title: t}\n')
+    out = prepare(tmp_path, 'smalldocs')
+    assert render(tmp_path, out, 'smalldocs')==[] and finish(out, ROOT/'build/npm')==[]
+    v = Visit(chrome, serve(out), 'index.html')
+    assert v.page.locator('.katex-display .tag').all_inner_texts()==['(1)','(2)'] and v.errors==v.foreign==[]
+    v.page.get_by_role('link', name='Equation 1').click()
+    v.page.wait_for_function("(y => y>=0 && y<900)(document.querySelector('#eq-b').getBoundingClientRect().y)", timeout=5000)
+    assert v.page.url.endswith('#eq-b')
+    v.page.close()
+
+RATIO = """([back, ink]) => { const l = c => { const [r,g,b] = c.match(/[\\d.]+/g).slice(0,3).map(v => (v/=255)<=.04045 ? v/12.92 : ((v+.055)/1.055)**2.4);
+  return .2126*r+.7152*g+.0722*b }; const [a,b] = [l(back),l(ink)].sort((x,y) => y-x); return (a+.05)/(b+.05) }"""
+
+@pytest.mark.parametrize('dark', [False, True])
+def test_search_finds_a_word_and_can_be_read(docs, serve, chrome, dark):
+    v = Visit(chrome, serve(docs), 'index.html')
+    if dark: v.page.locator('.quarto-color-scheme-toggle').first.click()
+    v.page.locator('input[type=search]').first.fill('set_seed')
+    hit = v.page.locator('.search-result').first
+    hit.wait_for(timeout=5000)
+    back = hit.evaluate('e => getComputedStyle(e.closest(".smalldocs-search-results")).backgroundColor')
+    for part in 'title','text':
+        ink = hit.locator(f'.search-result-{part}').evaluate('e => getComputedStyle(e).color')
+        assert v.page.evaluate(RATIO, [back, ink])>4.5, (part, back, ink)
+    hit.click()
+    v.page.wait_for_load_state('networkidle')
+    assert 'set_seed' in v.page.locator('main').inner_text() and v.errors==v.foreign==[]
+    v.page.close()
+
+def test_no_page_is_wider_than_a_phone(pages): assert {n:v.width for n,v in pages.items() if v.width>360}=={}
+
+def test_dark_theme_and_code_copy(docs, serve, chrome):
+    v = Visit(chrome, serve(docs), 'core.html')
+    ground = 'getComputedStyle(document.body).backgroundColor'
+    light = v.page.evaluate(ground)
+    v.page.locator('.quarto-color-scheme-toggle').first.click()
+    v.page.wait_for_timeout(300)
+    assert v.page.evaluate(ground)!=light and v.page.locator('.code-copy-button').count()>3 and v.page.locator('#TOC a').count()>3
+    v.page.close()
+
+@pytest.mark.parametrize('nb', NOTEBOOKS, ids=lambda p: p.stem)
+def test_title_cell_holds_nothing_but_the_title(nb):
+    "nbdev makes the page's head of that cell and drops whatever else stands in it: text needs a cell of its own"
+    title = next(s for s in cells(nb) if s.startswith('# '))
+    assert [l for l in title.splitlines() if l.strip() and not re.match(r'# |> |- \w+:', l)]==[]
