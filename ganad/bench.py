@@ -86,7 +86,7 @@ def about()->dict:
                     numpy=np.__version__, scipy=scipy.__version__, sklearn=sklearn.__version__)
     return dict(versions=versions, revision=_revision(), threads=torch.get_num_threads(), machine=platform.machine())
 
-# %% ../nbs/08_bench.ipynb #2dabeabb
+# %% ../nbs/08_bench.ipynb #23f01a98
 def split_of(run:Run)->data.Split:
     "The rows that a run trains and is tested on"
     return run.protocol.split(_load(run.data, run.size))
@@ -103,8 +103,9 @@ def execute(run:Run, # What to run
     t0 = time.perf_counter(); m = cls(tuple(s.train.shape[1:]), **run.settings).fit(s.train, **how, **fit)
     t1 = time.perf_counter(); scores = m.score(s.test)
     t2 = time.perf_counter()
+    val = m.score(s.val).mean().item() if len(s.val) else None
     record = dict(status='ok', **run.to_dict(), label=run.label or run.method, baseline=cls.baseline, normal=s.normal,
-                  anomalous=s.anomalous, metrics=summary(s.y, scores, run.flagged), seconds=dict(fit=t1-t0, score=t2-t1),
+                  anomalous=s.anomalous, metrics=summary(s.y, scores, run.flagged), val_score=val, seconds=dict(fit=t1-t0, score=t2-t1),
                   rows=dict(train=len(s.train), val=len(s.val), test=len(s.test)), peak_mb=_peak_mb(),
                   history={k:thin(v) for k,v in m.history.items()}, steps=max([len(v) for v in m.history.values()], default=0),
                   data_sha256=source.sha256, **about())
@@ -140,7 +141,7 @@ def _same(run, path):
         raise GanadError(f"{path} holds a run with other {', '.join(other)}; give this one another label, or delete the file")
     return rec
 
-# %% ../nbs/08_bench.ipynb #d9c26384
+# %% ../nbs/08_bench.ipynb #92c53fd9
 def usual_fit(source:str)->dict: # Arguments of `fit`
     "How the GANs and the autoencoder are trained on a source, unless a run says otherwise"
     return dict(dict(digits=dict(steps=1500, bs=32), kdd99=dict(steps=3000, bs=512), arrhythmia=dict(steps=2000, bs=32)).get(
@@ -162,7 +163,11 @@ def _digits():
 def _fashion():
     "every method on FashionMNIST, T-shirts and trousers normal (needs the data; half an hour)"
     return one_class('fashion', (0,1))
-MATRICES = dict(digits=_digits, fashion=_fashion)
+def _ema():
+    "BiGAN on FashionMNIST's trousers, with and without averaged weights (needs the data; a quarter of an hour)"
+    return [Run('bigan', 'fashion', data.OneClass(normal=1), seed=s, fit={**usual_fit('fashion'), 'ema':e}, label=f'ema {e}')
+            for e in (0,.9,.99) for s in range(3)]
+MATRICES = dict(digits=_digits, fashion=_fashion, ema=_ema)
 
 # %% ../nbs/08_bench.ipynb #ecc4e02e
 def results(matrix:str, # Name of the table

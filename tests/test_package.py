@@ -68,7 +68,7 @@ def test_fresh_environment(what, wheel, tmp_path):
     args = [wheel] if what=='wheel' else ['-e',what] if 'dev' in what else [what]
     sh(py, '-m', 'pip', 'install', '--quiet', *args, cwd=project(tmp_path/'src'))
     assert 'No broken requirements' in sh(py, '-m', 'pip', 'check', cwd=tmp_path)
-    sh(py.with_name('ganad'), 'demo', '--quick', '--methods', 'pca', 'bigan', '--out', 'out', cwd=tmp_path)
+    sh(py.with_name('ganad'), 'demo', '--quick', '--methods', 'pca,bigan', '--out', 'out', cwd=tmp_path)
     assert (tmp_path/'out/report.html').stat().st_size>10_000 and json.loads((tmp_path/'out/results.json').read_text())
     if 'dev' in what: sh(py, '-c', 'import nbdev,smalldocs,jupyterlab,playwright', cwd=tmp_path)
 
