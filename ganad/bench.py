@@ -141,11 +141,11 @@ def _same(run, path):
         raise GanadError(f"{path} holds a run with other {', '.join(other)}; give this one another label, or delete the file")
     return rec
 
-# %% ../nbs/08_bench.ipynb #92c53fd9
+# %% ../nbs/08_bench.ipynb #aeefa58a
 def usual_fit(source:str)->dict: # Arguments of `fit`
     "How the GANs and the autoencoder are trained on a source, unless a run says otherwise"
-    return dict(dict(digits=dict(steps=1500, bs=32), kdd99=dict(steps=3000, bs=512), arrhythmia=dict(steps=2000, bs=32)).get(
-        source, dict(steps=1200, bs=64)))
+    steps,bs = dict(digits=(1500,32), kdd99=(3000,512), arrhythmia=(2000,32)).get(source, (1200,64))
+    return dict(steps=steps, bs=bs, ema=0)
 
 def writable(folder)->None: # Folder, made if it is not there
     "`DataError` at once, not after an hour of training, when nothing can be written to `folder`"
