@@ -114,7 +114,7 @@ class ForgottenEncoder(BiGAN):
 class DetachedLoss(BiGAN):
     "A term turned into a plain number: no gradient reaches the encoder (patch and boundary losses of two public versions)"
     breaks = 'every_weight_learns'
-    def ge_loss(self, x, z): return real_loss(self.D(self.G(z), z)) + float(fake_loss(self.D(x, self.E(x))))
+    def ge_loss(self, x, z): return real_loss(self.D(self.G(z), z)) + fake_loss(self.D(x, self.E(x))).item()
 
 
 class CriticTrainsGenerator(BiGAN):

@@ -19,9 +19,16 @@ def fitted(request):
 def test_promise(fitted, promise): PROMISE[promise](fitted)
 
 
+def epochs(promise): return 40 if promise == 'higher_is_more_anomalous' else 2       # only this one asks for skill
+
+
 @pytest.mark.parametrize('mutant', MUTANTS, ids=lambda m: m.__name__)
 def test_mutant_dies(mutant):
-    with pytest.raises(AssertionError): PROMISE[mutant.breaks](trained(mutant, epochs=2))
+    with pytest.raises(AssertionError): PROMISE[mutant.breaks](trained(mutant, epochs=epochs(mutant.breaks)))
+
+
+@pytest.mark.parametrize('parent,promise', sorted({(m.__bases__[0], m.breaks) for m in MUTANTS}, key=str))
+def test_the_same_without_the_defect_lives(parent, promise): PROMISE[promise](trained(parent, epochs=epochs(promise)))
 
 
 def test_every_promise_has_a_mutant(): assert {m.breaks for m in MUTANTS} == {*PROMISE}
