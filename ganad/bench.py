@@ -6,10 +6,10 @@
 __all__ = ['MATRICES', 'Run', 'epochs_for', 'thin', 'about', 'split_of', 'execute', 'bench', 'usual_fit', 'writable', 'one_class',
            'results', 'table', 'markdown']
 
-# %% ../nbs/08_bench.ipynb #926b94dd
+# %% ../nbs/08_bench.ipynb #7af16219
 import json,math,os,platform,re,subprocess,sys,time
-from dataclasses import dataclass,field
-from functools import lru_cache
+from dataclasses import dataclass,field,fields
+from functools import lru_cache,partial
 from pathlib import Path
 import numpy as np, scipy, sklearn, torch, torchvision
 from tqdm.auto import tqdm
@@ -19,7 +19,7 @@ from .core import DataError,GanadError,ShapeError,UnknownName,atomic,pick,set_se
 from .detector import detectors,save_model
 from .metrics import summary
 
-# %% ../nbs/08_bench.ipynb #b0391ce8
+# %% ../nbs/08_bench.ipynb #e196cd95
 @dataclass(frozen=True)
 class Run:
     "One cell of a table; what is not said is the method's default"
@@ -39,12 +39,13 @@ class Run:
         p = self.protocol.to_dict()
         who = p.get('anomaly', p['normal']) if p['name'] in ('OneClass','OneOut','Pooled') else ''
         slug = lambda s: re.sub(r'[^a-z0-9]+', '', str(s).lower())
-        return '-'.join([slug(self.label or self.method), slug(Path(self.data).name), slug(p['name'])+slug(who), str(self.seed)])
+        what = self.label or self.method,Path(self.data).name,f"{p['name']}{who}"
+        return '-'.join([*map(slug, what), str(self.seed)])
 
     def to_dict(self):
         "What must agree for two runs to be the same"
-        return json.loads(json.dumps(dict(method=self.method, data=self.data, protocol=self.protocol.to_dict(), seed=self.seed,
-                                          settings=self.settings, fit=self.fit, size=self.size, flagged=self.flagged)))
+        own = {f.name:getattr(self, f.name) for f in fields(self) if f.name!='label'}
+        return json.loads(json.dumps(own | dict(protocol=self.protocol.to_dict())))
 
 # %% ../nbs/08_bench.ipynb #f2bca0ef
 def epochs_for(n:int, # Training rows
@@ -54,7 +55,7 @@ def epochs_for(n:int, # Training rows
     "Whole epochs that make about so many steps"
     return max(1, round(steps/math.ceil(n/bs)))
 
-# %% ../nbs/08_bench.ipynb #f0f3fd2a
+# %% ../nbs/08_bench.ipynb #724dd158
 @lru_cache(2)                          # the runs of a table mostly share their data
 def _load(source, size):
     if source in data.sources() or not Path(source).is_dir(): return data.load(source, size)
@@ -62,7 +63,8 @@ def _load(source, size):
 
 @lru_cache
 def _revision():
-    git = lambda *a: subprocess.run(['git','-C',str(Path(ganad.__file__).parent),*a], capture_output=True, text=True)
+    here = ['git','-C',str(Path(ganad.__file__).parent)]
+    git = lambda *a: subprocess.run([*here,*a], capture_output=True, text=True)
     try: r,changed = git('rev-parse','--short=12','HEAD'),git('status','--porcelain','--','.')
     except OSError: return ''
     return '' if r.returncode else r.stdout.strip() + ('+' if changed.stdout.strip() else '')
@@ -71,9 +73,10 @@ def _peak_mb():
     "Highest memory use of this process so far"
     try: import resource
     except ImportError: return None
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform=='darwin' else 2**10))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform=='darwin' else 2**10))
 
-# %% ../nbs/08_bench.ipynb #9ce17b1a
+# %% ../nbs/08_bench.ipynb #029d075a
 def thin(v:list, # A value a step
          n:int=200, # Points to keep, at most
         )->list: # Means of consecutive steps
@@ -82,11 +85,13 @@ def thin(v:list, # A value a step
 
 def about()->dict:
     "Versions, revision of the code and threads"
-    versions = dict(ganad=ganad.__version__, python=platform.python_version(), torch=torch.__version__, torchvision=torchvision.__version__,
-                    numpy=np.__version__, scipy=scipy.__version__, sklearn=sklearn.__version__)
-    return dict(versions=versions, revision=_revision(), threads=torch.get_num_threads(), machine=platform.machine())
+    mods = dict(torch=torch, torchvision=torchvision, numpy=np, scipy=scipy, sklearn=sklearn)
+    versions = dict(ganad=ganad.__version__, python=platform.python_version())
+    versions |= {k:m.__version__ for k,m in mods.items()}
+    where = dict(threads=torch.get_num_threads(), machine=platform.machine())
+    return dict(versions=versions, revision=_revision(), **where)
 
-# %% ../nbs/08_bench.ipynb #23f01a98
+# %% ../nbs/08_bench.ipynb #73895e53
 def split_of(run:Run)->data.Split:
     "The rows that a run trains and is tested on"
     return run.protocol.split(_load(run.data, run.size))
@@ -96,22 +101,24 @@ def execute(run:Run, # What to run
            )->tuple: # The record (a dict for JSON), the fitted detector, its test scores
     "Train and score one run; the seed is set before the detector is built"
     cls = detectors()[pick(run.method, detectors(), 'method')]
-    s,source = split_of(run),_load(run.data, run.size)
-    how = dict(run.fit)
+    s,how = split_of(run),dict(run.fit)
     if 'steps' in how: how['epochs'] = epochs_for(len(s.train), how.pop('steps'), how.get('bs', 64))
     set_seed(run.seed)
     t0 = time.perf_counter(); m = cls(tuple(s.train.shape[1:]), **run.settings).fit(s.train, **how, **fit)
     t1 = time.perf_counter(); scores = m.score(s.test)
-    t2 = time.perf_counter()
-    val = m.score(s.val).mean().item() if len(s.val) else None
-    record = dict(status='ok', **run.to_dict(), label=run.label or run.method, baseline=cls.baseline, normal=s.normal,
-                  anomalous=s.anomalous, metrics=summary(s.y, scores, run.flagged), val_score=val, seconds=dict(fit=t1-t0, score=t2-t1),
-                  rows=dict(train=len(s.train), val=len(s.val), test=len(s.test)), peak_mb=_peak_mb(),
-                  history={k:thin(v) for k,v in m.history.items()}, steps=max([len(v) for v in m.history.values()], default=0),
-                  data_sha256=source.sha256, **about())
-    return record,m,scores
+    seconds = dict(fit=t1-t0, score=time.perf_counter()-t1)
+    return _record(run, s, m, scores, seconds),m,scores
 
-# %% ../nbs/08_bench.ipynb #02d24bea
+def _record(run, s, m, scores, seconds):
+    val,curves = m.score(s.val).mean().item() if len(s.val) else None,m.history.items()
+    return dict(status='ok', **run.to_dict(), label=run.label or run.method, baseline=m.baseline,
+                normal=s.normal, anomalous=s.anomalous, metrics=summary(s.y, scores, run.flagged),
+                val_score=val, seconds=seconds, rows={k:len(getattr(s, k)) for k in ('train','val','test')},
+                peak_mb=_peak_mb(), history={k:thin(v) for k,v in curves},
+                steps=max([len(v) for _,v in curves], default=0),
+                data_sha256=_load(run.data, run.size).sha256, **about())
+
+# %% ../nbs/08_bench.ipynb #5d834d8d
 def bench(runs:list, # `Run`s
           matrix:str, # Name of the table: a folder below `root`
           root='results', # Where the tables are
@@ -119,29 +126,34 @@ def bench(runs:list, # `Run`s
           progress:bool|None=None, # Show a bar; None: where somebody can see it
          )->list: # The records, in the order of `runs`
     "Run what is not there yet; one file a run, whole or not at all"
-    records,bar = [],tqdm(runs, desc=matrix, leave=False, disable=not (sys.stderr.isatty() if progress is None else progress))
+    shown = sys.stderr.isatty() if progress is None else progress
+    records,bar = [],tqdm(runs, desc=matrix, leave=False, disable=not shown)
     for run in bar:
         bar.set_postfix_str(run.name)
         path = Path(root)/matrix/f'{run.name}.json'
-        if not path.exists():
-            try:
-                rec,m,_ = execute(run, progress=False)
-                if models: save_model(m, path.with_suffix('.safetensors'))
-            except (UnknownName,DataError,ShapeError): raise
-            except Exception as e:
-                rec = dict(status='failed', error=f'{type(e).__name__}: {e}', **run.to_dict(), label=run.label or run.method, **about())
-            write_json(path, rec)
+        if not path.exists(): _attempt(run, path, models)
         records.append(_same(run, path))
     return records
+
+def _attempt(run, path, models):
+    try:
+        rec,m,_ = execute(run, progress=False)
+        if models: save_model(m, path.with_suffix('.safetensors'))
+    except (UnknownName,DataError,ShapeError): raise
+    except Exception as e:
+        label,error = run.label or run.method,f'{type(e).__name__}: {e}'
+        rec = dict(status='failed', error=error, **run.to_dict(), label=label, **about())
+    write_json(path, rec)
 
 def _same(run, path):
     try: rec = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as e: raise GanadError(f"{path} is no run file ({e}); delete it to run it again") from e
     if other := [k for k,v in run.to_dict().items() if rec.get(k)!=v]:
-        raise GanadError(f"{path} holds a run with other {', '.join(other)}; give this one another label, or delete the file")
+        raise GanadError(f"{path} holds a run with other {', '.join(other)}; "
+                         "give this one another label, or delete the file")
     return rec
 
-# %% ../nbs/08_bench.ipynb #aeefa58a
+# %% ../nbs/08_bench.ipynb #fd2836cd
 def usual_fit(source:str)->dict: # Arguments of `fit`
     "How the GANs and the autoencoder are trained on a source, unless a run says otherwise"
     steps,bs = dict(digits=(1500,32), kdd99=(3000,512), arrhythmia=(2000,32)).get(source, (1200,64))
@@ -154,7 +166,8 @@ def writable(folder)->None: # Folder, made if it is not there
 
 def one_class(source, normals, methods=None): # The methods (all, if None) on each normal class
     "Runs of a one-class table"
-    return [Run(m, source, data.OneClass(normal=c), fit={} if d.baseline and m!='autoencoder' else usual_fit(source))
+    fit = lambda m,d: {} if d.baseline and m!='autoencoder' else usual_fit(source)
+    return [Run(m, source, data.OneClass(normal=c), fit=fit(m, d))
             for c in normals for m,d in detectors().items() if methods is None or m in methods]
 
 def _digits():
@@ -164,43 +177,51 @@ def _fashion():
     "every method on FashionMNIST, T-shirts and trousers normal (needs the data; half an hour)"
     return one_class('fashion', (0,1))
 def _ema():
-    "BiGAN on FashionMNIST's trousers, with and without averaged weights (needs the data; a quarter of an hour)"
-    return [Run('bigan', 'fashion', data.OneClass(normal=1), seed=s, fit={**usual_fit('fashion'), 'ema':e}, label=f'ema {e}')
+    "BiGAN on FashionMNIST's trousers, with and without averaged weights (needs the data; quarter of an hour)"
+    run = partial(Run, 'bigan', 'fashion', data.OneClass(normal=1))
+    return [run(seed=s, fit={**usual_fit('fashion'), 'ema':e}, label=f'ema {e}')
             for e in (0,.9,.99) for s in range(3)]
 MATRICES = dict(digits=_digits, fashion=_fashion, ema=_ema)
 
-# %% ../nbs/08_bench.ipynb #ecc4e02e
+# %% ../nbs/08_bench.ipynb #d5899a26
 def results(matrix:str, # Name of the table
             data:str=None, # Only this source
             method:str=None, # Only this method or label
             root='results', # Where the tables are
            )->list: # Records of the runs that ended well, in order of their names
     "The runs of a table, from its files"
-    folder = next((p for p in (Path(root)/matrix, Path('..')/root/matrix) if p.is_dir()), None)      # notebooks run in nbs/
-    if not folder: raise DataError(f"no results in {Path(root)/matrix}; make them with `ganad bench --matrix {matrix}`")
+    places = Path(root)/matrix,Path('..')/root/matrix                         # notebooks run in nbs/
+    folder = next((p for p in places if p.is_dir()), None)
+    if not folder: raise DataError(f"no results in {places[0]}; make them: `ganad bench --matrix {matrix}`")
     recs = [json.loads(p.read_text(encoding='utf-8')) for p in sorted(folder.glob('*.json'))]
-    return [r for r in recs if r['status']=='ok' and data in (None, r['data']) and method in (None, r['method'], r['label'])]
+    wanted = lambda r: data in (None, r['data']) and method in (None, r['method'], r['label'])
+    return [r for r in recs if r['status']=='ok' and wanted(r)]
 
 def table(recs:list, # Records
           metric:str='auroc', # To sort by
-         )->list: # A dict a label: label, baseline, n, mean and sd of each metric, seconds, rows scored a second; best first
+         )->list: # A dict a label, best first: mean and sd of each metric, seconds, rows scored a second
     "Mean and standard deviation over the runs of each label"
-    out = []
+    out,avg = [],lambda v: float(np.mean([*v]))
     for label in dict.fromkeys(r['label'] for r in recs):
         rs = [r for r in recs if r['label']==label]
-        mean = {k:float(np.mean([r['metrics'][k] for r in rs])) for k in rs[0]['metrics']}
-        sd = {f'{k}_sd':float(np.std([r['metrics'][k] for r in rs], ddof=1)) if len(rs)>1 else None for k in mean}
-        out.append(dict(label=label, baseline=rs[0]['baseline'], n=len(rs), **mean, **sd, fit_s=float(np.mean([r['seconds']['fit'] for r in rs])),
-                        rows_s=float(np.mean([r['rows']['test']/r['seconds']['score'] for r in rs]))))
+        vals = {k:[r['metrics'][k] for r in rs] for k in rs[0]['metrics']}
+        mean = {k:avg(v) for k,v in vals.items()}
+        sd = {f'{k}_sd':float(np.std(v, ddof=1)) if len(rs)>1 else None for k,v in vals.items()}
+        speed = dict(fit_s=avg(r['seconds']['fit'] for r in rs),
+                     rows_s=avg(r['rows']['test']/r['seconds']['score'] for r in rs))
+        out.append(dict(label=label, baseline=rs[0]['baseline'], n=len(rs), **mean, **sd, **speed))
     return sorted(out, key=lambda r: -r[metric])
 
-# %% ../nbs/08_bench.ipynb #ccab696b
+# %% ../nbs/08_bench.ipynb #ac208743
 def markdown(rows:list, # Of `table`
              cols=('auroc','auprc','base_rate'), # Metrics to show
             )->str: # A Markdown table
     "The table as Markdown: mean ± standard deviation, GANs in bold"
-    show = lambda r,c: f"{r[c]:.3f}" + (f" ± {r[f'{c}_sd']:.3f}" if r.get(f'{c}_sd') is not None and c!='base_rate' else '')
-    head = ['method','runs',*(c.replace('_',' ').replace('auroc','AUROC').replace('auprc','AUPRC') for c in cols),'fit s','rows/s scored']
-    body = [[r['label'] if r['baseline'] else f"**{r['label']}**", str(r['n']), *(show(r, c) for c in cols), f"{r['fit_s']:.1f}",
-             f"{r['rows_s']:,.0f}"] for r in rows]
+    sd = lambda r,c: None if c=='base_rate' else r.get(f'{c}_sd')
+    show = lambda r,c: f"{r[c]:.3f}" + (f" ± {sd(r, c):.3f}" if sd(r, c) is not None else '')
+    name = lambda r: r['label'] if r['baseline'] else f"**{r['label']}**"
+    titles = [c.replace('_',' ').replace('auroc','AUROC').replace('auprc','AUPRC') for c in cols]
+    head = ['method','runs',*titles,'fit s','rows/s scored']
+    body = [[name(r), str(r['n']), *(show(r, c) for c in cols), f"{r['fit_s']:.1f}", f"{r['rows_s']:,.0f}"]
+            for r in rows]
     return '\n'.join('| ' + ' | '.join(r) + ' |' for r in [head, ['---']*len(head), *body])

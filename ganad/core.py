@@ -43,14 +43,14 @@ def pick(name:str, # What the user asked for
     if name in options: return name
     raise UnknownName(f"no {what} {name!r}; there are: {', '.join(map(str, options))}")
 
-# %% ../nbs/00_core.ipynb #817c31e7
+# %% ../nbs/00_core.ipynb #ad9a6575
 def pick_device(device:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', …
                )->torch.device:
     "The named device, or the fastest one that this machine has"
-    found = ['cpu', *(['cuda'] if torch.cuda.is_available() else []), *(['mps'] if torch.backends.mps.is_available() else [])]
-    if device=='auto': return torch.device('cuda' if 'cuda' in found else found[-1])
-    pick(str(device).split(':')[0], found, 'device')
-    return torch.device(device)
+    there = dict(cpu=True, mps=torch.backends.mps.is_available(), cuda=torch.cuda.is_available())
+    found = [k for k,v in there.items() if v]                            # the fastest is last
+    if device!='auto': pick(str(device).split(':')[0], found, 'device')
+    return torch.device(found[-1] if device=='auto' else device)
 
 # %% ../nbs/00_core.ipynb #3082a360
 def batches(x, # Rows: a tensor or anything that a list of indices can index
@@ -61,11 +61,11 @@ def batches(x, # Rows: a tensor or anything that a list of indices can index
     idx = torch.randperm(len(x)) if shuffle else torch.arange(len(x))
     for i in idx.tensor_split(max(1, math.ceil(len(x)/bs))): yield x[i]
 
-# %% ../nbs/00_core.ipynb #961c375d
+# %% ../nbs/00_core.ipynb #b7006e2f
 @contextmanager
 def atomic(path, # Where the file will be
           ): # Path to write to in the meantime
-    "A temporary path beside `path` that takes its place when the block ends well, and is removed when it does not"
+    "A temporary path beside `path`; it takes its place if the block ends well, and is removed if not"
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

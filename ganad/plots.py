@@ -103,6 +103,15 @@ def _show(rgb, ncols, ax, title):
     if title: ax.set_title(title, fontsize=10)
     return ax,out
 
+# %% ../nbs/07_plots.ipynb #8f0bc29f
+def _label_lines(ax, shape, last, scores):
+    k,_,h,w = shape; gap = max(1, w//16)
+    ax.set_yticks(h/2 + np.arange(3)*(h+gap), ['original','reconstruction',last])
+    for t,c in zip(ax.get_yticklabels(), ('black',GENERATED,'black')): t.set_color(c)
+    if scores is not None:
+        ax.set_xticks(w/2 + np.arange(k)*(w+gap), [f'{v:.3g}' for v in as_array(scores)[:k]])
+    ax.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
+
 # %% ../nbs/07_plots.ipynb #a48d1855
 def reconstructions(x, # Images (N, C, H, W) in [-1, 1]
                     xr, # Their reconstructions, same shape
@@ -120,15 +129,6 @@ def reconstructions(x, # Images (N, C, H, W) in [-1, 1]
     rgb = np.concatenate([*(np.repeat(v, 3//v.shape[1], 1) for v in (x,xr)), heat])
     ax,out = _show(_mosaic(rgb, len(x)), len(x), ax, None)
     return _label_lines(ax, x.shape, f'|difference| ≤ {top:.2f}', scores) or out
-
-# %% ../nbs/07_plots.ipynb #8f0bc29f
-def _label_lines(ax, shape, last, scores):
-    k,_,h,w = shape; gap = max(1, w//16)
-    ax.set_yticks(h/2 + np.arange(3)*(h+gap), ['original','reconstruction',last])
-    for t,c in zip(ax.get_yticklabels(), ('black',GENERATED,'black')): t.set_color(c)
-    if scores is not None:
-        ax.set_xticks(w/2 + np.arange(k)*(w+gap), [f'{v:.3g}' for v in as_array(scores)[:k]])
-    ax.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
 
 # %% ../nbs/07_plots.ipynb #993e11bd
 def score_hist(y, # Labels: 0 normal, 1 anomaly

@@ -16,8 +16,8 @@ NO_PICTURE = {'99_docs'}
 LONG = {(nb,what):n for nb,whats in {         # longer than a cell should be, in one piece for a reason; no method is here
     '00_core': dict(atomic=14), '01_data': {'read_kdd':14, "pics = tmp/'pics'":14, "def kdd_line(proto='tcp', src=":15},
     '02_networks': dict(Conv=28), '04_detector': dict(Detector=39, Checkpoint=27, load_model=13),
-    '07_plots': {'leaderboard':16, 'd = load_digits()':16}, '08_bench': dict(execute=14, bench=14),
-    '09_cli': dict(parser=19, demo=19, report=14),
+    '07_plots': {'leaderboard':16, 'd = load_digits()':16},
+    '09_cli': dict(demo=19, report=14),
     '99_docs': dict(main=19, adapt_nb=18, build=14, notebooks=13)}.items() for what,n in whats.items()}
 MACHINE = re.compile(r'(?<![\w.:/~$})\]])/(?:home|root|work|tmp|mnt|Users|private)/[\w.~-]|[A-Z]:\\\\?Users')
 

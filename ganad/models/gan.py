@@ -11,9 +11,9 @@ from ..detector import Detector,adam,update
 from ..losses import fake_loss,real_loss
 from ..networks import family
 
-# %% ../../nbs/10_gan.ipynb #0ee656e7
+# %% ../../nbs/10_gan.ipynb #ba88487d
 class GAN(Detector):
-    "Generator against critic (Goodfellow et al. 2014); the critic's logit, upside down, is a naive anomaly score"
+    "Generator against critic (Goodfellow et al. 2014); the critic's negative logit is a naive anomaly score"
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Latent size
                  nets=family, # Makes a family of networks from `shape`
