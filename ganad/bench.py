@@ -118,7 +118,7 @@ def _record(run, s, m, scores, seconds):
                 steps=max([len(v) for _,v in curves], default=0),
                 data_sha256=_load(run.data, run.size).sha256, **about())
 
-# %% ../nbs/08_bench.ipynb #5d834d8d
+# %% ../nbs/08_bench.ipynb #35d14907
 def bench(runs:list, # `Run`s
           matrix:str, # Name of the table: a folder below `root`
           root='results', # Where the tables are
@@ -131,7 +131,7 @@ def bench(runs:list, # `Run`s
     for run in bar:
         bar.set_postfix_str(run.name)
         path = Path(root)/matrix/f'{run.name}.json'
-        if not path.exists(): _attempt(run, path, models)
+        if not path.exists() or _same(run, path)['status']!='ok': _attempt(run, path, models)
         records.append(_same(run, path))
     return records
 
@@ -150,10 +150,12 @@ def _same(run, path):
     except ValueError as e: raise GanadError(f"{path} is no run file ({e}); delete it to run it again") from e
     if other := [k for k,v in run.to_dict().items() if rec.get(k)!=v]:
         raise GanadError(f"{path} holds a run with other {', '.join(other)}; "
-                         "give this one another label, or delete the file")
+                         "delete the file, or write to another folder")
+    if Path(run.data).is_dir() and rec.get('data_sha256', s := _load(run.data, run.size).sha256)!=s:
+        raise GanadError(f"{path} was made from other pictures; delete it, or write to another folder")
     return rec
 
-# %% ../nbs/08_bench.ipynb #fd2836cd
+# %% ../nbs/08_bench.ipynb #d14a7a6b
 def usual_fit(source:str)->dict: # Arguments of `fit`
     "How the GANs and the autoencoder are trained on a source, unless a run says otherwise"
     steps,bs = dict(digits=(1500,32), kdd99=(3000,512), arrhythmia=(2000,32)).get(source, (1200,64))
@@ -161,7 +163,9 @@ def usual_fit(source:str)->dict: # Arguments of `fit`
 
 def writable(folder)->None: # Folder, made if it is not there
     "`DataError` at once, not after an hour of training, when nothing can be written to `folder`"
-    with atomic(Path(folder)/'.probe') as tmp: tmp.touch()
+    try:
+        with atomic(Path(folder)/'.probe') as tmp: tmp.touch()
+    except DataError as e: raise DataError(f"cannot write to {folder}; choose a folder that you may write to") from e
     (Path(folder)/'.probe').unlink()
 
 def one_class(source, normals, methods=None): # The methods (all, if None) on each normal class

@@ -442,7 +442,8 @@ class Protocol:
         if not len(train):
             raise DataError(f"{s.title} has no rows of {self.normal} to train on; name another class")
         if not 0<bad[test].mean()<1:
-            raise DataError(f"{s.title}, normal={self.normal}: test rows must be normal and anomalous ones")
+            raise DataError(f"{s.title}, normal {self.normal}: test rows must be normal and anomalous ones; "
+                            "give it rows (folders) of two classes")
         train,test = (_limit(i, bad, n, self.seed) for i,n in ((train,self.n_train),(test,self.n_test)))
         rows = {k: torch.from_numpy(np.sort(v)) for k,v in dict(train=train, val=val, test=test).items()}
         f = (lambda x: x) if s.is_image or self.raw else self.scaler(s.rows(rows['train']))

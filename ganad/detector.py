@@ -63,7 +63,7 @@ class Average:
             if not is_parametrized(m, 'weight'): continue
             m.train(); [m.weight for _ in range(10)]; m.eval()        # spectral norm of *these* weights
 
-# %% ../nbs/04_detector.ipynb #ce2683ee
+# %% ../nbs/04_detector.ipynb #e3226b1b
 def as_rows(x, # Tensor or array of N rows
             shape, # Of one row
             who:str='the model', # For the message
@@ -73,7 +73,7 @@ def as_rows(x, # Tensor or array of N rows
     if not len(x): raise DataError("there are no rows; give at least one")
     if x.shape[1:]!=torch.Size(shape):
         raise ShapeError(f"{who} was built for rows of shape {tuple(shape)}, these are {tuple(x.shape[1:])}; "
-                         "reshape or resize them")
+                         "reshape or resize them; one row alone is x[None]")
     if not x.sum().isfinite() and len(bad := (~x.isfinite()).nonzero()):
         row,*col = map(str, bad[0].tolist())
         where = f"row {row}, column {', '.join(col)}"
@@ -116,7 +116,7 @@ class Scorer(nn.Module):
 # %% ../nbs/04_detector.ipynb #f0d4d248
 def _cuda_rng(): return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
 
-# %% ../nbs/04_detector.ipynb #6c3a3d65
+# %% ../nbs/04_detector.ipynb #8aa29fcd
 class Checkpoint:
     "The file `path` (or no file, if None) that a training of `m` resumes from"
     def __init__(self, path, m, avg, run):
@@ -141,8 +141,11 @@ class Checkpoint:
         if not self.path or not self.path.exists(): return 0
         try: s = torch.load(self.path, map_location=self.m.device(), weights_only=True)
         except Exception as e: raise self.bad("is not a ganad checkpoint") from e
+        if not isinstance(s, dict) or not {'run','epoch','model','mean','opts','rng'} <= {*s}:
+            raise self.bad("is not a ganad checkpoint")
         for k,v in self.run.items():
             if (w := s['run'].get(k))!=v: raise self.bad(f"is of another training: its {k} is {w}, not {v}")
+        self.run = {**s['run'], **self.run}
         self.m.load_state_dict(s['model']); self.m.history = s['history']
         self.avg.t = s['t']; [self.avg.state[k].copy_(v) for k,v in s['mean'].items()]
         for k,o in self.opts.items(): o.load_state_dict(s['opts'][k])
@@ -150,9 +153,10 @@ class Checkpoint:
         if s['cuda']: torch.cuda.set_rng_state_all([r.cpu() for r in s['cuda']])
         return s['epoch']
 
-# %% ../nbs/04_detector.ipynb #0d20e488
+# %% ../nbs/04_detector.ipynb #1d326f57
 def _digest(x): return hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
 def _plain(v): return getattr(v, '__qualname__', None) or repr(v)
+def _start(m): return _digest(torch.cat([v.flatten().double().cpu() for v in m.state_dict().values()] or [torch.zeros(0)]))
 
 def _watched():
     "Is somebody there to look at a progress bar: a terminal, or a live notebook?"
@@ -163,7 +167,7 @@ def _bar(progress, **kw):
     hidden = not (_watched() if progress is None else progress)
     return tqdm(unit=' rows', unit_scale=True, leave=False, disable=hidden, **kw)
 
-# %% ../nbs/04_detector.ipynb #6ae91192
+# %% ../nbs/04_detector.ipynb #65ca6108
 class Detector(Scorer):
     "Fit on normal rows, score any rows; a higher score is more anomalous"
     registry = {}       # every sub-class that can score, by lower-case name
@@ -187,11 +191,12 @@ class Detector(Scorer):
            ): # `self`, in evaluation mode, with the averaged weights
         "Train on the rows of `x`, each of them once an epoch"
         x,name,device = as_rows(x, self.shape, type(self).__name__),type(self).__name__,pick_device(device)
+        start = {} if self.history else dict(start=_start(self))          # another seed is another training
         self.to(device).train(); self.history,avg = {},Average(self, ema)
         settings = {k:_plain(v) for k,v in self.settings.items()}
-        run = dict(method=name, settings=settings, bs=bs, ema=ema, data=_digest(x))
+        run = dict(method=name, settings=settings, bs=bs, ema=ema, data=_digest(x), **start)
         ckpt = Checkpoint(checkpoint, self, avg, run)
-        done = ckpt.resume()
+        if (done := ckpt.resume()) > epochs: raise ckpt.bad(f"has {done} epochs already, not {epochs}")
         with _bar(progress, total=epochs*len(x), initial=done*len(x), desc=name) as bar:
             for epoch in range(done, epochs):
                 for xb in batches(x, bs, shuffle=True):

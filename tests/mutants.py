@@ -1,4 +1,5 @@
 "Each mutant repeats a defect found in a public implementation; the contract must kill it, by the promise that it breaks"
+import numpy as np
 import torch
 from torch import nn
 from ganad.detector import adam, update
@@ -78,7 +79,7 @@ class ScaledByFirstCall(BiGAN):
 class PicksEpochOnTest(BiGAN):
     "A fit that is given the test rows and their labels"
     breaks = 'fit_decides_all'
-    def fit(self, x, x_test=None, y_test=None, **kw): return super().fit(x, **kw)
+    def fit(self, x, x_test=None, y_test=None, epochs=20, **kw): return super().fit(x, epochs=epochs, **kw)
 
 
 class OneBatchEpoch(BiGAN):
@@ -92,7 +93,7 @@ class OneBatchEpoch(BiGAN):
 class WithReplacement(BiGAN):
     "Batches drawn with replacement: some rows twice, others never"
     breaks = 'an_epoch_is_every_row_once'
-    def fit(self, x, **kw): return super().fit(x[torch.randint(len(x), (len(x),))], **kw)
+    def fit(self, x, epochs=20, **kw): return super().fit(x[torch.randint(len(x), (len(x),))], epochs=epochs, **kw)
 
 
 class Unseeded(BiGAN):
@@ -128,6 +129,35 @@ class LossWithoutPlayer(GAN):
     "A loss is reported that no optimiser descends"
     breaks = 'each_loss_moves_its_player'
     def step(self, x): return dict(super().step(x), enc=0.)
+
+
+class Leak(GAN):
+    "The commonest GAN bug: plain `backward()`, so the generator's loss also leaves gradients in the critic"
+    breaks = 'each_loss_moves_its_player'
+    def step(self, x):
+        z, out = self.noise(x), {}
+        for k, loss in (('d', lambda: self.d_loss(x, z)), ('g', lambda: self.g_loss(z))):
+            opt, l = getattr(self, f'opt_{k}'), loss()
+            opt.zero_grad(); l.backward(); opt.step(); out[k] = l.item()
+        return out
+
+
+class SwappedNames(GAN):
+    "The losses are reported under each other's names"
+    breaks = 'each_loss_moves_its_player'
+    def step(self, x): d, g = super().step(x).values(); return dict(g=d, d=g)
+
+
+class IgnoresEpochs(GAN):
+    "One epoch, whatever was asked for"
+    breaks = 'an_epoch_is_every_row_once'
+    def fit(self, x, epochs=20, **kw): return super().fit(x, epochs=1, **kw)
+
+
+class SeedsNumpy(GAN):
+    "Scoring seeds NumPy's global generator"
+    breaks = 'scoring_changes_nothing'
+    def score_batch(self, x): np.random.seed(1); return super().score_batch(x)
 
 
 class Cycle(BiGAN):
@@ -166,7 +196,7 @@ class NotSaved(BiGAN):
     "A number that the score needs and that is not saved with the weights"
     breaks = 'saves_and_loads'
     scale = 1.
-    def fit(self, x, **kw): super().fit(x, **kw); self.scale = 7.; return self
+    def fit(self, x, epochs=20, **kw): super().fit(x, epochs=epochs, **kw); self.scale = 7.; return self
     def score_batch(self, x): return self.scale*super().score_batch(x)
 
 

@@ -59,6 +59,19 @@ def test_checkpoint_of_other_data(tmp_path):
     with pytest.raises(CheckpointError, match='its data is'): GAN(4).fit(toy_rows(4, seed=1), epochs=1, checkpoint=tmp_path/'c.pt')
 
 
+def test_checkpoint_of_another_seed_or_of_more_epochs(tmp_path):
+    def fit(seed, epochs): set_seed(seed); return GAN(4).fit(toy_rows(4), epochs=epochs, checkpoint=tmp_path/'c.pt')
+    fit(1, 3)
+    with pytest.raises(CheckpointError, match='its start is'): fit(2, 3)
+    with pytest.raises(CheckpointError, match='has 3 epochs already'): fit(1, 2)
+
+
+@pytest.mark.parametrize('junk', [[1, 2], dict(a=1)])
+def test_foreign_torch_file(tmp_path, junk):
+    torch.save(junk, tmp_path/'c.pt')
+    with pytest.raises(CheckpointError, match='not a ganad checkpoint'): GAN(4).fit(toy_rows(4), checkpoint=tmp_path/'c.pt')
+
+
 def test_checkpoint_that_would_run_code_is_refused(tmp_path):
     class Evil:
         def __reduce__(self): return os.system, (f'touch {tmp_path}/owned',)
