@@ -17,7 +17,7 @@ from .networks import family
 # %% ../nbs/80_baselines.ipynb #9328b935
 class Baseline(Detector):
     "Learns from all rows in one `step`; number of epochs and batch size mean nothing to it"
-    baseline = True
+    baseline = once = True
     def fit(self, x, device='cpu', progress=None, **_):
         "Learn from the rows of `x`, all at once"
         return super().fit(x, epochs=1, bs=len(x), ema=0, device=device, progress=progress)

@@ -31,14 +31,12 @@ def demo_runs(source:str='digits', # Name of the data, or a folder of images
     if own and normal is not None: raise GanadError(f"{source} says itself who is normal; leave --normal out")
     if normal is None: normal = '8' if source=='digits' else 0
     who = own(**few) if own else data.OneClass(normal=normal, **few)
-    usual = B.usual_fit(source)
-    if quick: usual['steps'] //= 5
+    usual = B.usual_fit(source, 5 if quick else 1)
     fit = lambda m: {} if detectors()[m].baseline and m!='autoencoder' else usual
     names = [pick(m, detectors(), 'method') for m in methods or detectors()]
     if seeds<1: raise GanadError(f"--seeds {seeds} is too few; give 1 or more")
-    flagged = dict(kdd99=.2, arrhythmia=.15).get(source)                  # the papers' share of flagged rows
-    return [B.Run(m, source, replace(who, seed=who.seed+s), s, fit=fit(m), flagged=flagged)
-            for m in names for s in range(seeds)]
+    of = lambda s: dict(protocol=replace(who, seed=who.seed+s), seed=s, flagged=B.FLAGGED.get(source))
+    return [B.Run(m, source, fit=fit(m), **of(s)) for m in names for s in range(seeds)]
 
 # %% ../nbs/09_cli.ipynb #beda6a8b
 def verdict(rows:list, # Of `bench.table`
@@ -103,13 +101,14 @@ def report(runs:list, # What was asked
     "Write the report of a demo: table, sentence, and pictures of the best GAN and the best baseline"
     rows,of = B.table(recs),{c['label']:(r,c) for r,c in reversed([*zip(runs, recs)])}
     best = [l for b in (False,True) for l in [r['label'] for r in rows if r['baseline']==b][:1]]
-    s = B.split_of(of[best[0]][0])                     # of the first seed, as are the pictured models
+    s = B.split_of(of[best[0]][0])
     models = {l:load_model(Path(folder)/f'{of[l][0].name}.safetensors') for l in best}
     scores = {l:m.score(s.test) for l,m in models.items()}
     board = [dict(r, name=r['label'], sd=r['auroc_sd']) for r in rows]
-    quick = '<p>A quick trial: a fifth of the steps, which the GANs miss most.</p>' if runs[0].protocol.n_train else ''
+
     versions = ', '.join(f'{k} {v}' for k,v in recs[0]['versions'].items())
-    parts = [f"<h1>ganad demo: {html.escape(runs[0].data)}, normal is {html.escape(s.normal)}</h1>{quick}",
+    parts = [f"<h1>ganad demo: {html.escape(runs[0].data)}, normal is {html.escape(s.normal)}</h1>",
+             '<p>A quick trial, a fifth of the steps.</p>' if runs[0].protocol.n_train else '',
              f'<p class="verdict">{html.escape(verdict(rows))}</p>', html_table(B.markdown(rows)),
              figure(plots.leaderboard(board), 'AUROC of every method; baselines in grey.'),
              figure(plots.roc_pr(s.y, scores), 'ROC and precision-recall, best GAN and best baseline.'),
@@ -128,12 +127,12 @@ EXAMPLES = """examples:
   ganad bench --list                          the tables of the course
   ganad bench --matrix digits                 make one of them; files that exist are kept
 
-data is looked for below $GANAD_DATA, then in ~/.cache/ganad, then downloaded; runs that exist in --out are kept"""
+data is looked for below $GANAD_DATA, then in ~/.cache/ganad, then downloaded; runs in --out are kept"""
 
 # %% ../nbs/09_cli.ipynb #8cac314d
 def demo(a): # Parsed arguments
     "The command `ganad demo`"
-    runs = demo_runs(a.data, a.normal, a.methods and [m.strip() for m in a.methods.split(',')], a.seeds, a.quick)
+    runs = demo_runs(a.data, a.normal, a.methods and a.methods.replace(' ', '').split(','), a.seeds, a.quick)
     out,recs,stopped,split = Path(a.out),[],False,B.split_of(runs[0])      # a wrong question stops here
     B.writable(out)
     print(f"{len(runs)} runs on {a.data}: {split!r}")

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['CHECKS', 'toy_rows', 'promise', 'trained', 'one_finite_score_a_row', 'higher_is_more_anomalous', 'needs_no_other_row',
            'scoring_changes_nothing', 'fit_decides_all', 'rows_seen', 'an_epoch_is_every_row_once',
-           'same_seed_same_scores', 'every_weight_learns', 'gradients', 'same_gradients', 'each_loss_moves_its_player',
-           'overheard', 'a_cycle_critic_sees_its_own_row', 'each_row_has_its_own_reconstruction', 'saves_and_loads',
-           'check']
+           'same_seed_same_scores', 'every_weight_learns', 'gradients', 'turns', 'same_gradients',
+           'each_loss_moves_its_player', 'overheard', 'a_cycle_critic_sees_its_own_row',
+           'each_row_has_its_own_reconstruction', 'saves_and_loads', 'check']
 
 # %% ../nbs/05_contract.ipynb #2c82916d
 import copy,inspect,math,random,tempfile
@@ -116,8 +116,8 @@ def rows_seen(m, x, **fit):
 def an_epoch_is_every_row_once(t):
     "Each row reaches `step` exactly once an epoch"
     seen = rows_seen(t.make(), t.x, **{**t.fit, 'epochs':2}).flatten(1)
-    epochs = 2 if 'epochs' in inspect.signature(type(t.m).fit).parameters else 1          # or it looks once at all
-    assert len(seen)==epochs*len(t.x),                       f"{epochs} epochs of {len(t.x)} rows showed {len(seen)}"
+    epochs = 1 if t.m.once else 2
+    assert len(seen)==epochs*len(t.x),         f"{epochs} epochs showed {len(seen)} of {len(t.x)} rows"
     key = lambda r: sorted(map(tuple, r.tolist()))
     want = sorted(key(t.x.flatten(1))*epochs)
     assert key(seen)==want,                                  "some rows came twice, others never"
@@ -143,6 +143,12 @@ def gradients(opts, zero=False):
     of = lambda o: [p for g in o.param_groups for p in g['params']]
     return {k:[None if zero or p.grad is None else p.grad.clone() for p in of(o)] for k,o in opts.items()}
 
+def turns(m, opts, x):
+    "The losses of one `step`, and who stepped in it, with which gradients everywhere"
+    taken = []
+    for k,o in opts.items(): o.register_step_pre_hook(lambda *_, k=k: taken.append((k, gradients(opts))))
+    return m.step(x),taken
+
 def same_gradients(a, b):
     "Equal, weight by weight; no gradient is the same as none"
     return all((u is v) if u is None or v is None else torch.equal(u, v) for u,v in zip(a, b))
@@ -155,14 +161,11 @@ def each_loss_moves_its_player(t):
     owned = [p for o in opts.values() for g in o.param_groups for p in g['params']]
     assert len(owned)==len({*map(id, owned)}),               "a weight belongs to two players"
     if not opts: return
-    turns = []                                               # who stepped, with which gradients where
-    for k,o in opts.items(): o.register_step_pre_hook(lambda *_, k=k: turns.append((k, gradients(opts))))
-    losses,last = m.step(t.x[:64]),gradients(opts, zero=True)
-    for k,g in turns:
-        spilt = [j for j in opts if j!=k and not same_gradients(g[j], last[j])]
-        assert not spilt,                                    f"the loss {k!r} leaves a gradient in the weights of {spilt}"
-        last = g
-    order = [*dict.fromkeys(k for k,_ in turns)]
+    losses,taken = turns(m, opts, t.x[:64])
+    for (_,before),(k,now) in zip([('', gradients(opts, zero=True)), *taken], taken):
+        spilt = [j for j in opts if j!=k and not same_gradients(now[j], before[j])]
+        assert not spilt,                    f"the loss {k!r} leaves a gradient in the weights of {spilt}"
+    order = [*dict.fromkeys(k for k,_ in taken)]
     assert order==[*losses],                                 f"{order} stepped, {[*losses]} reported"
 
 # %% ../nbs/05_contract.ipynb #a909dbd1

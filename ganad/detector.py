@@ -156,7 +156,10 @@ class Checkpoint:
 # %% ../nbs/04_detector.ipynb #1d326f57
 def _digest(x): return hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
 def _plain(v): return getattr(v, '__qualname__', None) or repr(v)
-def _start(m): return _digest(torch.cat([v.flatten().double().cpu() for v in m.state_dict().values()] or [torch.zeros(0)]))
+def _start(m):
+    "Digest of the first weights: two seeds are two trainings"
+    ws = [v.flatten().double().cpu() for v in m.state_dict().values()]
+    return _digest(torch.cat(ws or [torch.zeros(0)]))
 
 def _watched():
     "Is somebody there to look at a progress bar: a terminal, or a live notebook?"
@@ -172,6 +175,7 @@ class Detector(Scorer):
     "Fit on normal rows, score any rows; a higher score is more anomalous"
     registry = {}       # every sub-class that can score, by lower-case name
     baseline = False    # a yardstick, not a GAN
+    once = False        # sees all rows in one `step`, whatever `epochs` says
     auroc_floor = 0.8   # what it must reach on the contract's toy data
 
     def __init_subclass__(cls, **kw):
