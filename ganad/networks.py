@@ -56,7 +56,7 @@ def mlp(*sizes:int, # Layer widths, first to last
         layers += [nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, begin(nn.Linear(*sizes[-2:]), std=None))
 
-# %% ../nbs/02_networks.ipynb #ea334a21
+# %% ../nbs/02_networks.ipynb #b3f533ed
 def hidden(a:int, # Inputs
            b:int, # Outputs
            wrap=lambda layer: layer, # Around the layer, as `spectral_norm`
@@ -72,9 +72,9 @@ class Mlp:
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.nx,self.nh,self.norm = math.prod(self.shape),nh,norm
 
-    def net(self, a, b): return mlp(a, self.nh, self.nh, b, norm=self.norm)
-    def gen(self, nz): return nn.Sequential(*self.net(nz, self.nx), nn.Unflatten(1, self.shape))
-    def enc(self, nz): return nn.Sequential(nn.Flatten(), *self.net(self.nx, nz))
+    def net(self, a, b, **kw): return mlp(a, self.nh, self.nh, b, norm=self.norm, **kw)
+    def gen(self, nz, **kw): return nn.Sequential(*self.net(nz, self.nx, **kw), nn.Unflatten(1, self.shape))
+    def enc(self, nz, **kw): return nn.Sequential(nn.Flatten(), *self.net(self.nx, nz, **kw))
 
     def critic(self, x=1, z=0, wrap=lambda layer: layer):
         hid = lambda n: hidden(n, self.nh, wrap)
@@ -90,20 +90,19 @@ def halvings(size:int, # Pixels a side
     if sizes[-1]<=8: return sizes
     raise ValueError(f"images of {size} pixels do not halve down to 8 or less; resize them to 32 or 64")
 
-# %% ../nbs/02_networks.ipynb #e7fbf3cf
+# %% ../nbs/02_networks.ipynb #4774d1a7
 class Conv:
     "Networks for images of `shape` (C,H,W), H = W, as in DCGAN"
     def __init__(self, shape, # (C,H,W)
                  ch:int=32, # Channels of the first stage, doubled at each stage
-                 norm=nn.BatchNorm2d, # Norm layer of generator and encoder; None: none
-                 critic_norm=None): # Norm layer of the critics
-        self.c,size = square(shape)
-        self.norm,self.critic_norm = norm,critic_norm
-        *stages,self.left = halvings(size)
+                 norm=nn.BatchNorm2d, critic_norm=None, # Norm of generator and encoder; norm of the critics
+                 std:float=0.02): # First weights are N(0, std²); None: Xavier, for small images
+        self.norm,self.critic_norm,self.begin = norm,critic_norm,partial(begin, std=std)
+        self.c,size = square(shape); *stages,self.left = halvings(size)
         self.chs = [ch*2**i for i in range(len(stages))] or [ch]
 
     def block(self, conv, act, norm, wrap=lambda layer: layer):
-        return [wrap(begin(conv)), *([begin_norm(norm(conv.out_channels))] if norm else []), act]
+        return [wrap(self.begin(conv)), *([begin_norm(norm(conv.out_channels))] if norm else []), act]
 
     def down(self, c, norm, wrap=lambda layer: layer): # From c to chs[-1] channels; the first has no norm
         lrelu,pairs = nn.LeakyReLU(0.2),zip([c, *self.chs], self.chs)
@@ -112,20 +111,21 @@ class Conv:
 
     def enc(self, nz, wrap=lambda layer: layer):
         net = self.down(self.c, self.norm, wrap)
-        return nn.Sequential(*net, begin(nn.Conv2d(self.chs[-1], nz, self.left)), nn.Flatten())
+        return nn.Sequential(*net, self.begin(nn.Conv2d(self.chs[-1], nz, self.left)), nn.Flatten())
 
-    def gen(self, nz):
-        chs,relu,T = self.chs[::-1],nn.ReLU(),partial(nn.ConvTranspose2d, bias=not self.norm)
-        up = [nn.Unflatten(1, (nz,1,1)), *self.block(T(nz, chs[0], self.left), relu, self.norm)]
-        for a,b in zip(chs, chs[1:]): up += self.block(T(a, b, 4, 2, 1), relu, self.norm)
-        return nn.Sequential(*up, begin(nn.ConvTranspose2d(chs[-1], self.c, 4, 2, 1)), nn.Tanh())
+    def gen(self, nz, wrap=lambda layer: layer):
+        chs,T = self.chs[::-1],partial(nn.ConvTranspose2d, bias=not self.norm)
+        up = lambda *conv: self.block(T(*conv), nn.ReLU(), self.norm, wrap)
+        net = up(nz, chs[0], self.left) + [l for a,b in zip(chs, chs[1:]) for l in up(a, b, 4, 2, 1)]
+        net.append(self.begin(nn.ConvTranspose2d(chs[-1], self.c, 4, 2, 1)))
+        return nn.Sequential(nn.Unflatten(1, (nz,1,1)), *net, nn.Tanh())
 
     def critic(self, x=1, z=0, nh=128, wrap=lambda layer: layer):
         fx = nn.Sequential(*self.down(x*self.c, self.critic_norm, wrap)) if x else None
         fz = hidden(z, nh, wrap) if z else None
         d = self.chs[-1]*self.left**2 if x else 0
-        if not z: return Critic(x, fx, fz, nn.Identity(), begin(nn.Linear(d, 1)))
-        return Critic(x, fx, fz, hidden(d+nh, nh, wrap), begin(nn.Linear(nh, 1)))
+        if not z: return Critic(x, fx, fz, nn.Identity(), self.begin(nn.Linear(d, 1)))
+        return Critic(x, fx, fz, hidden(d+nh, nh, wrap), self.begin(nn.Linear(nh, 1)))
 
 def square(shape)->tuple: # Channels, pixels a side
     "The shape (C,H,W) of square images, or an error"
