@@ -81,16 +81,16 @@ class Mlp:
         fx,fz = nn.Sequential(nn.Flatten(), hid(x*self.nx)) if x else None, hid(z) if z else None
         return Critic(x, fx, fz, hid(self.nh*(bool(x)+bool(z))), begin(nn.Linear(self.nh, 1), std=None))
 
-# %% ../nbs/02_networks.ipynb #cba5427f
+# %% ../nbs/02_networks.ipynb #81d44d23
 def halvings(size:int, # Pixels a side
-            )->list: # Sizes, largest first
+            )->list: # Sizes, largest first, at least two
     "Halve `size` while it is even and over 4"
     sizes = [size]
     while sizes[-1]%2==0 and sizes[-1]>4: sizes.append(sizes[-1]//2)
-    if sizes[-1]<=8: return sizes
-    raise ValueError(f"images of {size} pixels do not halve down to 8 or less; resize them to 32 or 64")
+    if sizes[-1]<=8 and sizes[1:]: return sizes
+    raise ValueError(f"images of {size} pixels cannot be halved down to 3 to 7; resize them to 8, 32 or 64")
 
-# %% ../nbs/02_networks.ipynb #4774d1a7
+# %% ../nbs/02_networks.ipynb #c85f1f2c
 class Conv:
     "Networks for images of `shape` (C,H,W), H = W, as in DCGAN"
     def __init__(self, shape, # (C,H,W)
@@ -99,7 +99,7 @@ class Conv:
                  std:float=0.02): # First weights are N(0, std²); None: Xavier, for small images
         self.norm,self.critic_norm,self.begin = norm,critic_norm,partial(begin, std=std)
         self.c,size = square(shape); *stages,self.left = halvings(size)
-        self.chs = [ch*2**i for i in range(len(stages))] or [ch]
+        self.chs = [ch*2**i for i in range(len(stages))]
 
     def block(self, conv, act, norm, wrap=lambda layer: layer):
         return [wrap(self.begin(conv)), *([begin_norm(norm(conv.out_channels))] if norm else []), act]
