@@ -165,7 +165,7 @@ def usual_fit(source:str, # Name of the data
              )->dict: # Arguments of `fit`
     "How the GANs and the autoencoder are trained on a source, unless a run says otherwise"
     steps,bs = dict(digits=(1500,32), kdd99=(3000,512), arrhythmia=(2000,32)).get(source, (1200,64))
-    return dict(steps=steps//hurry, bs=bs, ema=0)
+    return dict(steps=steps//hurry, bs=bs)
 
 def writable(folder)->None: # Folder, made if it is not there
     "`DataError` at once, not after an hour of training, when nothing can be written to `folder`"

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-# %% ../nbs/02_networks.ipynb #25c81a14
+# %% ../nbs/02_networks.ipynb #7ce95783
 def begin(layer:nn.Module, # With a weight and perhaps a bias
           std:float=0.02, # Standard deviation of the weights; None: Xavier
          )->nn.Module: # `layer`, initialised
@@ -20,7 +20,7 @@ def begin(layer:nn.Module, # With a weight and perhaps a bias
     if std is None: nn.init.xavier_uniform_(layer.weight)
     else: nn.init.normal_(layer.weight, 0, std)
     if layer.bias is not None: nn.init.zeros_(layer.bias)
-    return layer
+    return layer.to(memory_format=torch.channels_last) if layer.weight.ndim==4 else layer
 
 # %% ../nbs/02_networks.ipynb #3fc6b694
 class Critic(nn.Module):

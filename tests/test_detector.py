@@ -21,7 +21,8 @@ from ganad.core import set_seed
 from ganad.detector import save_model
 from ganad.models.bigan import BiGAN
 set_seed(4)
-m = BiGAN((1,8,8)).fit(toy_rows((1,8,8)), epochs=60, bs=32, checkpoint=sys.argv[1] or None)
+m = BiGAN((1,8,8)).fit(toy_rows((1,8,8)), epochs=60, bs=32, checkpoint=sys.argv[1] or None,
+                          val=toy_rows((1,8,8), 64, seed=3), patience=60)
 save_model(m, sys.argv[2])
 """
 
@@ -43,6 +44,21 @@ def test_more_epochs_go_on_from_the_checkpoint(tmp_path):
     def fit(epochs, c): set_seed(1); return GAN(4).fit(toy_rows(4), epochs=epochs, checkpoint=c)
     fit(2, tmp_path/'c.pt')
     assert torch.equal(fit(5, tmp_path/'c.pt').score(toy_rows(4)), fit(5, None).score(toy_rows(4)))
+
+
+def test_stopped_early_stays_stopped_and_keeps_the_best(tmp_path):
+    def fit(c): set_seed(1); return GAN(4, lr=.05).fit(toy_rows(4), epochs=200, checkpoint=c, val=toy_rows(4, 64, seed=2), patience=2)
+    m, again = fit(tmp_path/'c.pt'), fit(tmp_path/'c.pt')
+    stop = len(m.val_scores)
+    assert stop < 200 and min(m.val_scores[-2:]) > min(m.val_scores), 'the last two epochs were no better'
+    assert again.val_scores == m.val_scores and again.history == m.history, 'resumed, it trains no further'
+    assert m.score(toy_rows(4, 64, seed=2)).mean().item() == pytest.approx(min(m.val_scores))
+    assert torch.equal(again.score(toy_rows(4)), m.score(toy_rows(4)))
+
+
+def test_validation_rows_change_nothing_but_the_choice():
+    def fit(**kw): set_seed(1); return BiGAN(4).fit(toy_rows(4), epochs=4, ema=.9, **kw)
+    assert fit(val=toy_rows(4, 64, seed=2), patience=9).history == fit().history, 'looking at them must not disturb the training'
 
 
 @pytest.mark.parametrize('make,what', [(lambda: BiGAN(4), 'method'), (lambda: GAN(4, nz=3), 'settings'), (lambda: GAN(5), 'settings')])

@@ -15,7 +15,7 @@ HIDDEN = {'export','hide','default_exp'}
 NO_PICTURE = {'99_docs'}
 LONG = {(nb,what):n for nb,whats in {         # longer than a cell should be, in one piece for a reason; no method is here
     '00_core': dict(atomic=14), '01_data': {'read_kdd':14, "pics = tmp/'pics'":14, "def kdd_line(proto='tcp', src=":15},
-    '02_networks': dict(Conv=28), '04_detector': dict(Detector=41, Checkpoint=30, load_model=13),
+    '02_networks': dict(Conv=28), '04_detector': dict(Detector=51, Checkpoint=32, load_model=13),
     '07_plots': {'leaderboard':16, 'd = load_digits()':16},
     '09_cli': dict(demo=20, report=16, demo_runs=13),
     '99_docs': dict(main=19, adapt_nb=18, build=14, notebooks=13)}.items() for what,n in whats.items()}
