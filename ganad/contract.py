@@ -172,7 +172,7 @@ def each_loss_moves_its_player(t):
 def overheard(m, x, seed):
     "The input pairs of every critic on two rows during one `step` on `x`, weights held still"
     m,calls = copy.deepcopy(m).train(),[]
-    hear = lambda a: calls.append([i.detach().clone() for i in a])
+    hear = lambda a: calls.extend(zip(*(i.detach().clone().split(len(x)) for i in a)))  # pairs may come stacked
     for o in m.modules():
         if getattr(o, 'n_x', 0)!=2: continue
         o.register_forward_pre_hook(lambda _,a: hear(a))
