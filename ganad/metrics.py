@@ -17,22 +17,22 @@ def as_array(v, # Tensor on any device, array or list
     if hasattr(v, 'detach'): v = v.detach().cpu().double()
     return np.asarray(v, dtype=float)
 
-# %% ../nbs/06_metrics.ipynb #a36910c1
+# %% ../nbs/06_metrics.ipynb #86f98cba
 def checked(y, # Labels: 0 normal, 1 anomaly
             s=None, # Scores, one a row; None checks only the labels
            )->tuple: # Labels (int) and scores (float64)
     "Arrays of labels and scores, or a `ValueError` that says what to mend"
     y = _labels(as_array(y))
     if s is None: return y,None
-    s = as_array(s)
+    drawn,s = isinstance(s, _Drawn),as_array(s)
     if s.ndim!=1: raise ValueError(f"scores of shape {s.shape}; reduce them to one number a row")
     if len(s)!=len(y): raise ValueError(f"{len(s)} scores for {len(y)} labels; give one score a row")
     if (bad := ~np.isfinite(s)).any():
         raise ValueError(f"{bad.sum()} of {len(s)} scores are NaN or infinite, the first in row "
                          f"{bad.argmax()}; mend the detector")
-    return y,_not_predictions(s)
+    return y,s if drawn else _not_predictions(s)
 
-# %% ../nbs/06_metrics.ipynb #61ffbbc4
+# %% ../nbs/06_metrics.ipynb #0bb2a7c0
 def _labels(y):
     if y.ndim!=1: raise ValueError(f"labels of shape {y.shape}; give one label a row")
     if (bad := ~np.isin(y, (0,1))).any():
@@ -42,6 +42,8 @@ def _labels(y):
         what = f"all {len(y)} labels are {y[0]:g}" if len(y) else "no rows"
         raise ValueError(f"{what}; a ranking needs normal (0) and anomalous (1) rows")
     return y.astype(int)
+
+class _Drawn(np.ndarray): "Scores that were checked before rows were drawn from them"
 
 def _not_predictions(s):
     u = np.unique(s)
@@ -112,7 +114,7 @@ def best_f1(y, # Labels: 0 normal, 1 anomaly
     p,r,_ = skm.precision_recall_curve(*checked(y, s))
     return float((2*p*r/np.maximum(p+r, 1e-12)).max())
 
-# %% ../nbs/06_metrics.ipynb #3eaa17fa
+# %% ../nbs/06_metrics.ipynb #a062a493
 def bootstrap(y, # Labels: 0 normal, 1 anomaly
               s, # Scores, higher = more anomalous
               metric=auroc, # Any function of (y, s) that returns a number
@@ -122,7 +124,7 @@ def bootstrap(y, # Labels: 0 normal, 1 anomaly
              )->tuple: # (low, high)
     "Percentile interval of `metric`; rows are resampled within normals and within anomalies"
     y,s = checked(y, s)
-    rng,groups = np.random.default_rng(seed),[np.flatnonzero(y==c) for c in (0,1)]
+    s,rng,groups = s.view(_Drawn),np.random.default_rng(seed),[np.flatnonzero(y==c) for c in (0,1)]
     draws = (np.concatenate([rng.choice(g, len(g)) for g in groups]) for _ in range(n))
     return tuple(np.quantile([metric(y[i], s[i]) for i in draws], [(1-level)/2, (1+level)/2]).tolist())
 

@@ -95,6 +95,16 @@ def test_bootstrap_covers_about_as_often_as_it_says():
     hits = [lo<=truth<=hi for lo,hi in intervals]
     assert .7 <= np.mean(hits)
 
+def test_bootstrap_of_scores_with_few_values():
+    "A resample that happens to hold two whole numbers is no binary prediction; scores that are one still are"
+    y,s = np.r_[np.zeros(8),np.ones(8)],np.r_[0,1,0,1,0,1,0,2,1,2,0,1,1,1,0,1.]
+    for metric in (auroc, auprc, best_f1, lambda y,s: prf_at(y, s, .5)['f1']):
+        lo,hi = bootstrap(y, s, metric, n=200)
+        assert 0<=lo<hi<=1 and type(lo) is float
+    assert bootstrap(y, s, n=200) == bootstrap(y, s*.5+.25, n=200)                      # not whole: never mistaken
+    with pytest.raises(ValueError, match='binary predictions'): bootstrap(y, s>0)
+    with pytest.raises(ValueError, match='binary predictions'): auroc(y, np.minimum(s, 1))
+
 def test_summary_is_floats_for_json():
     y,s = sample()
     r = summary(torch.tensor(y), torch.tensor(s, requires_grad=True))
