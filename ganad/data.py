@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['DEBIAN', 'KDD_SHA', 'KDD_COLUMNS', 'KDD_CATEGORIES', 'KDD_URL', 'LOADERS', 'class_index', 'digest', 'Source',
-           'cache_dir', 'places', 'find', 'reading', 'missing', 'download', 'read_idx', 'read_folder', 'unpack',
-           'check_finite', 'read_kdd', 'read_mat', 'sources', 'load', 'Split', 'fit_scaler', 'Protocol', 'OneClass',
-           'OneOut', 'Pooled', 'KDD99', 'Arrhythmia', 'ring', 'gaussians', 'box']
+           'cache_dir', 'places', 'find', 'cached', 'disk', 'reading', 'missing', 'download', 'read_idx', 'read_folder',
+           'unpack', 'check_finite', 'read_kdd', 'read_mat', 'sources', 'load', 'Split', 'fit_scaler', 'Protocol',
+           'OneClass', 'OneOut', 'Pooled', 'KDD99', 'Arrhythmia', 'ring', 'gaussians', 'box']
 
-# %% ../nbs/01_data.ipynb #3e15c09f
-import gzip,hashlib,math,os,socket,tempfile,zipfile
+# %% ../nbs/01_data.ipynb #e2fec478
+import errno,gzip,hashlib,math,os,socket,tempfile,zipfile
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict,dataclass,field
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
 from PIL import Image
@@ -84,16 +85,35 @@ def places(root=None, # Folder to look in instead of `GANAD_DATA`
     if not p.is_dir(): raise DataError(f"no folder {given}; set GANAD_DATA to the folder of your data")
     return [p, cache_dir()]
 
-# %% ../nbs/01_data.ipynb #9a183fe3
+# %% ../nbs/01_data.ipynb #f24553b2
 def find(root, *names): # First of `names` that is there, or None
     "Look for files or folders in all `places`"
     return next((p/n for p in places(root) for n in names if (p/n).exists()), None)
 
-# %% ../nbs/01_data.ipynb #1b485639
+def cached(path): # Is it in the cache, where what is damaged may be fetched again?
+    "What is in the cache is ours; what is elsewhere is yours and is never touched"
+    return Path(path).is_relative_to(cache_dir())
+
+# %% ../nbs/01_data.ipynb #cd25bd2c
+_ROOM = 'free some, or set GANAD_CACHE to a folder on a larger disk'
+_MAY = 'make it accessible, or set GANAD_DATA and GANAD_CACHE to folders of yours'
+_DISK = {errno.ENOSPC:_ROOM, errno.EDQUOT:_ROOM, errno.EACCES:_MAY, errno.EPERM:_MAY, errno.EROFS:_MAY,
+         errno.ENOENT:'give the path of a file that is there', errno.EISDIR:'put the file in its place'}
+
+# %% ../nbs/01_data.ipynb #87e91acf
+@contextmanager
+def disk(path): # What is read or written, for when the system does not name it
+    "Turn 'no space left', 'permission denied' and the like into a `DataError` that says what to do"
+    try: yield
+    except OSError as e:
+        if e.errno not in _DISK: raise
+        raise DataError(f"{e.filename or path}: {os.strerror(e.errno).lower()}; {_DISK[e.errno]}") from e
+
 @contextmanager
 def reading(path): # File that is being read
     "Turn whatever goes wrong while `path` is read into a `DataError` that names it"
-    try: yield
+    try:
+        with disk(path): yield
     except (DataError,MemoryError): raise
     except Exception as e:
         why = (str(e).splitlines() or [type(e).__name__])[0]
@@ -110,18 +130,21 @@ def missing(title:str, where:str, # What it is, and where it lies below a data f
     raise DataError(f"{title} is not here ({why}): set GANAD_DATA to a folder that holds {where}, "
                     f"{hand}, or {last}")
 
-# %% ../nbs/01_data.ipynb #3dea080c
+# %% ../nbs/01_data.ipynb #4e198639
 def download(get, # Function that downloads
              title:str, where:str, # What it is, and where it lies below a data folder
              hand:str='', # Another way to it than the cache
+             was:str='', # What is wrong with the copy that is there
             ): # What `get` returns
     "Download, or say the three ways to the data"
     old = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)
-    try: return get()
-    except (OSError,RuntimeError) as e: why = (str(e).strip().splitlines() or [type(e).__name__])[-1]
+    try:
+        with disk(cache_dir()): return get()
+    except (OSError,RuntimeError,HTTPException) as e:
+        why = (str(e).strip().splitlines() or [type(e).__name__])[-1]
     finally: socket.setdefaulttimeout(old)
-    missing(title, where, f'download failed: {why}', hand=hand)
+    missing(title, where, f'{was}download failed: {why}', hand=hand)
 
 # %% ../nbs/01_data.ipynb #3739747b
 def _digits(root, size):
@@ -141,19 +164,26 @@ def read_idx(path, # IDX file of bytes, gzipped or not
         shape = np.frombuffer(raw, '>i4', raw[3], 4)
         return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=4+4*len(shape)).reshape(shape).copy())
 
-# %% ../nbs/01_data.ipynb #2fd45755
+# %% ../nbs/01_data.ipynb #7bd85316
 _IDX = [f'{p}-{k}-ubyte' for p in ('train','t10k') for k in ('images-idx3','labels-idx1')]
 
 def _four(d): # The four files in the folder `d`, gzipped or not; None unless all are there
     fs = [next((f for f in (d/n, d/f'{n}.gz') if f.exists()), None) for n in _IDX]
     return fs if all(fs) else None
 
+def _torn(f): # Is it in the cache, and cannot be read?
+    try: return cached(f) and not len(read_idx(f))
+    except DataError: return True
+
 def _idx(root, name, ds, title, classes, debian=()):
     sub = f'{ds.__name__}/raw'
     fs = next(filter(None, map(_four, [*(p/sub for p in places(root)), *debian])), None)
-    if not fs:
+    if torn := [f for f in fs or [] if _torn(f)]:
+        for f in torn: f.unlink()                                   # else torchvision takes it for whole
+    if torn or not fs:
         hand = "install Debian's package dataset-fashion-mnist" if debian else ''
-        download(lambda: ds(cache_dir(), download=True), title, f'{sub}/{_IDX[0]} and its like', hand)
+        was = f'{torn[0]} was damaged, ' if torn else ''
+        download(lambda: ds(cache_dir(), download=True), title, f'{sub}/{_IDX[0]} and its like', hand, was)
         fs = _four(cache_dir()/sub)
     x,y,xt,yt = map(read_idx, fs)
     if (len(x),len(xt)) != (len(y),len(yt)):
@@ -165,14 +195,15 @@ def _mnist(root, size): return _idx(root, 'mnist', tv.MNIST, 'MNIST', [str(i) fo
 def _fashion(root, size):
     return _idx(root, 'fashion', tv.FashionMNIST, 'FashionMNIST', tv.FashionMNIST.classes, [DEBIAN])
 
-# %% ../nbs/01_data.ipynb #9ad4e65e
-def _checked(ds, folder, files, title, where): # Folder of files with the right MD5 sums; `None` is downloaded
-    if folder is None:
-        folder = cache_dir()/where
-        download(lambda: ds(folder), title, f'{where}/{files[0][0]} and its like')
-    for n,md5 in files:
-        if not check_integrity(folder/n, md5):
-            raise DataError(f"{folder/n} is missing or damaged (MD5); replace it")
+# %% ../nbs/01_data.ipynb #da564926
+def _checked(get, at, files, title, where): # Folder of files with the right MD5 sums, downloaded if need be
+    folder = at or cache_dir()/where
+    def bad(): return [folder/n for n,md5 in files if not check_integrity(folder/n, md5)]
+    if (lost := bad()) and cached(folder):
+        was = ''.join(f'{f} is damaged, ' for f in lost if f.exists())
+        download(lambda: get(folder), title, f'{where}/{files[0][0]} and its like', was=was)
+        lost = bad()
+    if lost: raise DataError(f"{lost[0]} is missing or damaged (MD5); replace it")
     return folder
 
 def _cifar10(root, size):
@@ -253,17 +284,17 @@ def unpack(archive, # ZIP file
         z.extractall(into)
     return into
 
-# %% ../nbs/01_data.ipynb #ce21c4e2
+# %% ../nbs/01_data.ipynb #e7f3b9d5
 def _cifar10_jpeg(root, size):
     title = 'CIFAR-10 (JPEG copy)'
     zp = find(root, 'cifar10-jpeg.zip') or missing(title, 'cifar10-jpeg.zip', 'it has no public address',
                                                    "use 'cifar10', which is downloaded")
-    digest = hashlib.sha256(zp.read_bytes()).hexdigest()[:12]
+    with reading(zp): digest = hashlib.sha256(zp.read_bytes()).hexdigest()[:12]
     kept = cache_dir()/f'cifar10-jpeg-{digest}.npz'
     if not kept.exists():
-        with atomic(kept) as t, tempfile.TemporaryDirectory(dir=kept.parent) as d, open(t, 'wb') as f:
+        with disk(kept), atomic(kept) as t, tempfile.TemporaryDirectory(dir=kept.parent) as d:
             r = read_folder(unpack(zp, Path(d)/'cifar10-jpeg'), 32)
-            np.savez(f, **{k: np.asarray(v) for k,v in r.items()})
+            with open(t, 'wb') as f: np.savez(f, **{k: np.asarray(v) for k,v in r.items()})
     with reading(kept), np.load(kept) as d:
         x,y,test = (torch.from_numpy(d[k]) for k in ('x','y','test'))
         return Source('cifar10-jpeg', x, y, d['classes'].tolist(), test, title)
@@ -310,30 +341,30 @@ def read_kdd(path, # gzipped CSV of 41 features and a label
     check_finite(x, columns, path)
     return Source('kdd99', x, y, classes.tolist(), title='KDD Cup 99 (10 %)', columns=columns)
 
-# %% ../nbs/01_data.ipynb #1d5a906c
+# %% ../nbs/01_data.ipynb #9961dbbe
 KDD_URL = 'https://ndownloader.figshare.com/files/5976042'                      # scikit-learn's
 
 def _kdd99(root, size):
     where = 'kddcup99/kddcup.data_10_percent.gz'
-    path = find(root, where)
-    if not path:
-        path = cache_dir()/where
-        def get():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(KDD_URL, str(path), hash_prefix=KDD_SHA)
-        download(get, 'KDD Cup 99', where)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path = find(root, where) or cache_dir()/where
+    def sha(): return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ''
+    def get():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(KDD_URL, str(path), hash_prefix=KDD_SHA)
+    if (digest := sha()) != KDD_SHA and cached(path):
+        download(get, 'KDD Cup 99', where, was=f'{path} is damaged, ' if digest else '')
+        digest = sha()
     if digest != KDD_SHA:
         raise DataError(f"{path} is damaged (SHA-256 {digest[:12]}… instead of {KDD_SHA[:12]}…); replace it")
     return read_kdd(path)
 
-# %% ../nbs/01_data.ipynb #22e238a7
+# %% ../nbs/01_data.ipynb #5ca15927
 def read_mat(path, # MATLAB file with X (rows × features) and y (1 = anomaly)
              name:str='mat', title:str='', # What to call it
             )->Source: # Classes 'normal' and 'anomaly'
     "Read a table of the ODDS library"
-    with reading(path):
-        m = loadmat(path)
+    with reading(path), open(path, 'rb') as f:
+        m = loadmat(f)
         x,y = torch.from_numpy(m['X'].astype('f4')),torch.from_numpy(m['y'].ravel().astype('i8'))
     columns = [f'x{i}' for i in range(x.shape[1])]
     check_finite(x, columns, path)
@@ -354,13 +385,13 @@ def sources()->list: # Names that `load` knows
     "The data sets there are"
     return list(LOADERS)
 
-# %% ../nbs/01_data.ipynb #227d1eaf
+# %% ../nbs/01_data.ipynb #4e45db7e
 def load(name:str, # One of `sources()`
          size:int=None, # Resize images to size × size pixels; `None` leaves them (64 for a folder)
          root=None, # Where to look instead of `GANAD_DATA`; for 'folder' the folder itself
         )->Source:
     "Read a data set from disk, or download it"
-    s = LOADERS[pick(name, LOADERS, 'data set')](root, size)
+    with disk(root or cache_dir()): s = LOADERS[pick(name, LOADERS, 'data set')](root, size)
     if not size or s.shape[1:]==(size,size): return s
     if not s.is_image: raise DataError(f"{s.title} is a table; size= is for images")
     s.data = torch.cat([_resize(b, size) for b in s.data.split(4096)])
@@ -424,7 +455,7 @@ def _check_fields(d): # The numbers of a protocol
     for k in ('n_train','n_test'):
         if d[k] is not None and d[k]<2: raise DataError(f"{k}={d[k]} is too few; give 2 or more")
 
-# %% ../nbs/01_data.ipynb #ff696b1b
+# %% ../nbs/01_data.ipynb #836e9b0f
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     "What all protocols share"

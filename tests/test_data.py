@@ -1,5 +1,6 @@
 "Every data source and protocol on tiny files that the test makes, and the papers' counts where `GANAD_DATA` has the real ones"
-import gzip,hashlib,json,os,zipfile
+import errno,gzip,hashlib,io,json,os,pickle,tarfile,zipfile
+from email.message import Message
 from pathlib import Path
 from urllib.error import URLError
 import numpy as np, pytest, torch
@@ -124,7 +125,6 @@ def test_svhn(here, monkeypatch):
     one_line(lambda: load('svhn'), str(p), 'damaged')
 
 def test_cifar10(here, monkeypatch):
-    import pickle
     C,d,r = data.tv.CIFAR10,here/'cifar-10-batches-py',np.random.RandomState(0)
     x = r.randint(0, 256, (4,3072)).astype('u1')
     def batch(n, **k): raw = pickle.dumps(k); put(d/n, raw); return n,hashlib.md5(raw).hexdigest()
@@ -223,6 +223,130 @@ def test_arrhythmia(here):
     one_line(lambda: load('arrhythmia'), str(p), 'row 3', "column 'x1'", 'nan')
     savemat(p, dict(Z=x))
     one_line(lambda: load('arrhythmia'), str(p), 'damaged')
+
+# ---- a cache that was interrupted, a disk that is full, a folder that is forbidden
+
+class Web:
+    "Answers with `files` (name → bytes), and breaks off after `most` bytes of each"
+    def __init__(self, monkeypatch, **files):
+        self.files,self.most,self.asked = {k.replace('__','.'):v for k,v in files.items()},None,[]
+        monkeypatch.setattr('urllib.request.urlopen', self.open); monkeypatch.setattr('torch.hub.urlopen', self.open)
+    def open(self, req, *a, **k):
+        name = req.full_url.split('/')[-1]
+        if req.get_method()!='HEAD': self.asked.append(name)
+        if self.most==0: raise URLError('Name or service not known')
+        r = io.BytesIO(self.files[name][:self.most])
+        r.url,r.length,r.info = req.full_url,len(self.files[name]),Message
+        return r
+
+@pytest.fixture
+def cache(): return cache_dir()
+
+def one_line_about_download(f, *parts): one_line(f, 'download failed', 'set GANAD_DATA', *parts)
+
+def svhn(monkeypatch):
+    "Two small files, known to torchvision by their MD5 sums"
+    raw,lists,n = {},{},np.zeros((6,1), 'u1')
+    for part in ('train','test'):
+        f = io.BytesIO(); savemat(f, dict(X=np.full((32,32,3,6), len(part), 'u1'), y=n)); name = f'{part}_32x32.mat'
+        raw[name],lists[part] = f.getvalue(),[f'http://svhn/{name}', name, hashlib.md5(f.getvalue()).hexdigest()]
+    monkeypatch.setattr(data.tv.SVHN, 'split_list', lists)
+    return Web(monkeypatch, **raw)
+
+def test_svhn_goes_on_after_half_a_download(cache, monkeypatch):
+    web = svhn(monkeypatch)
+    web.most = 500
+    one_line_about_download(lambda: load('svhn'), 'SVHN')
+    assert (cache/'svhn/train_32x32.mat').stat().st_size==500                                       # what blocked the next try
+    web.most = 0
+    one_line_about_download(lambda: load('svhn'), 'train_32x32.mat is damaged', 'Name or service not known')
+    web.most = None
+    assert len(load('svhn'))==12 and len(web.asked)>=3
+    web.asked.clear(); load('svhn'); assert not web.asked                                           # whole: nothing is fetched
+
+def test_cifar10_goes_on_after_half_an_unpacking(cache, monkeypatch):
+    C,sub,tgz,files = data.tv.CIFAR10,'cifar-10-batches-py',io.BytesIO(),{}
+    for n,d in (('data_batch_1', dict(data=np.zeros((2,3072), 'u1'), labels=[0,1])), ('test_batch', dict(data=np.ones((1,3072), 'u1'),
+                labels=[1])), ('batches.meta', dict(label_names=['a','b']))): files[n] = pickle.dumps(d)
+    with tarfile.open(fileobj=tgz, mode='w:gz') as t:
+        for n,b in files.items(): i = tarfile.TarInfo(f'{sub}/{n}'); i.size = len(b); t.addfile(i, io.BytesIO(b))
+    md5 = {n:hashlib.md5(b).hexdigest() for n,b in files.items()}
+    monkeypatch.setattr(C, 'train_list', [('data_batch_1', md5['data_batch_1'])])
+    monkeypatch.setattr(C, 'test_list', [('test_batch', md5['test_batch'])])
+    monkeypatch.setattr(C, 'meta', dict(filename='batches.meta', key='label_names', md5=md5['batches.meta']))
+    monkeypatch.setattr(C, 'tgz_md5', hashlib.md5(tgz.getvalue()).hexdigest())
+    web = Web(monkeypatch, **{C.filename: tgz.getvalue()})
+    put(cache/sub/'data_batch_1', files['data_batch_1'][:99])                                       # killed while unpacking
+    assert load('cifar10').y.tolist()==[0,1,1] and {*web.asked}=={C.filename}
+
+def mnist(monkeypatch, d):
+    write_idx(d, gz=True)
+    raw = {f.name:f.read_bytes() for f in d.iterdir()}
+    res = [(n, hashlib.md5(raw[n]).hexdigest()) for n in raw]
+    monkeypatch.setattr(data.tv.MNIST, 'resources', res)
+    return Web(monkeypatch, **raw)
+
+@pytest.mark.parametrize('gz', [False,True])
+def test_mnist_goes_on_after_half_a_file(cache, monkeypatch, gz):
+    web,d = mnist(monkeypatch, cache/'MNIST/raw'),cache/'MNIST/raw'
+    if not gz: load('mnist'); [put(d/f.stem, gzip.decompress(f.read_bytes())) for f in [*d.glob('*.gz')]]
+    torn = d/f'train-images-idx3-ubyte{".gz"*gz}'
+    torn.write_bytes(torn.read_bytes()[:999])
+    assert len(load('mnist'))==60
+    assert {*web.asked} == ({'train-images-idx3-ubyte.gz'} if gz else set())                        # fetched, or unpacked again
+
+def test_kdd_goes_on_after_half_a_file(cache, monkeypatch):
+    p = write_kdd(cache/'kddcup99/kddcup.data_10_percent.gz'); raw = p.read_bytes()
+    monkeypatch.setattr(data, 'KDD_SHA', hashlib.sha256(raw).hexdigest())
+    web = Web(monkeypatch, **{data.KDD_URL.split('/')[-1]: raw})
+    p.write_bytes(raw[:-9]); web.most = 20
+    one_line_about_download(lambda: load('kdd99'), f'{p} is damaged', 'invalid hash value')
+    web.most = None
+    assert len(load('kdd99'))==102 and p.read_bytes()==raw and [*p.parent.iterdir()]==[p]
+
+def test_what_is_yours_is_never_fetched_over(here, monkeypatch):
+    web = svhn(monkeypatch)
+    for n,b in web.files.items(): put(here/'svhn'/n, b[:-1])
+    one_line(lambda: load('svhn'), str(here/'svhn/train_32x32.mat'), 'damaged', 'replace it')
+    p = write_kdd(here/'kddcup99/kddcup.data_10_percent.gz')
+    one_line(lambda: load('kdd99'), str(p), 'damaged')
+    write_idx(here/'MNIST/raw'); q = put(here/'MNIST/raw/train-images-idx3-ubyte', b'half')
+    one_line(lambda: load('mnist'), str(q), 'damaged')
+    assert not web.asked and q.read_bytes()==b'half' and (here/'svhn/test_32x32.mat').exists()
+
+FULL,BARRED = (errno.ENOSPC, 'no space left on device; free some'),(errno.EACCES, 'permission denied; make it accessible')
+
+def failing(e, name=None):
+    def f(*a, **k): raise OSError(e, os.strerror(e), name)
+    return f
+
+@pytest.mark.parametrize('what', ['zipfile.ZipFile.extractall', 'numpy.savez'])
+@pytest.mark.parametrize('e,says', [FULL,BARRED])
+def test_no_place_to_unpack(here, monkeypatch, what, e, says):
+    "The archive is whole, and the message does not say otherwise"
+    write_pictures(here/'p', 'train/cat/1.jpg', 'test/dog/2.jpg')
+    with zipfile.ZipFile(here/'cifar10-jpeg.zip', 'w') as z:
+        for f in ('train/cat/1.jpg','test/dog/2.jpg'): z.write(here/'p'/f, f)
+    monkeypatch.setattr(what, failing(e))
+    with pytest.raises(DataError) as err: load('cifar10-jpeg')
+    assert says in str(err.value) and 'damaged' not in str(err.value) and '\n' not in str(err.value)
+    assert not [*cache_dir().iterdir()]
+
+@pytest.mark.parametrize('e,says', [FULL,BARRED])
+def test_no_place_to_download_to(cache, monkeypatch, e, says):
+    svhn(monkeypatch)
+    monkeypatch.setattr('torchvision.datasets.utils._urlretrieve', failing(e, str(cache/'svhn/train_32x32.mat')))
+    with pytest.raises(DataError) as err: load('svhn')
+    assert str(err.value).startswith(f"{cache/'svhn/train_32x32.mat'}: {says}")                     # no advice to connect to the network
+
+@pytest.mark.parametrize('name,where', [('mnist','MNIST/raw/t10k-images-idx3-ubyte'), ('kdd99','kddcup99/kddcup.data_10_percent.gz'),
+                                        ('arrhythmia','arrhythmia/arrhythmia.mat'), ('cifar10-jpeg','cifar10-jpeg.zip')])
+def test_a_file_that_may_not_be_read(here, monkeypatch, name, where):
+    write_idx(here/'MNIST/raw'); p = put(here/where, b'?'); opened = io.open
+    def guarded(f, *a, **k): return failing(errno.EACCES, str(f))() if str(f)==str(p) else opened(f, *a, **k)
+    monkeypatch.setattr('builtins.open', guarded); monkeypatch.setattr('io.open', guarded)
+    with pytest.raises(DataError) as err: load(name)
+    assert str(err.value).startswith(f"{p}: {BARRED[1]}")
 
 # ---- what is not there
 
