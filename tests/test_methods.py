@@ -1,0 +1,323 @@
+"""Every GAN of the registry, term by term: which weights a loss moves, what a score is made of, how many weights a paper has
+
+To add a method, add it to METHODS:
+  flow    (settings, term, who moves): `term` alone counts, a loss and what it is fed with, as 'fake(D(G(z),z))', or None: all count;
+          then player k (of `opt_k`) gives a gradient to every weight of exactly the networks named for it
+  score   (settings, the score of rows x in NumPy, from `o.G(z)`, `o.D(x, z)`, `o.D.features(x, z)`, …: the networks' outputs, float64)
+  weights (settings, name of a weight, player): the player's gradient is linear in it, and 0 is as if the term were not there
+  paper   (data, constructor, {network: [parameters of each layer that has some]}), by hand from the papers' tables
+"""
+import sys
+from types import SimpleNamespace as NS
+import numpy as np, pytest, torch
+from torch import nn
+from ganad.contract import toy_rows
+from ganad.core import set_seed
+from ganad.detector import adam, detectors, update
+from ganad.losses import fake_loss, real_loss
+from ganad.models import egbad
+from ganad.models.alice import ALICE
+from ganad.models.bigan import BiGAN
+from ganad.models.egbad import EGBAD
+from ganad.models.ganomaly import GANomaly, scaled
+from ganad.networks import Conv, Critic
+
+SHAPES = {'table': 4, 'image': (1, 8, 8)}
+shapes = pytest.mark.parametrize('shape', SHAPES.values(), ids=SHAPES)
+
+# ---- NumPy
+
+def softplus(l): return np.logaddexp(0, l)                                        # log(1 + e^l)
+def gap(a, b): return np.abs(a - b).reshape(len(a), -1).sum(1)
+def reconstruction(o, x): return gap(x, o.G(o.E(x)))
+
+def features(o, x): return gap(o.D.features(x, o.E(x)), o.D.features(o.G(o.E(x)), o.E(x)))
+def sigma_paper(o, x): return softplus(-o.D(x, o.E(x)))
+def sigma_code(o, x): return softplus(-o.D(o.G(o.E(x)), o.E(x)))
+def mixture(a, l_d): return lambda o, x: a*reconstruction(o, x) + (1 - a)*l_d(o, x)
+
+def latent_gap(o, x): z = o.E(x); return ((z - o.E2(o.G(z)))**2).mean(1)
+
+# ---- the table
+
+PAIR = [('real(D(x,E(x)))', dict(d='D')), ('fake(D(G(z),z))', dict(d='D')),                         # BiGAN's game
+        ('fake(D(x,E(x)))', dict(ge='E')), ('real(D(G(z),z))', dict(ge='G'))]
+CYCLES = [('real(Dxx(x,x))', dict(d='Dxx')), ('fake(Dxx(x,G(E(x))))', dict(d='Dxx')), ('real(Dxx(x,G(E(x))))', dict(ge='E G')),
+          ('real(Dzz(z,z))', dict(d='Dzz')), ('fake(Dzz(z,E(G(z))))', dict(d='Dzz')), ('real(Dzz(z,E(G(z))))', dict(ge='E G'))]
+def of(kw, *terms): return [(kw, *t) for t in terms]
+
+CRITICS = dict(dist=None, w_x=1., w_z=1.)
+CASES = dict(features=features, sigma_paper=sigma_paper, sigma_code=sigma_code)
+ONLY = [dict(w_adv=a, w_con=b, w_enc=c) for a, b, c in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
+
+EGBAD_MNIST = dict(
+    E=[320, 18_496, 128, 73_856, 256, 1_254_600],                # conv3 1→32, conv3 32→64, BN, conv3 64→128, BN, FC 6272→200
+    G=[205_824, 2_048, 6_428_800, 12_544, 131_136, 128, 1_025],  # FC 200→1024, BN, FC →6272, BN, convT4 128→64, BN, convT4 64→1
+    D=[1_088, 65_600, 128, 102_912, 3_736_576, 1_025])           # x: conv4 1→64, conv4 64→64, BN; z: FC 200→512; FC 3648→1024, FC →1
+EGBAD_KDD = dict(E=[7_808, 2_080],                               # FC 121→64→32
+                 G=[2_112, 8_320, 15_609],                       # FC 32→64→128→121
+                 D=[15_616, 4_224, 32_896, 129])                 # x: FC 121→128; z: FC 32→128; FC 256→128→1
+
+def ganomaly_32(c):                                              # no bias anywhere but in the norms; nz 100, 64 channels
+    down, up = [1_024*c, 131_072, 256, 524_288, 512], [524_288, 256, 131_072, 128, 1_024*c]
+    return dict(E=down + [409_600], E2=down + [409_600],         # conv4 c→64, 64→128, BN, 128→256, BN, 256→100
+                G=[409_600, 512] + up,                           # convT4 100→256, BN, 256→128, BN, 128→64, BN, 64→c
+                D=down + [4_096])                                # the same body, conv4 256→1
+
+METHODS = dict(
+    gan=NS(flow=of({}, ('real(D(x))', dict(d='D')), ('fake(D(G(z)))', dict(d='D')), ('real(D(G(z)))', dict(g='G'))),
+           score=[({}, lambda o, x: -o.D(x))]),
+    bigan=NS(flow=of({}, *PAIR), score=[({}, reconstruction)]),
+    alice=NS(
+        flow=of({}, *PAIR, ('dist(G(E(x)),x)', dict(ge='E G')))
+           + of(dict(w_x=0, w_z=1.), *PAIR, ('dist(E(G(z)),z)', dict(ge='E G')))
+           + of(dict(w_x=1., w_z=1.), *PAIR, ('dist(G(E(x)),x)', dict(ge='E G')), ('dist(E(G(z)),z)', dict(ge='E G')))
+           + of(CRITICS, *PAIR, *CYCLES) + of(dict(dist=None), *PAIR, *CYCLES[:3]),
+        weights=[({}, 'w_x', 'ge'), ({}, 'w_z', 'ge'), (dict(w_x=0.), 'w_z', 'ge'),
+                 (dict(dist=None), 'w_x', 'ge'), (dict(dist=None, w_x=0.), 'w_z', 'ge')],
+        score=[({}, reconstruction), (CRITICS, reconstruction)]),
+    egbad=NS(
+        flow=of({}, *PAIR) + of(dict(w_rec=.5), *PAIR, ('l1(x,G(E(x)))', dict(ge='E G')))
+           + of(dict(train_fm=True), *PAIR[:2], ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G')))
+           + of(dict(train_fm=True, w_rec=.5), *PAIR[:2], ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G')), ('l1(x,G(E(x)))', dict(ge='E G'))),
+        weights=[({}, 'w_rec', 'ge'), (dict(train_fm=True), 'w_rec', 'ge')],
+        score=[(dict(alpha=a, l_d=getattr(egbad, k)), mixture(a, f)) for a in (.9, .5, 0., 1.) for k, f in CASES.items()],
+        paper=[('mnist', lambda: EGBAD.paper('mnist'), EGBAD_MNIST), ('kdd99', lambda: EGBAD.paper('kdd99'), EGBAD_KDD)]),
+    ganomaly=NS(
+        flow=[(kw, None, dict(g=g, d='D')) for kw, g in zip(ONLY, ('E G', 'E G', 'E G E2'))]
+           + of({}, ('real(head(f(x)))', dict(d='D', g='E G E2')), ('fake(D(G(E(x))))', dict(d='D', g='E G E2'))),  # not in g: it stays
+        weights=[(kw, w, 'g') for kw in (ONLY[0], {}) for w in ('w_adv', 'w_con', 'w_enc')],
+        score=[({}, latent_gap)],
+        paper=[('32, grey', lambda: GANomaly.paper(32), ganomaly_32(1)), ('32, colour', lambda: GANomaly.paper(32, 3), ganomaly_32(3))]))
+
+def rows(part, *more):
+    "All rows of one part of the table, with the name of the method first"
+    r = [(n, *row) for n, m in METHODS.items() for row in getattr(m, part, [])]
+    tell = lambda v: ','.join(f'{k}={getattr(x, "__name__", x)}' for k, x in v.items()) if isinstance(v, dict) else str(v)
+    return [pytest.param(*row, id='-'.join(tell(v) for v in row[:3] if v != {} and not callable(v))) for row in r]
+
+def gans(): return [n for n, c in detectors().items() if not c.baseline]
+
+def test_every_method_is_in_the_table():
+    assert {*METHODS} == {*gans()}, 'add the new method to METHODS'
+
+def make(name, shape, kw):
+    set_seed(0)
+    return (detectors()[name] if isinstance(name, str) else name)(shape, **kw)
+
+# ---- which weights a loss moves
+
+TERMS = dict(real_loss='real', fake_loss='fake', ls_real='real', ls_fake='fake', hinge_real='real', hinge_fake='fake', hinge_gen='real',
+             feature_matching='fm', l1='l1', l2='l2')
+
+class Names:
+    "What a tensor is, as a formula: 'x', 'z', 'G(E(x))'; a view or a detached copy is what it was made from"
+    def __init__(self, x): self.kept, self.of = [], {}; self.give(x, 'x')
+    def give(self, t, name): self.kept.append(t); self.of[t.data_ptr()] = name; return t
+    def __call__(self, f, args): return f'{f}({",".join(self.of.get(a.data_ptr(), "?") for a in args)})'
+
+def listen(m, names, monkeypatch):
+    "Give names to noise and to what networks, features and heads make"
+    for r in ('randn', 'randn_like'):
+        monkeypatch.setattr(torch, r, lambda *a, f=getattr(torch, r), **k: names.give(f(*a, **k), 'z'))
+    for n, net in m.named_children():
+        net.register_forward_hook(lambda _, i, o, n=n: names.give(o, names(n, i)))
+        if not isinstance(net, Critic): continue
+        net.head.register_forward_hook(lambda _, i, o: names.give(o, names('head', i)))
+        net.features = lambda *a, f=net.features: names.give(f(*a), names('f', a))
+
+def gradients(m, x, monkeypatch, term=None):
+    "What each player's gradient is in one `step` where only `term` counts, {player: {weight: gradient}}; and which terms there were"
+    got, seen, names = {}, set(), Names(x)
+
+    def alone(kind, f):
+        def g(*a):
+            name = names(kind, a); seen.add(name)
+            return f(*a) if term in (None, name) else sum(v.sum() for v in a)*0
+        return g
+
+    listen(m, names, monkeypatch)
+    for mod in {sys.modules[c.__module__] for c in type(m).__mro__ if hasattr(c, 'score_batch')}:
+        for f, kind in TERMS.items():
+            if hasattr(mod, f): monkeypatch.setattr(mod, f, alone(kind, getattr(mod, f)))
+    if getattr(m, 'dist', None): m.dist = alone('dist', m.dist)
+
+    def took(k):
+        got[k] = {n: p.grad.clone() for n, p in m.named_parameters() if p.grad is not None and p.grad.any()}
+        for p in m.parameters(): p.grad = None
+    for k, o in vars(m).items():
+        if isinstance(o, torch.optim.Optimizer): o.step = lambda k=k[4:]: took(k)
+    set_seed(1); m.train().step(x)
+    monkeypatch.undo()
+    assert term is None or term in seen, f'no {term} among {sorted(seen)}'
+    return got, seen
+
+def check_flow(m, x, term, moves, monkeypatch):
+    got, _ = gradients(m, x, monkeypatch, term)
+    for player, g in got.items():
+        nets = {*moves.get(player, '').split()}
+        assert {n.split('.')[0] for n in g} == nets, f'{term} of player {player} moves {sorted({n.split(".")[0] for n in g})}'
+        still = {n for n, _ in m.named_parameters() if n.split('.')[0] in nets} - {*g}
+        assert not still, f'{term} of player {player} does not reach {sorted(still)}'
+        assert all(v.isfinite().all() for v in g.values())
+    assert {*moves} <= {*got}
+
+@shapes
+@pytest.mark.parametrize('name,kw,term,moves', rows('flow'))
+def test_a_loss_moves_its_networks_and_no_other(name, kw, term, moves, shape, monkeypatch):
+    check_flow(make(name, shape, kw), toy_rows(shape, 16), term, moves, monkeypatch)
+
+@pytest.mark.parametrize('name', METHODS)
+def test_every_term_is_in_the_table(name, monkeypatch):
+    flow = METHODS[name].flow
+    for kw in [k for i, (k, *_) in enumerate(flow) if k not in [f[0] for f in flow[:i]]]:
+        terms = {t for k, t, _ in flow if k == kw}
+        _, seen = gradients(make(name, 4, kw), toy_rows(4, 16), monkeypatch)
+        assert None in terms or seen == terms, kw
+
+@pytest.fixture
+def exact():
+    "Everything in float64: differences of gradients are no rounding errors"
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+def same(a, b, rtol=1e-6):
+    "Equal gradients; a weight that is missing has none"
+    for n in {*a, *b}:
+        u, v = (g.get(n, torch.zeros(())) for g in (a, b))
+        assert torch.allclose(u, v.expand_as(u) if v.ndim == 0 else v, rtol, rtol*max(u.abs().max(), v.abs().max()).item()), n
+
+@shapes
+@pytest.mark.parametrize('name,kw,weight,player', rows('weights'))
+def test_a_weight_weighs_its_term(name, kw, weight, player, shape, monkeypatch, exact):
+    x = toy_rows(shape, 16).double()
+    g0, g1, g3 = (gradients(make(name, shape, {**kw, weight: w}), x, monkeypatch)[0][player] for w in (0., 1., 3.))
+    sub = lambda a, b: {n: a.get(n, 0) - b.get(n, torch.zeros(())) for n in {*a, *b}}
+    same(sub(g3, g0), {n: 3*v for n, v in sub(g1, g0).items()})
+    assert any(v.abs().max() > 1e-8 for v in sub(g1, g0).values())
+
+@shapes
+@pytest.mark.parametrize('name,kw', [('alice', dict(w_x=0.)), ('alice', dict(w_x=0., dist=None)), ('egbad', {})])
+def test_without_its_terms_a_method_is_its_parent(name, kw, shape, monkeypatch, exact):
+    x = toy_rows(shape, 16).double()
+    a, b = (gradients(make(n, shape, k), x, monkeypatch)[0] for n, k in ((name, kw), ('bigan', {})))
+    for k in b: same(a[k], b[k])
+
+@shapes
+def test_ganomaly_without_terms_stands_still(shape, monkeypatch):
+    got, _ = gradients(make('ganomaly', shape, dict(w_adv=0, w_con=0, w_enc=0)), toy_rows(shape, 16), monkeypatch)
+    assert not got['g'] and got['d']
+
+# ---- what a score is made of
+
+class AsNumpy:
+    "A network as a function of arrays: float64 in, float64 out, in evaluation mode"
+    def __init__(self, f): self.f = f
+    def __call__(self, *a):
+        with torch.no_grad(): return self.f(*(torch.tensor(np.asarray(v), dtype=torch.float32) for v in a)).numpy().astype(float)
+    def __getattr__(self, k): return AsNumpy(getattr(self.f, k))
+
+class Outputs:
+    def __init__(self, m): self.m = m.eval()
+    def __getattr__(self, k): return AsNumpy(getattr(self.m, k))
+
+@pytest.fixture(scope='module')
+def fitted():
+    "Each method after two epochs, so that norms and weights are no longer those of the beginning"
+    kept = {}
+
+    def get(name, kw, shape):
+        k = name, shape, str(kw)
+        if k not in kept: kept[k] = make(name, shape, kw).fit(toy_rows(shape, 96), epochs=2, bs=32, progress=False)
+        return kept[k]
+    return get
+
+def odd_and_even(shape): return torch.cat([toy_rows(shape, 20, seed=3), toy_rows(shape, 20, seed=3, odd=True)])
+
+@shapes
+@pytest.mark.parametrize('name,kw,formula', rows('score'))
+def test_score_is_its_formula(fitted, name, kw, formula, shape):
+    m, x = fitted(name, kw, shape), odd_and_even(shape)
+    want, got = formula(Outputs(m), x.numpy()), m.score(x)
+    assert got.dtype == torch.float32 and got.shape == (40,) and np.ptp(want) > 0
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-5*np.abs(want).max())
+
+@shapes
+@pytest.mark.parametrize('name,kw,formula', rows('score'))
+def test_a_row_alone_scores_the_same(fitted, name, kw, formula, shape):
+    m, x = fitted(name, kw, shape), odd_and_even(shape)
+    s = m.score(x)
+    close = dict(rtol=1e-4, atol=1e-5*s.abs().max().item())
+    torch.testing.assert_close(m.score(x, bs=1), s, **close)
+    torch.testing.assert_close(m.score(x[7:8]), s[7:8], **close)
+    if hasattr(m, 'rec_batch'): torch.testing.assert_close(m.reconstruct(x, bs=1), m.reconstruct(x), rtol=1e-4, atol=1e-5)
+
+def test_scaled_scores_of_ganomaly():
+    s, val = torch.randn(50), torch.rand(30)
+    v = val.double().numpy()
+    want = (s.double().numpy() - v.min())/(np.quantile(v, .9) - v.min())
+    np.testing.assert_allclose(scaled(s, val, .9).numpy(), want, rtol=1e-5, atol=1e-6)
+
+# ---- how many weights a paper's networks have
+
+def layers(net):
+    "Parameters of each layer that has some, in the order in which rows, then codes, then both pass them"
+    parts = [net.fx, net.fz, net.joint, net.head] if isinstance(net, Critic) else [net]
+    leaves = [m for p in parts if p is not None for m in p.modules() if not [*m.children()]]
+    return [n for n in (sum(p.numel() for p in m.parameters()) for m in leaves) if n]
+
+@pytest.mark.parametrize('name,data,new,nets', rows('paper'))
+def test_paper_has_as_many_weights_as_its_tables_say(name, data, new, nets):
+    m = new()
+    assert {k: layers(getattr(m, k)) for k in nets} == nets
+    assert sum(p.numel() for p in m.parameters()) == sum(map(sum, nets.values()))                  # and there is nothing else
+
+@pytest.mark.parametrize('name,data,new,nets', rows('paper'))
+def test_a_row_alone_scores_the_same_in_the_papers_networks(name, data, new, nets):
+    set_seed(0); m = new()
+    x = toy_rows(m.shape, 3)
+    m.train(); m.rec_batch(x); m.eval()                                                            # running averages that are not 0 and 1
+    torch.testing.assert_close(m.score(x, bs=1), m.score(x), rtol=1e-4, atol=1e-6)
+
+# ---- these tests notice: each of these has one defect
+
+class ForgotEncoder(BiGAN):
+    def ge_loss(self, x, z): return fake_loss(self.D(x, self.E(x).detach())) + real_loss(self.D(self.G(z), z))
+
+class CodeOfReconstructionIsHeld(GANomaly):
+    def cycle(self, x): z, xr, _ = super().cycle(x); return z, xr, self.E2(xr.detach())
+
+class ContextIsDetached(GANomaly):
+    def terms(self, x, fx, z, xr, zr): a, b, c = super().terms(x, fx, z, xr, zr); return a, b.detach() + 0*xr.sum(), c
+
+class MatchesFeaturesOfDataOnly(EGBAD):
+    def ge_loss(self, x, z):
+        g = self.G(z).detach() if self.train_fm else self.G(z)
+        if not self.train_fm: return super().ge_loss(x, z)
+        return (self.D.features(x, self.E(x)).mean(0) - self.D.features(g, z).mean(0)).pow(2).sum()
+
+class HalfACycle(ALICE):
+    def cycle(self, D, a, ar): return super().cycle(D, a, ar.detach() + 0*ar)
+
+DEFECTS = [(ForgotEncoder, {}, 'fake(D(x,E(x)))', dict(ge='E')), (CodeOfReconstructionIsHeld, ONLY[2], None, dict(g='E G E2', d='D')),
+           (ContextIsDetached, ONLY[1], None, dict(g='E G', d='D')), (MatchesFeaturesOfDataOnly, dict(train_fm=True), None, dict(d='D', ge='E G')),
+           (HalfACycle, {}, 'dist(G(E(x)),x)', dict(ge='E G'))]
+
+@shapes
+@pytest.mark.parametrize('cls,kw,term,moves', DEFECTS, ids=lambda v: getattr(v, '__name__', ''))
+def test_a_lost_gradient_is_noticed(cls, kw, term, moves, shape, monkeypatch):
+    parent, x = cls.__mro__[1].__name__.lower(), toy_rows(shape, 16)
+    check_flow(make(parent, shape, kw), x, term, moves, monkeypatch)
+    with pytest.raises(AssertionError): check_flow(make(cls, shape, kw), x, term, moves, monkeypatch)
+
+# ---- families of networks
+
+@pytest.mark.parametrize('size', range(1, 70))
+def test_every_size_of_image_works_or_is_refused(size):
+    try: f = Conv((1, size, size), ch=2)
+    except ValueError as e:
+        assert str(e) == f'images of {size} pixels cannot be halved down to 3 to 7; resize them to 8, 32 or 64'
+        return
+    x, z = torch.zeros(2, 1, size, size), torch.zeros(2, 3)
+    assert f.gen(3)(z).shape == x.shape and f.enc(3)(x).shape == z.shape and f.critic(z=3)(x, z).shape == (2,)
