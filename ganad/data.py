@@ -418,11 +418,17 @@ class Split:
         return (f'{len(self.train):,} train, {len(self.val):,} val, {len(self.test):,} test rows of which '
                 f'{self.base_rate:.1%} anomalous; normal: {self.normal}; anomalous: {self.anomalous}')
 
-# %% ../nbs/01_data.ipynb #47402cb0
+# %% ../nbs/01_data.ipynb #d6a423d3
 def _part(i, share, seed): # The rows `i`, shuffled, without and with the share
     i = np.random.RandomState(seed).permutation(i)
     n = math.ceil(share*len(i))
     return i[n:],i[:n]
+
+def _chosen_by(train, test, bad, seed): # Train, and a test of a fifth of it and anomalies that nobody uses
+    train,held = _part(train, .2, seed)
+    left = np.random.RandomState(seed).permutation(np.setdiff1d(np.flatnonzero(bad), test))
+    b = bad[test].mean()
+    return train,np.concatenate([held, left[:round(len(held)*b/(1-b))]])
 
 def _limit(i, label, n, seed): # At most n of the rows `i`; each label keeps its share, and one row at least
     if n is None or n>=len(i): return i
@@ -455,7 +461,7 @@ def _check_fields(d): # The numbers of a protocol
     for k in ('n_train','n_test'):
         if d[k] is not None and d[k]<2: raise DataError(f"{k}={d[k]} is too few; give 2 or more")
 
-# %% ../nbs/01_data.ipynb #836e9b0f
+# %% ../nbs/01_data.ipynb #079e2954
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     "What all protocols share"
@@ -464,7 +470,10 @@ class Protocol:
     n_train:int=None # At most so many training rows
     n_test:int=None # At most so many test rows, at the same base rate
     raw:bool=False # Tables: leave the values as measured?
-    def to_dict(self): return dict(name=type(self).__name__, normal=self.normal) | asdict(self)
+    choose:bool=False # Test on rows that neither train nor test, to choose settings by?
+    def to_dict(self):
+        d = dict(name=type(self).__name__, normal=self.normal) | asdict(self)
+        return d if self.choose else {k:v for k,v in d.items() if k!='choose'}
     def scaler(self, x): return fit_scaler(MinMaxScaler((-1,1)), x, 3)
     def split(self, s:Source)->Split:
         "Deal the rows of `s` out"
@@ -472,6 +481,7 @@ class Protocol:
         train,val,test,bad = self.cut(s)
         if not len(train):
             raise DataError(f"{s.title} has no rows of {self.normal} to train on; name another class")
+        if self.choose: train,test = _chosen_by(train, test, bad, self.seed)
         if not 0<bad[test].mean()<1:
             raise DataError(f"{s.title}, normal {self.normal}: test rows must be normal and anomalous ones; "
                             "give it rows (folders) of two classes")
