@@ -3,7 +3,7 @@ import numpy as np
 import torch
 from torch import nn
 from ganad.detector import adam, update
-from ganad.losses import fake_loss, l1, real_loss
+from ganad.losses import fake_loss, hinge_fake, hinge_gen, hinge_real, l1, real_loss
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
 
@@ -26,6 +26,27 @@ class Upside(BiGAN):
     "The sign of ALAD's printed logits score: normal rows score higher"
     breaks = 'higher_is_more_anomalous'
     def score_batch(self, x): return -super().score_batch(x)
+
+
+class HelpsTheCritic(BiGAN):
+    "Generator and encoder descend the critic's own loss: the critic is content, all losses fall, nothing is learned"
+    breaks = 'higher_is_more_anomalous'
+    def ge_loss(self, x, z): return real_loss(self.D(x, self.E(x))) + fake_loss(self.D(self.G(z), z))
+
+
+class CriticUpsideDown(BiGAN):
+    "The critic's labels are swapped, so both players pull the same way"
+    breaks = 'higher_is_more_anomalous'
+    def d_loss(self, x, z): return fake_loss(self.D(x, self.E(x).detach())) + real_loss(self.D(self.G(z).detach(), z))
+
+
+class ForgetsItsTraining(BiGAN):
+    "The weights of the beginning are put back when the training ends"
+    breaks = 'higher_is_more_anomalous'
+    def fit(self, x, epochs=20, **kw):
+        before = {k: v.clone() for k, v in self.state_dict().items()}
+        super().fit(x, epochs=epochs, **kw).load_state_dict(before)
+        return self
 
 
 class BatchScaled(BiGAN):
@@ -171,6 +192,20 @@ class Cycle(BiGAN):
     def step(self, x):
         with torch.no_grad(): r = self.partner(x)
         return dict(super().step(x), xx=update(self.opt_xx, real_loss(self.Dxx(x, x)) + fake_loss(self.Dxx(x, r))))
+
+
+class Hinge(GAN):
+    "Not a mutant: a GAN with hinge losses, right; inside the margins its critic's last bias has no gradient"
+    def d_loss(self, x, z): return hinge_real(self.D(x)) + hinge_fake(self.D(self.G(z).detach()))
+    def g_loss(self, z): return hinge_gen(self.D(self.G(z)))
+
+
+class HingeIdle(Hinge):
+    "The same, and the critic has a layer that nothing passes through: it never learns, however long one waits"
+    breaks = 'every_weight_learns'
+    def __init__(self, shape, **kw):
+        super().__init__(shape, **kw)
+        self.D.idle = nn.Linear(3, 3); self.opt_d = adam(self.D, lr=1e-3)
 
 
 class CycleOfAnother(Cycle):

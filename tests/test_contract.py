@@ -1,9 +1,10 @@
 "Every method keeps every promise; every mutant breaks the one that it was made to break"
 import pytest
 import torch
-from ganad.contract import CHECKS, trained
+from ganad.contract import CHECKS, toy_rows, trained
 from ganad.detector import detectors
-from mutants import MUTANTS, Cycle
+from ganad.metrics import auroc
+from mutants import MUTANTS, Cycle, Hinge
 
 SHAPES = {'table': 4, 'image': (1, 8, 8)}
 PROMISE = {f.__name__: f for f in CHECKS}
@@ -34,8 +35,22 @@ def test_the_same_without_the_defect_lives(parent, promise): PROMISE[promise](tr
 def test_every_promise_has_a_mutant(): assert {m.breaks for m in MUTANTS} == {*PROMISE}
 
 
+@pytest.fixture(scope='module', params=[Cycle, Hinge], ids=lambda c: c.__name__)
+def right(request): return trained(request.param)
+
+
 @pytest.mark.parametrize('promise', PROMISE)
-def test_right_cycle_lives(promise): PROMISE[promise](trained(Cycle))
+def test_what_is_right_lives(right, promise): PROMISE[promise](right)
+
+
+@pytest.mark.parametrize('shape', SHAPES.values(), ids=SHAPES)
+def test_size_does_not_betray_odd_rows(shape):
+    "A model that knows nothing but how large a row is guesses, and most networks before training do the same"
+    x, odd = toy_rows(shape, 500), toy_rows(shape, 500, seed=1, odd=True)
+    for power in (1, 2, 9):
+        sizes = [r.abs().pow(power).flatten(1).sum(1) for r in (x, odd)]
+        assert abs(auroc([0]*500 + [1]*500, torch.cat(sizes)) - .5) < .06
+    assert x.abs().max() <= 1 and not torch.equal(toy_rows(shape, 5), toy_rows(shape, 5, seed=1))
 
 
 def test_gans_and_baselines_are_found():
