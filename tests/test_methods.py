@@ -16,6 +16,7 @@ from ganad.core import set_seed
 from ganad.detector import adam, detectors, update
 from ganad.losses import fake_loss, real_loss
 from ganad.models import egbad
+from ganad.models.alad import ALAD
 from ganad.models.alice import ALICE
 from ganad.models.bigan import BiGAN
 from ganad.models.egbad import EGBAD
@@ -35,6 +36,10 @@ def features(o, x): return gap(o.D.features(x, o.E(x)), o.D.features(o.G(o.E(x))
 def sigma_paper(o, x): return softplus(-o.D(x, o.E(x)))
 def sigma_code(o, x): return softplus(-o.D(o.G(o.E(x)), o.E(x)))
 def mixture(a, l_d): return lambda o, x: a*reconstruction(o, x) + (1 - a)*l_d(o, x)
+
+def change(o, x): return gap(o.Dxx.features(x, x), o.Dxx.features(x, o.G(o.E(x))))                  # what Dxx sees of a round trip
+def distance(o, x): return np.sqrt(((x - o.G(o.E(x)))**2).reshape(len(x), -1).sum(1))
+def cycle_logits(o, x): return softplus(-o.Dxx(x, o.G(o.E(x))))                                   # -log Dxx(x, G(E(x)))
 
 def latent_gap(o, x): z = o.E(x); return ((z - o.E2(o.G(z)))**2).mean(1)
 
@@ -64,6 +69,19 @@ def ganomaly_32(c):                                              # no bias anywh
                 G=[409_600, 512] + up,                           # convT4 100→256, BN, 256→128, BN, 128→64, BN, 64→c
                 D=down + [4_096])                                # the same body, conv4 256→1
 
+ALAD_CIFAR10 = dict(                                             # nz 100; no norm after the first convolution of D, one in E
+    E=[6_272, 256, 524_544, 512, 2_097_664, 1_024, 819_300],     # conv4 3→128, BN, 128→256, BN, 256→512, BN, 512→100
+    G=[819_712, 1_024, 2_097_408, 512, 524_416, 256, 6_147],     # convT4 100→512, BN, 512→256, BN, 256→128, BN, 128→3
+    D=[6_272, 524_544, 512, 2_097_664, 1_024, 51_712, 262_656, 8_913_920, 1_025],   # x: as E; z: FC 100→512→512; FC 8704→1024→1
+    Dxx=[4_864, 204_928, 16_385],                                # conv5 3→64, 64→128; FC 16·8·128→1 (one above the other)
+    Dzz=[12_864, 2_080, 33])                                     # FC 200→64→32→1
+ALAD_KDD = dict(E=[7_808, 2_080], G=[2_112, 8_320, 15_609],      # FC 121→64→32; FC 32→64→128→121
+                D=[15_616, 256, 4_224, 32_896, 129],             # x: FC 121→128, BN; z: FC 32→128; FC 256→128→1
+                Dxx=[31_104, 129], Dzz=[2_080, 33])              # FC 242→128→1; FC 64→32→1
+ALAD_ARRHYTHMIA = dict(E=[70_400, 32_896, 8_256], G=[8_320, 33_024, 70_418],      # FC 274→256→128→64; FC 64→128→256→274
+                       D=[35_200, 256, 8_320, 65_792, 257],      # x: FC 274→128, BN; z: FC 64→128; FC 256→256→1
+                       Dxx=[140_544, 32_896, 129], Dzz=[8_256, 2_080, 33])        # FC 548→256→128→1; FC 128→64→32→1
+
 METHODS = dict(
     gan=NS(flow=of({}, ('real(D(x))', dict(d='D')), ('fake(D(G(z)))', dict(d='D')), ('real(D(G(z)))', dict(g='G'))),
            score=[({}, lambda o, x: -o.D(x))]),
@@ -83,6 +101,11 @@ METHODS = dict(
         weights=[({}, 'w_rec', 'ge'), (dict(train_fm=True), 'w_rec', 'ge')],
         score=[(dict(alpha=a, l_d=getattr(egbad, k)), mixture(a, f)) for a in (.9, .5, 0., 1.) for k, f in CASES.items()],
         paper=[('mnist', lambda: EGBAD.paper('mnist'), EGBAD_MNIST), ('kdd99', lambda: EGBAD.paper('kdd99'), EGBAD_KDD)]),
+    alad=NS(
+        flow=of({}, *PAIR, *CYCLES) + of(dict(dzz=False, sn=False), *PAIR, *CYCLES[:3]),
+        score=[(dict(by=k), f) for k, f in dict(l1=reconstruction, l2=distance, logits=cycle_logits, features=change).items()],
+        paper=[('cifar10', lambda: ALAD.paper('cifar10'), ALAD_CIFAR10), ('svhn', lambda: ALAD.paper('svhn'), ALAD_CIFAR10),
+               ('kdd99', lambda: ALAD.paper('kdd99'), ALAD_KDD), ('arrhythmia', lambda: ALAD.paper('arrhythmia'), ALAD_ARRHYTHMIA)]),
     ganomaly=NS(
         flow=[(kw, None, dict(g=g, d='D')) for kw, g in zip(ONLY, ('E G', 'E G', 'E G E2'))]
            + of({}, ('real(head(f(x)))', dict(d='D', g='E G E2')), ('fake(D(G(E(x))))', dict(d='D', g='E G E2'))),  # not in g: it stays
@@ -108,18 +131,27 @@ def make(name, shape, kw):
 # ---- which weights a loss moves
 
 TERMS = dict(real_loss='real', fake_loss='fake', ls_real='real', ls_fake='fake', hinge_real='real', hinge_fake='fake', hinge_gen='real',
-             feature_matching='fm', l1='l1', l2='l2')
+             feature_matching='fm', mse_loss='mse', l1='l1', l2='l2')
 
 class Names:
-    "What a tensor is, as a formula: 'x', 'z', 'G(E(x))'; a view or a detached copy is what it was made from"
-    def __init__(self, x): self.kept, self.of = [], {}; self.give(x, 'x')
-    def give(self, t, name): self.kept.append(t); self.of[t.data_ptr()] = name; return t
-    def __call__(self, f, args): return f'{f}({",".join(self.of.get(a.data_ptr(), "?") for a in args)})'
+    "What a tensor is, as a formula: 'x', 'z', 'G(E(x))'; a view or a detached copy is what it was made from, a batch of two is two"
+    def __init__(self, x): self.kept, self.of, self.rows = [], {}, len(x); self.give(x, ['x'])
+    def give(self, t, names):
+        self.kept.append(t)
+        for part, n in zip(t.split(self.rows), names): self.of[part.data_ptr()] = n
+        return t
+    def parts(self, t): return [self.of.get(p.data_ptr(), '?') for p in t.split(self.rows)]
+    def __call__(self, f, args): return [f'{f}({",".join(a)})' for a in zip(*map(self.parts, args))]
 
 def listen(m, names, monkeypatch):
-    "Give names to noise and to what networks, features and heads make"
+    "Give names to noise, to batches put together, and to what networks, features and heads make"
     for r in ('randn', 'randn_like'):
-        monkeypatch.setattr(torch, r, lambda *a, f=getattr(torch, r), **k: names.give(f(*a, **k), 'z'))
+        monkeypatch.setattr(torch, r, lambda *a, f=getattr(torch, r), **k: names.give(f(*a, **k), ['z']))
+    cat = torch.cat
+    def put_together(ts, dim=0):
+        ts = [*ts]
+        return cat(ts, dim) if dim else names.give(cat(ts), [n for t in ts for n in names.parts(t)])
+    monkeypatch.setattr(torch, 'cat', put_together)
     for n, net in m.named_children():
         net.register_forward_hook(lambda _, i, o, n=n: names.give(o, names(n, i)))
         if not isinstance(net, Critic): continue
@@ -132,7 +164,7 @@ def gradients(m, x, monkeypatch, term=None):
 
     def alone(kind, f):
         def g(*a):
-            name = names(kind, a); seen.add(name)
+            name, = names(kind, a); seen.add(name)
             return f(*a) if term in (None, name) else sum(v.sum() for v in a)*0
         return g
 
@@ -204,6 +236,12 @@ def test_without_its_terms_a_method_is_its_parent(name, kw, shape, monkeypatch, 
     a, b = (gradients(make(n, shape, k), x, monkeypatch)[0] for n, k in ((name, kw), ('bigan', {})))
     for k in b: same(a[k], b[k])
 
+def test_alad_without_spectral_norm_and_latent_cycle_is_alice(monkeypatch, exact):
+    "The paper's ablation, on tables, where both have the same networks"
+    two = ('alad', dict(nz=8, sn=False, dzz=False)), ('alice', dict(nz=8, dist=None, w_x=1.))
+    a, b = (gradients(make(n, 4, k), toy_rows(4, 16).double(), monkeypatch)[0] for n, k in two)
+    for k in b: same(a[k], b[k])
+
 @shapes
 def test_ganomaly_without_terms_stands_still(shape, monkeypatch):
     got, _ = gradients(make('ganomaly', shape, dict(w_adv=0, w_con=0, w_enc=0)), toy_rows(shape, 16), monkeypatch)
@@ -264,8 +302,8 @@ def test_scaled_scores_of_ganomaly():
 def layers(net):
     "Parameters of each layer that has some, in the order in which rows, then codes, then both pass them"
     parts = [net.fx, net.fz, net.joint, net.head] if isinstance(net, Critic) else [net]
-    leaves = [m for p in parts if p is not None for m in p.modules() if not [*m.children()]]
-    return [n for n in (sum(p.numel() for p in m.parameters()) for m in leaves) if n]
+    kinds = nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm
+    return [sum(w.numel() for w in m.parameters()) for p in parts if p is not None for m in p.modules() if isinstance(m, kinds)]
 
 @pytest.mark.parametrize('name,data,new,nets', rows('paper'))
 def test_paper_has_as_many_weights_as_its_tables_say(name, data, new, nets):
