@@ -8,6 +8,7 @@ To add a method, add it to METHODS:
   paper   (data, constructor, {network: [parameters of each layer that has some]}), by hand from the papers' tables
 """
 import sys
+from importlib.util import find_spec
 from types import SimpleNamespace as NS
 import numpy as np, pytest, torch
 from torch import nn
@@ -113,7 +114,31 @@ METHODS = dict(
         score=[({}, latent_gap)],
         paper=[('32, grey', lambda: GANomaly.paper(32), ganomaly_32(1)), ('32, colour', lambda: GANomaly.paper(32, 3), ganomaly_32(3))]))
 
-def rows(part, *more):
+def search(ent, total):
+    "AnoGAN: what the best of the searches leaves over, from the codes where they end"
+    def f(o, x):
+        m, all_x, fx = o.m, x.reshape(len(x), -1), o.D.features(x)
+        *_, (z, _) = m.path(torch.tensor(x))
+
+        def left(z):
+            g = o.G(z); fg = o.D.features(g)
+            d = softplus(-o.D.head(fg)) if ent else np.abs(fx - fg)
+            return [total(np.abs(all_x - g.reshape(len(x), -1)), 1), total(d, 1)]
+        r, d = np.array([left(s) for s in z.numpy()]).swapaxes(0, 1)
+        u = m.unit.numpy().astype(float)
+        return ((1 - m.lam)*r/u[0] + m.lam*d/u[1]).min(0)
+    return f
+
+if find_spec('ganad.models.anogan'):
+    from ganad.models import anogan
+    METHODS['anogan'] = NS(
+        flow=METHODS['gan'].flow + of(dict(encoder=True), *[f[1:] for f in METHODS['gan'].flow], ('mse(G(E(x)),x)', dict(e='E')),
+                                      ('mse(f(G(E(x))),f(x))', dict(e='E'))),
+        score=[(dict(steps=5, **kw), search(ent, total)) for kw, ent, total in [
+            ({}, False, np.mean), (dict(sums=True), False, np.sum), (dict(l_d=anogan.cross_entropy, lam=.4), True, np.mean),
+            (dict(encoder=True, starts=3), False, np.mean)]])
+
+def rows(part):
     "All rows of one part of the table, with the name of the method first"
     r = [(n, *row) for n, m in METHODS.items() for row in getattr(m, part, [])]
     tell = lambda v: ','.join(f'{k}={getattr(x, "__name__", x)}' for k, x in v.items()) if isinstance(v, dict) else str(v)
@@ -262,12 +287,12 @@ class Outputs:
 
 @pytest.fixture(scope='module')
 def fitted():
-    "Each method after two epochs, so that norms and weights are no longer those of the beginning"
+    "Each method after an epoch, so that norms and weights are no longer those of the beginning"
     kept = {}
 
     def get(name, kw, shape):
         k = name, shape, str(kw)
-        if k not in kept: kept[k] = make(name, shape, kw).fit(toy_rows(shape, 96), epochs=2, bs=32, progress=False)
+        if k not in kept: kept[k] = make(name, shape, kw).fit(toy_rows(shape, 64), epochs=1, bs=32, progress=False)
         return kept[k]
     return get
 
@@ -311,7 +336,7 @@ def test_paper_has_as_many_weights_as_its_tables_say(name, data, new, nets):
     assert {k: layers(getattr(m, k)) for k in nets} == nets
     assert sum(p.numel() for p in m.parameters()) == sum(map(sum, nets.values()))                  # and there is nothing else
 
-@pytest.mark.parametrize('name,data,new,nets', rows('paper'))
+@pytest.mark.parametrize('name,data,new,nets', [r for r in rows('paper') if r.values[1] != 'svhn'])         # svhn's are cifar10's
 def test_a_row_alone_scores_the_same_in_the_papers_networks(name, data, new, nets):
     set_seed(0); m = new()
     x = toy_rows(m.shape, 3)
