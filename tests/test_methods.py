@@ -267,6 +267,21 @@ def test_alad_without_spectral_norm_and_latent_cycle_is_alice(monkeypatch, exact
     a, b = (gradients(make(n, 4, k), toy_rows(4, 16).double(), monkeypatch)[0] for n, k in two)
     for k in b: same(a[k], b[k])
 
+FORMULAS = [lambda m, x: (m.D.features(x) - m.D.features(m.G(m.E(x)))).square().mean(),            # as algorithms.md 6.2 has them
+            lambda m, x: (x - m.G(m.E(x))).abs().mean(),
+            lambda m, x: (m.E(x) - m.E2(m.G(m.E(x)))).square().mean()]
+
+@shapes
+@pytest.mark.parametrize('kw,formula', [*zip(ONLY, FORMULAS)], ids=['adversarial', 'contextual', 'encoder'])
+def test_terms_of_ganomaly_are_their_formulas(kw, formula, shape, monkeypatch, exact):
+    "Value and gradient: each weight belongs to its term, and no half of a difference is held still"
+    x, m, twin = toy_rows(shape, 16).double(), make('ganomaly', shape, kw), make('ganomaly', shape, kw)
+    loss = formula(twin.train(), x); loss.backward()
+    want = {n: p.grad for n, p in twin.named_parameters() if p.grad is not None and n.split('.')[0] in ('E', 'G', 'E2')}
+    got, _ = gradients(m, x, monkeypatch)
+    same(got['g'], want)
+    assert make('ganomaly', shape, kw).train().step(x)['g'] == pytest.approx(loss.item())
+
 @shapes
 def test_ganomaly_without_terms_stands_still(shape, monkeypatch):
     got, _ = gradients(make('ganomaly', shape, dict(w_adv=0, w_con=0, w_enc=0)), toy_rows(shape, 16), monkeypatch)
