@@ -67,7 +67,7 @@ class EGBAD(BiGAN):
                  alpha:float=.9, # Share of the reconstruction in the score
                  l_d=features, # L_D: `features`, `sigma_paper` or `sigma_code`
                  train_fm:bool=False, # Generator and encoder match features instead of fooling the critic
-                 w_rec:float=0.): # Weight of the residual loss
+                 w_rec:float=1.): # Weight of the residual loss; the paper has none
         super().__init__(shape, nz, nets, lr)
         self.alpha,self.l_d,self.train_fm,self.w_rec = alpha,l_d,train_fm,w_rec
 
@@ -75,7 +75,7 @@ class EGBAD(BiGAN):
     def paper(cls, data:str, **kw): # 'mnist' or 'kdd99'; other settings
         "Networks, latent size and learning rate of the paper"
         shape,nz,nets = PAPER[pick(data, PAPER, 'data set of the paper')]
-        return cls(shape, **dict(nz=nz, nets=nets, lr=1e-5) | kw)
+        return cls(shape, **dict(nz=nz, nets=nets, lr=1e-5, w_rec=0.) | kw)
 
     def ge_loss(self, x, z):
         "(7): (5), or (6) if `train_fm`, and the residual"

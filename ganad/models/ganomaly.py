@@ -58,6 +58,7 @@ class GANomaly(Detector):
         return dict(g=update(self.opt_g, g_loss), d=update(self.opt_d, self.d_loss(fx, xr.detach())))
 
     def rec_batch(self, x): return self.G(self.E(x))
+    def watch_batch(self, x): return (x-self.rec_batch(x)).abs().flatten(1).mean(1)  # new codes agree anyway
     def score_batch(self, x): z,_,zr = self.cycle(x); return (z-zr).pow(2).mean(1)               # (6)
     @classmethod
     def paper(cls, size=32, c=1): return cls((c,size,size), nz=100, nets=PaperConv, lr=2e-4)
