@@ -18,7 +18,7 @@ from ..losses import fake_loss,l1,l2,real_loss
 from .alice import ALICE
 from ..networks import Conv,Critic,begin,family,stack
 
-# %% ../../nbs/60_alad.ipynb #58de93b1
+# %% ../../nbs/60_alad.ipynb #e08e95a8
 class Height(nn.Module):
     "A pair of images side by side in the channels, (N,2C,H,W) → one above the other, (N,C,2H,W)"
     def forward(self, x): return torch.cat(x.chunk(2, 1), 2)
@@ -37,6 +37,7 @@ def pair_critic(shape, # (C,H,W) of the images
                nn.Conv2d(64, 128, 5, 2, 2), *leaky(drop), std=std, wrap=wrap)
     return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(128*quarter(h)*quarter(w), 1), std))
 
+# %% ../../nbs/60_alad.ipynb #d518205b
 class Steady:
     "The family `f` with `wrap` in encoder and critics; two images are compared by a `pair_critic`"
     def __init__(self, f, shape, wrap=spectral_norm, height=False):
