@@ -191,7 +191,12 @@ def _ema():
     run = partial(Run, 'bigan', 'fashion', data.OneClass(normal=1))
     return [run(seed=s, fit={**usual_fit('fashion'), 'ema':e}, label=f'ema {e}')
             for e in (0,.9,.99) for s in range(3)]
-MATRICES = dict(digits=_digits, fashion=_fashion, ema=_ema)
+def _latent(source='cifar10-jpeg'):
+    "ALAD64 on birds of 64 pixels: four latent sizes, shortly trained (needs the data; half an hour)"
+    run = partial(Run, 'alad64', source, data.OneClass(normal='bird', n_train=2000, n_test=2000), size=64)
+    return [run(seed=s, settings=dict(nz=nz), fit=dict(steps=400, bs=32, ema=.99), label=f'nz {nz}')
+            for s in range(2) for nz in (100,300,500,800)]
+MATRICES = dict(digits=_digits, fashion=_fashion, ema=_ema, latent=_latent)
 
 # %% ../nbs/08_bench.ipynb #d5899a26
 def results(matrix:str, # Name of the table
