@@ -192,10 +192,13 @@ def _ema():
     return [run(seed=s, fit={**usual_fit('fashion'), 'ema':e}, label=f'ema {e}')
             for e in (0,.9,.99) for s in range(3)]
 def _latent(source='cifar10-jpeg'):
-    "ALAD64 on birds of 64 pixels: four latent sizes, shortly trained (needs the data; half an hour)"
-    run = partial(Run, 'alad64', source, data.OneClass(normal='bird', n_train=2000, n_test=2000), size=64)
-    return [run(seed=s, settings=dict(nz=nz), fit=dict(steps=400, bs=32, ema=.99), label=f'nz {nz}')
-            for s in range(2) for nz in (100,300,500,800)]
+    "ALAD64 on birds: four latent sizes, briefly trained, PCA beside them (needs the data; half an hour)"
+    birds,ks = data.OneClass(normal='bird', n_train=2000, n_test=2000),(100,300,500,800)
+    run,fit = partial(Run, data=source, protocol=birds),dict(steps=400, bs=32, ema=.99)
+    gan = lambda k,s,size,label: run('alad64', seed=s, settings=dict(nz=k), fit=fit, size=size, label=label)
+    return [*(gan(k, s, 64, f'nz {k}') for s in range(2) for k in ks),
+            *(run('pca', settings=dict(k=k), size=64, label=f'pca {k}') for k in ks),
+            *(gan(100, s, 32, '32 pixels') for s in range(2))]
 MATRICES = dict(digits=_digits, fashion=_fashion, ema=_ema, latent=_latent)
 
 # %% ../nbs/08_bench.ipynb #d5899a26
