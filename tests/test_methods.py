@@ -96,14 +96,16 @@ METHODS = dict(
                  (dict(dist=None), 'w_x', 'ge'), (dict(dist=None, w_x=0.), 'w_z', 'ge')],
         score=[({}, reconstruction), (CRITICS, reconstruction)]),
     egbad=NS(
-        flow=of({}, *PAIR) + of(dict(w_rec=.5), *PAIR, ('l1(x,G(E(x)))', dict(ge='E G')))
-           + of(dict(train_fm=True), *PAIR[:2], ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G')))
+        flow=of(dict(w_rec=0.), *PAIR) + of({}, *PAIR, ('l1(x,G(E(x)))', dict(ge='E G')))
+           + of(dict(train_fm=True, w_rec=0.), *PAIR[:2], ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G')))
            + of(dict(train_fm=True, w_rec=.5), *PAIR[:2], ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G')), ('l1(x,G(E(x)))', dict(ge='E G'))),
         weights=[({}, 'w_rec', 'ge'), (dict(train_fm=True), 'w_rec', 'ge')],
         score=[(dict(alpha=a, l_d=getattr(egbad, k)), mixture(a, f)) for a in (.9, .5, 0., 1.) for k, f in CASES.items()],
         paper=[('mnist', lambda: EGBAD.paper('mnist'), EGBAD_MNIST), ('kdd99', lambda: EGBAD.paper('kdd99'), EGBAD_KDD)]),
     alad=NS(
-        flow=of({}, *PAIR, *CYCLES) + of(dict(dzz=False, sn=False), *PAIR, *CYCLES[:3]),
+        flow=of({}, *PAIR, *CYCLES, ('l1(x,G(E(x)))', dict(ge='E G'))) + of(dict(w_rec=0.), *PAIR, *CYCLES)
+           + of(dict(dzz=False, sn=False, w_rec=0.), *PAIR, *CYCLES[:3]),
+        weights=[({}, 'w_rec', 'ge')],
         score=[(dict(by=k), f) for k, f in dict(l1=reconstruction, l2=distance, logits=cycle_logits, features=change).items()],
         paper=[('cifar10', lambda: ALAD.paper('cifar10'), ALAD_CIFAR10), ('svhn', lambda: ALAD.paper('svhn'), ALAD_CIFAR10),
                ('kdd99', lambda: ALAD.paper('kdd99'), ALAD_KDD), ('arrhythmia', lambda: ALAD.paper('arrhythmia'), ALAD_ARRHYTHMIA)]),
@@ -113,6 +115,8 @@ METHODS = dict(
         weights=[(kw, w, 'g') for kw in (ONLY[0], {}) for w in ('w_adv', 'w_con', 'w_enc')],
         score=[({}, latent_gap)],
         paper=[('32, grey', lambda: GANomaly.paper(32), ganomaly_32(1)), ('32, colour', lambda: GANomaly.paper(32, 3), ganomaly_32(3))]))
+
+METHODS['alad64'] = NS(flow=[f for f in METHODS['alad'].flow if f[0] == dict(w_rec=0.)], score=METHODS['alad'].score)
 
 def search(ent, total):
     "AnoGAN: what the best of the searches leaves over, from the codes where they end"
@@ -255,7 +259,7 @@ def test_a_weight_weighs_its_term(name, kw, weight, player, shape, monkeypatch, 
     assert any(v.abs().max() > 1e-8 for v in sub(g1, g0).values())
 
 @shapes
-@pytest.mark.parametrize('name,kw', [('alice', dict(w_x=0.)), ('alice', dict(w_x=0., dist=None)), ('egbad', {})])
+@pytest.mark.parametrize('name,kw', [('alice', dict(w_x=0.)), ('alice', dict(w_x=0., dist=None)), ('egbad', dict(w_rec=0.))])
 def test_without_its_terms_a_method_is_its_parent(name, kw, shape, monkeypatch, exact):
     x = toy_rows(shape, 16).double()
     a, b = (gradients(make(n, shape, k), x, monkeypatch)[0] for n, k in ((name, kw), ('bigan', {})))
@@ -264,7 +268,7 @@ def test_without_its_terms_a_method_is_its_parent(name, kw, shape, monkeypatch, 
 def test_alad_without_spectral_norm_and_latent_cycle_is_alice(monkeypatch, exact):
     "The paper's ablation, on tables, with one and the same critic of rows"
     monkeypatch.setattr('ganad.models.alad.row_critic', lambda n, wrap: Mlp(n).critic(x=2))
-    two = ('alad', dict(nz=8, sn=False, dzz=False)), ('alice', dict(nz=8, dist=None, w_x=1.))
+    two = ('alad', dict(nz=8, sn=False, dzz=False, w_rec=0.)), ('alice', dict(nz=8, dist=None, w_x=1.))
     a, b = (gradients(make(n, 4, k), toy_rows(4, 16).double(), monkeypatch)[0] for n, k in two)
     for k in b: same(a[k], b[k])
 

@@ -136,7 +136,7 @@ class Game:
         "(3): every label that generator and encoder can turn around"
         r,f = judge(self.D, (x,e), (g,z))
         cz = real_loss(self.Dzz(z, zr)) if self.Dzz else 0
-        rec = self.w_rec*l1(x, xr).mean() if self.w_rec else 0
+        rec = self.w_rec*l1(x, xr).mean()/x[0].numel() if self.w_rec else 0
         return fake_loss(r) + real_loss(f) + real_loss(self.Dxx(x, xr)) + cz + rec
 
     def step(self, x):
@@ -167,7 +167,7 @@ class ALAD(Game, Scores, ALICE):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
-                 w_rec:float=0., # Weight of the residual loss, which is not the paper's
+                 w_rec:float=100., # Weight of the residual loss, which is not the paper's
                  by:str='features', # The score: 'l1', 'l2', 'logits' or 'features'
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
                  height:bool=False): # Dxx sees images of `Conv` one above the other, not in the channels
@@ -180,4 +180,4 @@ class ALAD(Game, Scores, ALICE):
     @classmethod
     def paper(cls, data:str, **kw): # 'cifar10', 'svhn', 'kdd99' or 'arrhythmia'; other settings
         "Networks, latent size and learning rate of the paper"
-        return cls(**PAPER[pick(data, PAPER, 'data set of the paper')] | kw)
+        return cls(**PAPER[pick(data, PAPER, 'data set of the paper')] | dict(w_rec=0.) | kw)

@@ -52,7 +52,7 @@ class ALAD64(ALAD):
                  by:str='features', # The score: 'l1', 'l2', 'logits' or 'features'
                  watch:str='l2', # What `fit` follows on `val`
                  **kw): # More for `ALAD`
-        super().__init__(shape, nz, nets, lr, by=by, watch=watch, **kw)
+        super().__init__(shape, nz, nets, lr, by=by, watch=watch, **dict(w_rec=0.) | kw)
         self.augment = augment
 
     @classmethod

@@ -63,11 +63,12 @@ PAPER = dict(mnist=((1,28,28), 200, PaperMnist), kdd99=(121, 32, PaperKdd))  # s
 # %% ../../nbs/40_egbad.ipynb #187181ba
 class EGBAD(BiGAN):
     "BiGAN; by reconstruction and by what the critic sees (Zenati et al. 2018)"
+    ema = .9                            # with the residual loss, E and G are bound to each other
     def __init__(self, shape, nz:int=16, nets=family, lr:float=1e-3, # As for BiGAN
                  alpha:float=.9, # Share of the reconstruction in the score
                  l_d=features, # L_D: `features`, `sigma_paper` or `sigma_code`
                  train_fm:bool=False, # Generator and encoder match features instead of fooling the critic
-                 w_rec:float=1.): # Weight of the residual loss; the paper has none
+                 w_rec:float=100.): # Weight of the residual loss; the paper has none
         super().__init__(shape, nz, nets, lr)
         self.alpha,self.l_d,self.train_fm,self.w_rec = alpha,l_d,train_fm,w_rec
 
@@ -82,7 +83,7 @@ class EGBAD(BiGAN):
         zr,g = self.E(x),self.G(z)
         if self.train_fm: loss = feature_matching(self.D.features(x, zr), self.D.features(g, z))
         else: loss = fake_loss(self.D(x, zr)) + real_loss(self.D(g, z))
-        return loss + self.w_rec*l1(x, self.G(zr)).mean() if self.w_rec else loss
+        return loss + self.w_rec*l1(x, self.G(zr)).mean()/x[0].numel() if self.w_rec else loss
 
     def terms(self, x):
         "L_G and L_D of each row, from one code and one reconstruction"
