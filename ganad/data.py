@@ -425,8 +425,10 @@ def _part(i, share, seed): # The rows `i`, shuffled, without and with the share
     return i[n:],i[:n]
 
 def _chosen_by(train, test, bad, seed): # Train, and a test of a fifth of it and anomalies that nobody uses
-    train,held = _part(train, .2, seed)
-    left = np.random.RandomState(seed).permutation(np.setdiff1d(np.flatnonzero(bad), test))
+    (train,held),seen = _part(train, .2, seed),np.concatenate([train, test])
+    left = np.random.RandomState(seed).permutation(np.setdiff1d(np.flatnonzero(bad), seen))
+    if not len(left): raise DataError("choose=True needs anomalies that the test leaves aside; use data with "
+                                      "an official split, KDD99, Arrhythmia or Pooled")
     b = bad[test].mean()
     return train,np.concatenate([held, left[:round(len(held)*b/(1-b))]])
 

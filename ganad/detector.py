@@ -126,8 +126,12 @@ class Best:
         if self.val is None: return
         now = {k:v.clone() for k,v in self.avg.live.items()}
         self.avg.install()
-        self.values.append(self.m.eval()._by_batch(self.m.watch_batch, self.val, 512).mean().item())
-        if self.values[-1]==min(self.values): self.state = {k:v.clone() for k,v in self.avg.state.items()}
+        v = self.m.eval()._by_batch(self.m.watch_batch, self.val, 512).mean().item()
+        if not math.isfinite(v):
+            raise NonFiniteLoss(f"after epoch {len(self.values)+1}, held-out rows have a mean of {v}: "
+                                "try a smaller lr, or scaled features")
+        if v<min(self.values, default=math.inf): self.state = {k:s.clone() for k,s in self.avg.state.items()}
+        self.values.append(v)
         for k,v in now.items(): self.avg.live[k].copy_(v)
         self.m.train()
 

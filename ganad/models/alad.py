@@ -41,7 +41,7 @@ def pair_critic(shape, # (C,H,W) of the images
 def row_critic(n:int, # Features a row
                wrap=lambda layer: layer, # Around the hidden layer, as `spectral_norm`
               )->Critic: # Dxx of tables
-    "Two rows → logit, by one hidden layer as wide as the paper's"
+    "Two rows → logit, by one hidden layer, as in the paper for KDD99"
     fx = stack(nn.Flatten(), nn.Linear(2*n, 128), *leaky(), std=None, wrap=wrap)
     return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(128, 1), None))
 
@@ -49,6 +49,7 @@ class Steady:
     "The family `f` with `wrap` in encoder and critics; `Dxx` is a `pair_critic` or a `row_critic`"
     def __init__(self, f, shape, wrap=spectral_norm, height=False):
         self.f,self.shape,self.wrap,self.height = f,shape,wrap,height
+        if height and not isinstance(f, Conv): raise ValueError("height=True needs images, and family Conv")
     def gen(self, nz): return self.f.gen(nz)
     def enc(self, nz): return self.f.enc(nz, wrap=self.wrap)
     def critic(self, x=1, z=0):
@@ -91,21 +92,23 @@ class PaperTable:
         self.nx = shape if isinstance(shape, int) else shape[0]
         self.widths,self.joint = (enc,gen,dxx,dzz),joint
 
-    def net(self, *n, act=nn.ReLU(), drop=0.):
+    def net(self, *n, act=nn.ReLU(), drop=0., wrap=lambda layer: layer):
         drops = [nn.Dropout(drop)] if drop else []
-        return stack(*[l for a,b in zip(n, n[1:]) for l in (nn.Linear(a, b), act, *drops)], std=None)
-    def enc(self, nz, wrap=None): # Spectral norm: in the paper, but nowhere in its code for tables
+        ls = [l for a,b in zip(n, n[1:]) for l in (nn.Linear(a, b), act, *drops)]
+        return stack(*ls, std=None, wrap=wrap)
+    def enc(self, nz, wrap=lambda layer: layer): # `paper` wraps nothing, as the authors' code for tables
         *h,n = self.nx,*self.widths[0]
-        return nn.Sequential(self.net(*h, n, act=nn.LeakyReLU(.2)), begin(nn.Linear(n, nz), None))
+        return nn.Sequential(self.net(*h, n, act=nn.LeakyReLU(.2), wrap=wrap), begin(nn.Linear(n, nz), None))
     def gen(self, nz):
         *h,n = nz,*self.widths[1]
         return nn.Sequential(self.net(*h, n), begin(nn.Linear(n, self.nx), None))
-    def critic(self, x=1, z=0, wrap=None):
-        hid,head = partial(self.net, act=nn.LeakyReLU(.2)),lambda n: begin(nn.Linear(n, 1), None)
+    def critic(self, x=1, z=0, wrap=lambda layer: layer):
+        hid = partial(self.net, act=nn.LeakyReLU(.2), wrap=wrap)
+        head = lambda n: begin(nn.Linear(n, 1), None)
         dxx,dzz,j = *self.widths[2:],self.joint
         if x==2: return Critic(2, hid(2*self.nx, *dxx, drop=.2), None, nn.Identity(), head(dxx[-1]))
         if x==0: return Critic(0, None, hid(z, *dzz, drop=.2), nn.Identity(), head(dzz[-1]))
-        fx = stack(nn.Linear(self.nx, 128), bn(128, nn.BatchNorm1d), *leaky(), std=None)
+        fx = stack(nn.Linear(self.nx, 128), bn(128, nn.BatchNorm1d), *leaky(), std=None, wrap=wrap)
         return Critic(1, fx, hid(z, 128, drop=.5), hid(256, j, drop=.5), head(j))
 
 _kdd = partial(PaperTable, enc=(64,), gen=(64,128), joint=128, dxx=(128,), dzz=(32,))
@@ -179,5 +182,7 @@ class ALAD(Game, Scores, ALICE):
 
     @classmethod
     def paper(cls, data:str, **kw): # 'cifar10', 'svhn', 'kdd99' or 'arrhythmia'; other settings
-        "Networks, latent size and learning rate of the paper"
-        return cls(**PAPER[pick(data, PAPER, 'data set of the paper')] | dict(w_rec=0.) | kw)
+        "Networks, latent size, learning rate, average and stopping score of the paper"
+        m = cls(**PAPER[pick(data, PAPER, 'data set of the paper')] | dict(w_rec=0., watch='features') | kw)
+        m.ema = .999
+        return m
