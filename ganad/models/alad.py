@@ -170,7 +170,7 @@ class ALAD(Game, Scores, ALICE):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
-                 w_rec:float=100., # Weight of the residual loss, which is not the paper's
+                 w_rec:float=10., # Weight of the residual loss, which is not the paper's
                  by:str='features', # The score: 'l1', 'l2', 'logits' or 'features'
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
                  height:bool=False): # Dxx sees images of `Conv` one above the other, not in the channels

@@ -176,7 +176,7 @@ class AnoGAN(Search, GAN):
         shape,nz,nets,lr,lr_z = PAPER[pick(data, PAPER, 'data set of the papers')]
         search = dict(steps=500, lr_z=lr_z, clip=None, starts=1, tries=1, sums=True)
         return cls(shape, **dict(nz=nz, nets=nets, lr=lr) | search | kw)
-    def watch_batch(self, x): return (x-self.rec_batch(x)).abs().flatten(1).mean(1)   # f is still changing
+
     def step(self, x): # GAN's, then the encoder's
         return super().step(x) | (dict(e=update(self.opt_e, encoder_loss(self, x))) if self.E else {})
     def fit(self, x, *args, **kw):
