@@ -222,7 +222,7 @@ def results(matrix:str, # Name of the table
             root='results', # Where the tables are
            )->list: # Records of the runs that ended well, in order of their names
     "The runs of a table, from its files"
-    places = Path(root)/matrix,Path('..')/root/matrix                         # notebooks run in nbs/
+    places = Path(root, matrix),Path('..', root, matrix)                      # notebooks run in nbs/
     folder = next((p for p in places if p.is_dir()), None)
     if not folder: raise DataError(f"no results in {places[0]}; make them: `ganad bench --matrix {matrix}`")
     recs = [json.loads(p.read_text(encoding='utf-8')) for p in sorted(folder.glob('*.json'))]

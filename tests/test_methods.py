@@ -8,7 +8,6 @@ To add a method, add it to METHODS:
   paper   (data, constructor, {network: [parameters of each layer that has some]}), by hand from the papers' tables
 """
 import sys
-from importlib.util import find_spec
 from types import SimpleNamespace as NS
 import numpy as np, pytest, torch
 from torch import nn
@@ -16,7 +15,7 @@ from ganad.contract import toy_rows
 from ganad.core import set_seed
 from ganad.detector import adam, detectors, update
 from ganad.losses import fake_loss, real_loss
-from ganad.models import egbad
+from ganad.models import anogan, egbad
 from ganad.models.alad import ALAD
 from ganad.models.alice import ALICE
 from ganad.models.bigan import BiGAN
@@ -133,14 +132,12 @@ def search(ent, total):
         return ((1 - m.lam)*r/u[0] + m.lam*d/u[1]).min(0)
     return f
 
-if find_spec('ganad.models.anogan'):
-    from ganad.models import anogan
-    METHODS['anogan'] = NS(
-        flow=METHODS['gan'].flow + of(dict(encoder=True), *[f[1:] for f in METHODS['gan'].flow], ('mse(G(E(x)),x)', dict(e='E')),
-                                      ('mse(f(G(E(x))),f(x))', dict(e='E'))),
-        score=[(dict(steps=5, **kw), search(ent, total)) for kw, ent, total in [
-            ({}, False, np.mean), (dict(sums=True), False, np.sum), (dict(l_d=anogan.cross_entropy, lam=.4), True, np.mean),
-            (dict(encoder=True, starts=3), False, np.mean)]])
+METHODS['anogan'] = NS(
+    flow=METHODS['gan'].flow + of(dict(encoder=True), *[f[1:] for f in METHODS['gan'].flow], ('mse(G(E(x)),x)', dict(e='E')),
+                                  ('mse(f(G(E(x))),f(x))', dict(e='E'))),
+    score=[(dict(steps=5, **kw), search(ent, total)) for kw, ent, total in [
+        ({}, False, np.mean), (dict(sums=True), False, np.sum), (dict(l_d=anogan.cross_entropy, lam=.4), True, np.mean),
+        (dict(encoder=True, starts=3), False, np.mean)]])
 
 def rows(part):
     "All rows of one part of the table, with the name of the method first"
