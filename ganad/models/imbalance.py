@@ -15,11 +15,11 @@ from ..detector import Labelled,adam,update
 from ..losses import fake_loss,ls_fake,ls_real,real_loss
 from ..networks import UNet,unet
 
-# %% ../../nbs/70_imbalance.ipynb #c0154c55
+# %% ../../nbs/70_imbalance.ipynb #fb0bb067
 def error(x:torch.Tensor, # Rows (N,…)
           r:torch.Tensor, # Their reconstructions
          )->torch.Tensor: # (N,): mean absolute difference, 0 to 2 for images
-    "Reconstruction error of each row, (2) and (10)"
+    "Reconstruction error of each row, (2) and (9)"
     return (x-r).abs().flatten(1).mean(1)
 
 def patch_error(x:torch.Tensor, # Rows (N,…)
@@ -33,12 +33,12 @@ def patch_error(x:torch.Tensor, # Rows (N,…)
     return e.topk(min(n, e.shape[1]), 1).values.mean(1)
 
 def boundary(e:torch.Tensor, # Errors (N,), not negative
-             eps:float=1e-6, # Keeps the logarithm finite at 0
+             eps:float=1e-6, # Keeps logarithm and gradient finite at 0
             )->torch.Tensor: # (N,)
-    "The anomaly boundary of (6): $-\\log(1-e^{-e})$, huge for an anomaly that is reconstructed well"
+    "The anomaly boundary of (6): $-\\log(1-e^{-e})$, large for an anomaly that is reconstructed well"
     return -(-torch.expm1(-e-eps)).log()
 
-# %% ../../nbs/70_imbalance.ipynb #3e7d3e99
+# %% ../../nbs/70_imbalance.ipynb #e0646650
 class TwoDiscriminators(Labelled):
     "U-Net that must fail on known anomalies, between two critics (Kim et al. 2020); by reconstruction"
     def __init__(self, shape, # Features a row, or (C,H,W)
@@ -48,7 +48,7 @@ class TwoDiscriminators(Labelled):
                  together:bool=True, # Both kinds in one step; or the paper's order, one kind after the other
                  by:str='rows', # The score: error of 'rows', or of their worst 'patches'
                  nets=unet, # Makes a family of networks from `shape`
-                 lr:float=1e-3): # Of all players
+                 lr:float=2e-3): # Of all players
         super().__init__(shape)
         f,self.together,self.error = nets(shape),together,SCORES[pick(by, SCORES, 'score')]
         self.w = dict(rec=w_rec, patch=w_patch, lat=w_lat, adv=w_adv, abc=w_abc, odd=w_odd)
