@@ -170,19 +170,22 @@ class ALAD(Game, Scores, ALICE):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
-                 w_rec:float=10., # Weight of the residual loss, which is not the paper's
-                 by:str='features', # The score: 'l1', 'l2', 'logits' or 'features'
+                 w_rec:float=None, # Weight of the residual loss, not the paper's; None: 100 for tables, 10 for images
+                 by:str=None, # The score: 'l1', 'l2', 'logits', 'features'; None: L1 for tables, features for images
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
                  height:bool=False): # Dxx sees images of `Conv` one above the other, not in the channels
         wrap = spectral_norm if sn else lambda layer: layer
         steady = lambda shape: Steady(nets(shape), shape, wrap, height)
         super().__init__(shape, nz, steady, lr, dist=None, w_x=1., w_z=float(dzz))
-        self.w_rec = w_rec
+        table = len(self.shape)==1
+        self.w_rec = w_rec if w_rec is not None else 100. if table else 10.
+        by = by or ('l1' if table else 'features')
         self.by,self.watch = (pick(k, self.SCORES, 'score') for k in (by, watch))
 
     @classmethod
     def paper(cls, data:str, **kw): # 'cifar10', 'svhn', 'kdd99' or 'arrhythmia'; other settings
         "Networks, latent size, learning rate, average and stopping score of the paper"
-        m = cls(**PAPER[pick(data, PAPER, 'data set of the paper')] | dict(w_rec=0., watch='features') | kw)
+        own = dict(w_rec=0., by='features', watch='features')
+        m = cls(**PAPER[pick(data, PAPER, 'data set of the paper')] | own | kw)
         m.ema = .999
         return m
