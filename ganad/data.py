@@ -577,11 +577,12 @@ class Arrhythmia(Protocol):
         train,val = _part(i[~bad[i]], self.val, self.seed)
         return train if self.clean else np.setdiff1d(i, val),val,test,bad
 
-# %% ../nbs/01_data.ipynb #df9fbfe4
+# %% ../nbs/01_data.ipynb #803b87fc
 def clusters(x, # Rows: N images or N×F table
              k:int=10, seed:int=0, # Clusters; same seed, same clusters
             )->np.ndarray: # Cluster of each row, N
     "k-means on at most 20 principal components"
+    if k==1: return np.zeros(len(x), dtype=int)
     a = x.flatten(1).numpy()
     if x.ndim==2: a = StandardScaler().fit_transform(a)
     fit = np.random.RandomState(seed).permutation(a)[:6000]
@@ -604,7 +605,7 @@ def by_share(n:int, sizes, # How many in all, and how many each group has
     got[np.argsort(-rest, kind='stable')[:n-got.sum()]] += 1
     return got
 
-# %% ../nbs/01_data.ipynb #c35b4710
+# %% ../nbs/01_data.ipynb #ab860b4d
 SAMPLING = ['kmeans','random','pooled']
 
 def sample(s:Source, i, n:int, # Source, rows to draw from (at least n), and how many to draw
@@ -613,12 +614,12 @@ def sample(s:Source, i, n:int, # Source, rows to draw from (at least n), and how
     "Draw as many rows of each class, by cluster ('kmeans') or at 'random'; or of each 'pooled' cluster"
     y,rng = s.y.numpy()[i],np.random.RandomState(seed)
     def take(i, g, counts): return np.concatenate([rng.permutation(i[g==v])[:c] for v,c in enumerate(counts)])
-    def cluster(i): g = clusters(s.rows(i), k, seed); return g,np.bincount(g, minlength=k)
+    def cluster(i, k): g = clusters(s.rows(i), k, seed); return g,np.bincount(g, minlength=k)
     if pick(sampling, SAMPLING, 'sampling')=='pooled':
-        g,sizes = cluster(i); return take(i, g, deal(n, sizes, rng))
+        g,sizes = cluster(i, k); return take(i, g, deal(n, sizes, rng))
     counts = deal(n, np.bincount(y, minlength=len(s.classes)), rng)
     if sampling=='random': return take(i, y, counts)
-    def inside(i, c): g,sizes = cluster(i); return take(i, g, by_share(c, sizes))
+    def inside(i, c): g,sizes = cluster(i, min(k, c)); return take(i, g, by_share(c, sizes))
     return np.concatenate([inside(i[y==v], c) for v,c in enumerate(counts) if c])
 
 # %% ../nbs/01_data.ipynb #e58eb9e4
@@ -630,13 +631,13 @@ def _check_known(s, sizes, k, sampling): # Can known anomalies be drawn? `sizes`
     if sampling=='pooled': n,rows = sum(sizes.values()),'rows of all anomaly classes'
     if sampling!='random' and k>n: raise DataError(f"k={k} is more than the {n} {rows}; give a smaller k")
 
-# %% ../nbs/01_data.ipynb #76963a51
+# %% ../nbs/01_data.ipynb #d3ef6f51
 @dataclass(frozen=True)
 class Imbalance(OneClass):
     "One class is normal, and some anomalies of other classes are known in training"
     known:int=field(default=None, kw_only=True) # Labelled anomalies in all; None: as many as training normals
     sampling:str=field(default='kmeans', kw_only=True) # How they are drawn: one of `SAMPLING`
-    k:int=field(default=10, kw_only=True) # Clusters
+    k:int=field(default=10, kw_only=True) # Clusters of a class, at most as many as rows drawn of it
     held:tuple=field(default=(), kw_only=True) # Anomaly classes that training never sees
     def __post_init__(self):
         held = (self.held,) if isinstance(self.held, (str,int)) else tuple(self.held)
@@ -671,7 +672,7 @@ def by_label(x, # Rows: tensor, array or list
     if bad.all(): raise DataError("no normal rows: every label is 1; give rows with label 0")
     return x[~bad],x[bad]
 
-# %% ../nbs/01_data.ipynb #9884911f
+# %% ../nbs/01_data.ipynb #4174699c
 @dataclass(frozen=True)
 class Jitter:
     "Flip, turn and crop each image in a way of its own, drawn anew at each call"
@@ -680,9 +681,9 @@ class Jitter:
     crop:int=2 # Take 0 to so many pixels off each side, then stretch to the old size
     def __call__(self, x): # N×C×H×W in [-1,1] -> the same shape
         if x.ndim!=4: raise ShapeError(f"Jitter is for images N×C×H×W, not for shape {tuple(x.shape)}")
-        h,w = x.shape[2:]
+        h,w = x.shape[2:]; most = (min(h,w)-1)//2
         if self.turn and h!=w: raise ShapeError(f"images of {h}×{w} are not square; give Jitter(turn=False)")
-        if 2*self.crop>=min(h,w): raise ShapeError(f"crop={self.crop} leaves nothing of {h}×{w}; give less")
+        if not 0<=self.crop<=most: raise ShapeError(f"crop={self.crop} of {h}×{w}: give 0 to {most}")
         def some(share): return torch.rand(len(x), 1, 1, 1, device=x.device)<share
         for d in (2,3) if self.flip else (): x = x.where(some(.5), x.flip(d))
         for k,share in ((2,.5),(1,.5)) if self.turn else (): x = x.where(some(share), x.rot90(k, (2,3)))
