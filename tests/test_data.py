@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.io import savemat
 from sklearn.model_selection import train_test_split
 from ganad import data
-from ganad.core import DataError,UnknownName
+from ganad.core import DataError,ShapeError,UnknownName
 from ganad.data import *
 
 REAL = os.environ.get('GANAD_DATA')                         # before any test changes it
@@ -451,6 +451,232 @@ def test_bad_protocols():
     s.y[:] = 3
     one_line(lambda: OneClass('c').split(s), 'ten has no rows of c to train on')
     one_line(lambda: OneClass('d').split(s), 'test rows must be normal and anomalous')
+# ---- some anomalies are known
+
+def spotted(official, n=40): # 5 classes of n pictures, each class of 4 forms that differ by far and in number
+    y,form = torch.arange(5*n)%5,(torch.arange(5*n)//5)%8
+    form = torch.tensor([0,0,0,0,1,1,2,3])[form]
+    x = torch.zeros(5*n,1,4,4) - 1
+    x[torch.arange(5*n),0,form,y%4] = 1.
+    x += .001*torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    test = (torch.arange(5*n)//5)>=n//2
+    return Source('spots', x.clamp(-1,1), y, [*'abcde'], test if official else None),form
+
+def kinds(s, sp): return s.y[sp.rows['known']].bincount(minlength=len(s.classes)).tolist()
+
+both = pytest.mark.parametrize('official', [True,False])
+SAMPLINGS = pytest.mark.parametrize('sampling', ['kmeans','random','pooled'])
+
+@both
+@SAMPLINGS
+@pytest.mark.parametrize('choose', [False,True])
+def test_imbalance_promises(official, sampling, choose):
+    "Disjoint, pure, seeded; labels and rows agree; known are anomalies, never of a class that is held out"
+    s,_ = spotted(official, 80)
+    kw = dict(sampling=sampling, k=3, held=('b',), choose=choose)
+    p = Imbalance('c', **kw); sp,again,other = p.split(s),Imbalance(2, **kw).split(s),Imbalance('c', seed=7, **kw).split(s)
+    every = torch.cat([*sp.rows.values()])
+    assert [*sp.rows]==['train','val','test','known'] and len(every.unique())==len(every)
+    assert all(torch.equal(sp.rows[k], again.rows[k]) and not torch.equal(sp.rows[k], other.rows[k]) for k in ('train','known'))
+    assert all(torch.equal(getattr(sp,k), s.x[r]) for k,r in sp.rows.items())                        # byte for byte
+    assert torch.equal(sp.y, (s.y[sp.rows['test']]!=2).long()) and {*s.y[sp.rows['test']].tolist()}=={0,1,2,3,4}
+    assert {*s.y[sp.rows['train']].tolist()}=={2} and {*s.y[sp.rows['known']].tolist()}=={0,3,4} and len(sp.known)==len(sp.train)
+    assert official==(not choose and bool(s.test[sp.rows['test']].all())) or choose
+    if official and choose: assert not s.test[every].any()
+    assert isinstance(hash(p), int) and json.loads(json.dumps(p.to_dict()))==p.to_dict() and p.to_dict()['held']==['b']
+
+@both
+def test_imbalance_shares_the_normals_and_the_test_of_oneclass(official):
+    s,_ = spotted(official)
+    a,b = Imbalance('c', k=3).split(s),OneClass('c').split(s)
+    assert torch.equal(a.rows['train'], b.rows['train']) and torch.equal(a.rows['val'], b.rows['val'])
+    if official: assert torch.equal(a.test, b.test) and torch.equal(a.y, b.y)
+    else: assert s.y[a.rows['test']].bincount().tolist()==[20]*5                                     # half of each class
+    assert Imbalance('c', known=3, k=3).split(s).rows['test'].tolist()==a.rows['test'].tolist()      # whatever is known
+
+@both
+@pytest.mark.parametrize('n', [1,2,4,7,10,16,33,None])
+@pytest.mark.parametrize('sampling', ['kmeans','random'])
+def test_known_are_equally_many_of_each_class(official, n, sampling):
+    s,_ = spotted(official)
+    for seed in range(3):
+        sp = Imbalance('c', known=n, k=3, sampling=sampling, seed=seed).split(s)
+        got = kinds(s, sp)
+        assert sum(got)==(n or len(sp.train)) and got.pop(2)==0 and max(got)-min(got)<=1
+    firsts = [kinds(s, Imbalance('c', known=1, k=3, seed=i).split(s)).index(1) for i in range(30)]
+    assert {*firsts}=={0,1,3,4}                                                                      # left-overs are dealt out by seed
+
+def test_a_class_with_few_rows_gives_what_it_has():
+    s,_ = spotted(False)
+    few = Source('few', s.data, s.y, s.classes, (s.y==0) & (torch.arange(len(s))>10))                # 3 training rows of class a
+    few.test[s.y==2] = torch.arange(40)>=20
+    assert kinds(few, Imbalance('c', known=18, sampling='random').split(few))==[3,5,0,5,5]
+
+def test_clusters_keep_their_share():
+    "A quarter of each class is form 1, an eighth is 2, an eighth 3: so are the known"
+    s,form = spotted(True, 128)                                                                      # 64 training rows of a class
+    for seed in range(3):
+        sp = Imbalance('c', known=4*16, k=4, seed=seed).split(s)
+        f,y = form[sp.rows['known']],s.y[sp.rows['known']]
+        assert [f[y==c].bincount().tolist() for c in (0,1,3,4)]==[[8,4,2,2]]*4
+        sp = Imbalance('c', known=4*9, k=4, seed=seed).split(s)                                      # 4.5, 2.25, 1.125, 1.125
+        assert [form[sp.rows['known']][s.y[sp.rows['known']]==c].bincount().tolist() for c in (0,1,3,4)]==[[5,2,1,1]]*4
+    loose = [form[Imbalance('c', known=64, sampling='random', seed=i).split(s).rows['known']].bincount().tolist() for i in range(5)]
+    assert any(l!=[32,16,8,8] for l in loose)
+
+def test_clusters_keep_their_share_on_digits():
+    s = load('digits'); sp = Imbalance(8).split(s)
+    test = {*sp.rows['test'].tolist()}
+    for c in (0,5,9):
+        i = np.array([r for r in range(len(s)) if s.y[r]==c and r not in test])
+        mine = sp.rows['known'][s.y[sp.rows['known']]==c].numpy(); k = min(10, len(mine))
+        g = clusters(s.rows(i), k, 0)
+        sizes,got = np.bincount(g, minlength=k),np.bincount(g[np.searchsorted(i, mine)], minlength=k)
+        assert np.abs(got-len(mine)*sizes/len(i)).max()<1 and got.tolist()==by_share(len(mine), sizes).tolist()
+
+def test_pooled_is_equal_per_cluster():
+    s,_ = spotted(True, 128)
+    i = np.flatnonzero((s.y!=2).numpy() & ~s.test.numpy())
+    g = clusters(s.rows(i), 5, 0)
+    for n in (20,23):
+        r = Imbalance('c', known=n, k=5, sampling='pooled').split(s).rows['known'].numpy()
+        got = np.bincount(g[np.searchsorted(i, r)], minlength=5)
+        assert got.sum()==n and got.max()-got.min()<=1
+
+def test_whole_numbers():
+    "Against shares and turns that are worked out one by one"
+    r = np.random.RandomState(0)
+    for _ in range(200):
+        sizes = r.randint(0, 30, r.randint(1, 8)); sizes[0] += 1; n = r.randint(0, sizes.sum()+1)
+        want,got = n*sizes/sizes.sum(),by_share(n, sizes)
+        assert got.sum()==n and (np.abs(got-want)<1).all() and (got<=sizes).all()
+        up,down = (want-np.floor(want))[got>np.floor(want+1e-9)],(want-np.floor(want))[got<=np.floor(want+1e-9)]
+        assert not len(up) or not len(down) or up.min()>=down.max()-1e-9                             # the largest remainders
+        got = deal(n, sizes, r)
+        assert got.sum()==n and (got<=sizes).all() and (got>=np.minimum(sizes, got.max()-1)).all()
+
+def test_clusters():
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)); x[25:,1] += 60; x[:,0] *= 1e6 # another unit
+    assert clusters(x, 2).tolist() in ([0]*25+[1]*25, [1]*25+[0]*25)
+    assert clusters(x[:1], 1).tolist()==[0] and len(clusters(x.repeat(200,1), 5))==10_000            # more than it fits on
+
+def test_imbalance_takes_tables_and_limits():
+    s = table_source(); sp = Imbalance('normal', known=7, k=4).split(s)
+    assert sp.known.shape==(7,5) and sp.known.abs().max()<=3 and sp.train.abs().max()<=1+1e-6        # scaled as training is
+    assert torch.equal(Imbalance('normal', known=7, k=4, raw=True).split(s).known, s.x[sp.rows['known']])
+    few = Imbalance('normal', k=4, n_train=9, n_test=20).split(s)
+    assert (len(few.train), len(few.known))==(9,9) and abs(len(few.test)-20)<=1
+
+def test_other_protocols_know_no_anomalies():
+    for p,s in CASES:
+        sp = p.split(s)
+        assert sp.known.shape==(0,*s.shape) and [*sp.rows]==['train','val','test'] and 'known' not in repr(sp) and 'known' not in p.to_dict()
+    s,_ = spotted(True)
+    assert ', 2 known anomalies; normal: c' in repr(Imbalance('c', known=2, k=2).split(s))
+    assert ', 1 known anomaly; normal: c' in repr(Imbalance('c', known=1, k=2).split(s))
+
+@both
+def test_bad_imbalance(official):
+    s,_ = spotted(official)
+    def bad(*parts, error=DataError, **kw): one_line(lambda: Imbalance('c', **kw).split(s), *parts, error=error)
+    bad('k=21 is more than the 20 rows of class a; give a smaller k', k=21)
+    bad('k=81 is more than the 80 rows of all anomaly classes', k=81, sampling='pooled')
+    bad('known=0 is too few; give 1 or more', known=0); bad('k=0 is too few', k=0)
+    bad('known=80 or less', known=81, k=5); bad('known=40 or less', known=41, k=5, held=[*'ab'])
+    bad('held= names c, the normal class', held='c'); bad('held= names c', held=('a',2))
+    bad('leave one in training', held=[*'abde'])
+    bad("no class of spots 'z'; there are: a, b", held=('a','z'), error=UnknownName)
+    bad("no sampling 'means'; there are: kmeans, random, pooled", sampling='means', error=UnknownName)
+    assert len(Imbalance('c', k=21, sampling='random').split(s).known)==18                           # k is not asked for
+    s.test = s.test | (s.y==3) if official else s.test
+    if official:
+        bad('spots has no training rows of class d', 'held=', k=5)
+        assert len(Imbalance('c', k=5, held='d').split(s).known)==18
+    one_line(lambda: Imbalance('c', choose=True, known=80, k=5).split(spotted(official)[0]), 'choose=True needs anomalies')
+
+def test_held_may_be_written_in_many_ways():
+    s,_ = spotted(True)
+    want = Imbalance('c', k=5, held=('a','b')).split(s).rows['known'].tolist()
+    for h in (['a','b'], (0,1), ('a',1), [*'ab'], np.array(['a','b'])):
+        assert Imbalance('c', k=5, held=h).split(s).rows['known'].tolist()==want
+    assert Imbalance('c', held=3)==Imbalance('c', held=(3,)) and Imbalance('c', held='ab').held==('ab',)
+
+# ---- labels of one's own
+
+@pytest.mark.parametrize('y', [[0,1,1,0], (False,True,True,False), [0.,1.,1.,0.], np.array([0,1,1,0], 'u1'), np.array([0.,1.,1.,0.]),
+                               np.array([False,True,True,False]), torch.tensor([0,1,1,0]), torch.tensor([0.,1.,1.,0.]),
+                               torch.tensor([False,True,True,False])])
+@pytest.mark.parametrize('as_', [torch.as_tensor, np.asarray, lambda x: x])
+def test_by_label(y, as_):
+    n,a = by_label(as_([[0.,1.],[2.,3.],[4.,5.],[6.,7.]]), y)
+    assert (n.tolist(), a.tolist(), n.dtype, a.dtype)==([[0,1],[6,7]], [[2,3],[4,5]], torch.float32, torch.float32)
+
+def test_by_label_takes_images():
+    s = load('digits'); n,a = by_label(s.x, s.y==3)
+    assert torch.equal(n, s.x[s.y!=3]) and torch.equal(a, s.x[s.y==3])
+
+@pytest.mark.parametrize('y,parts', [([0,1,2], ['label 2 of row 2']), ([0,-1,-2], ['label -1 of row 1']), ([.5,1,0], ['label 0.5 of row 0']),
+    ([0,1,float('nan')], ['label nan of row 2']), (['ok','bad','ok'], ["label 'ok' of row 0"]), ([0,None,1], ['label None of row 1']),
+    (np.array([[0],[1],[0]]), ['label [0] of row 0']), ([0,1], ['3 rows', '2 labels']), ([0,1,0,1], ['3 rows', '4 labels']),
+    ([0,0,0], ['no labelled anomalies']), ([1,1,1], ['no normal rows'])])
+def test_bad_labels(y, parts): one_line(lambda: by_label(torch.eye(3), y), *parts)
+
+# ---- augmentation
+
+def pictures(n=40, size=9): return torch.rand(n, 1, size, size, generator=torch.Generator().manual_seed(0))*2-1
+
+def eight(x): # The ways to turn and mirror a picture
+    return [r for k in range(4) for r in (x.rot90(k, (-2,-1)), x.rot90(k, (-2,-1)).flip(-1))]
+
+def test_jitter_keeps_what_a_batch_is():
+    for shape in ((40,1,9,9), (7,3,32,32), (1,1,8,8)):
+        x = torch.rand(*shape)*2-1; before = x.clone(); y = Jitter()(x)
+        assert (y.shape, y.dtype)==(x.shape, x.dtype) and y.abs().max()<=1 and torch.isfinite(y).all() and torch.equal(x, before)
+        assert torch.equal(Jitter(False, False, 0)(x), x)
+    assert Jitter()(pictures()[:0]).shape==(0,1,9,9)
+    edge = torch.where(pictures()>0, 1., -1.); assert Jitter()(edge).abs().max()<=1
+
+def test_jitter_flips():
+    x = pictures(400); y = Jitter(turn=False, crop=0)(x)
+    four = [x, x.flip(2), x.flip(3), x.flip(2,3)]
+    which = torch.stack([(y==f).flatten(1).all(1) for f in four])
+    assert (which.sum(0)==1).all() and (which.sum(1)>60).all()                                       # each of four, about 100 times
+
+def test_jitter_turns():
+    x = pictures(400); y = Jitter(flip=False, crop=0)(x)
+    which = torch.stack([(y==x.rot90(k, (2,3))).flatten(1).all(1) for k in range(4)])
+    assert (which.sum(0)==1).all() and (which.sum(1)>60).all()
+    y = Jitter(crop=0)(x); which = torch.stack([(y==e).flatten(1).all(1) for e in eight(x)])
+    assert (which.sum(0)==1).all() and (which.sum(1)>20).all()
+
+def test_jitter_crops_as_interpolate_does():
+    "Each image is one of the 81 crops of itself, stretched by torch's own bilinear resize"
+    x = pictures(200); y = Jitter(flip=False, turn=False, crop=2)(x)
+    found = []
+    for t in range(3):
+        for b in range(3):
+            for l in range(3):
+                for r in range(3):
+                    f = torch.nn.functional.interpolate(x[:,:,t:9-b,l:9-r], (9,9), mode='bilinear')
+                    found.append(((f-y).abs()<1e-5).flatten(1).all(1))
+    found = torch.stack(found)
+    assert (found.sum(0)==1).all() and (found.any(1)).sum()>60
+
+def test_jitter_treats_each_image_alone_and_anew():
+    x = pictures(1).expand(200,-1,-1,-1); y = Jitter()(x)
+    assert len(y.flatten(1).unique(dim=0))>150
+    torch.manual_seed(5); a = Jitter()(x); b = Jitter()(x); torch.manual_seed(5); c = Jitter()(x)
+    assert torch.equal(a, c) and not torch.equal(a, b)                                               # torch's generator, and it moves on
+    x = pictures(2); x[1] = x[0]; assert any(not torch.equal(*Jitter()(x)) for _ in range(5))
+
+def test_bad_jitter():
+    for x in (torch.rand(8,8), torch.rand(1,8,8), torch.rand(5,3)): one_line(lambda: Jitter()(x), 'N×C×H×W', error=ShapeError)
+    one_line(lambda: Jitter()(torch.rand(2,1,8,6)), '8×6', 'turn=False', error=ShapeError)
+    assert Jitter(turn=False)(torch.rand(2,1,8,6)).shape==(2,1,8,6)
+    one_line(lambda: Jitter(crop=4)(torch.rand(2,1,8,8)), 'crop=4', '8×8', error=ShapeError)
+    one_line(lambda: Jitter(crop=-1)(torch.rand(2,1,8,8)), 'crop=-1', error=ShapeError)
+
+# ---- toys
 
 def test_toys():
     for f in (ring, gaussians, box):
@@ -492,3 +718,22 @@ def test_real_fashion(elsewhere):
     s = load('fashion')
     sp = OneClass('Trouser').split(s)
     assert (len(sp.train), len(sp.val), len(sp.test), sp.y.sum()) == (5400, 600, 10_000, 9000)
+
+@real('FashionMNIST')
+def test_real_imbalance(elsewhere):
+    s = load('fashion')
+    for sampling in ('kmeans','random'):
+        sp = Imbalance('Shirt', sampling=sampling).split(s)
+        assert (len(sp.train), len(sp.val), len(sp.known), len(sp.test))==(5400, 600, 5400, 10_000)
+        assert kinds(s, sp)==[600]*6+[0]+[600]*3 and s.test[sp.rows['test']].all() and not s.test[sp.rows['known']].any()
+    i = np.flatnonzero((s.y==8).numpy() & ~s.test.numpy()); g = clusters(s.rows(i))
+    sp = Imbalance('Shirt').split(s); mine = sp.rows['known'][s.y[sp.rows['known']]==8].numpy()
+    assert np.bincount(g[np.searchsorted(i, mine)]).tolist()==by_share(600, np.bincount(g)).tolist()
+    for n,most in ((1,1), (10,2), (100,12)):
+        got = kinds(s, Imbalance('Shirt', known=n).split(s)); assert sum(got)==n and max(got)==most and got[6]==0
+    sp = Imbalance('Shirt', known=100, held=('Bag','Coat','Sandal')).split(s)
+    assert sorted(kinds(s, sp))==[0]*4+[16]*2+[17]*4
+    assert all(kinds(s, sp)[s.cls(c)]==0 for c in ('Bag','Coat','Sandal','Shirt')) and sp.y.sum()==9000
+    sp = Imbalance('Shirt', choose=True, n_train=500, n_test=1000).split(s)
+    every = torch.cat([*sp.rows.values()])
+    assert len(every.unique())==len(every) and not s.test[every].any() and (len(sp.train), len(sp.known), len(sp.test))==(500,500,1000)
