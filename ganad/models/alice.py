@@ -21,9 +21,10 @@ class ALICE(BiGAN):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dist=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz` judge instead
-                 w_x:float=10., # Weight of the cycle x → E → G; 0: none
+                 w_x:float=None, # Weight of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
                  w_z:float=0.): # Weight of the cycle z → G → E; 0: none
         super().__init__(shape, nz, nets, lr)
+        if w_x is None: w_x = 100. if len(self.shape)==1 else 10.
         f,self.dist,self.w_x,self.w_z = nets(shape),dist,w_x,w_z
         self.Dxx = None if dist or not w_x else f.critic(x=2)
         self.Dzz = None if dist or not w_z else f.critic(x=0, z=2*nz)
