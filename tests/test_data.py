@@ -524,13 +524,14 @@ def test_clusters_keep_their_share():
     loose = [form[Imbalance('c', known=64, sampling='random', seed=i).split(s).rows['known']].bincount().tolist() for i in range(5)]
     assert any(l!=[32,16,8,8] for l in loose)
 
-def test_clusters_keep_their_share_on_digits():
-    s = load('digits'); sp = Imbalance(8).split(s)
+@pytest.mark.parametrize('seed', [0,3])
+def test_clusters_keep_their_share_on_digits(seed):
+    s = load('digits'); sp = Imbalance(8, seed=seed).split(s)
     test = {*sp.rows['test'].tolist()}
     for c in (0,5,9):
         i = np.array([r for r in range(len(s)) if s.y[r]==c and r not in test])
         mine = sp.rows['known'][s.y[sp.rows['known']]==c].numpy(); k = min(10, len(mine))
-        g = clusters(s.rows(i), k, 0)
+        g = clusters(s.rows(i), k, seed)
         sizes,got = np.bincount(g, minlength=k),np.bincount(g[np.searchsorted(i, mine)], minlength=k)
         assert np.abs(got-len(mine)*sizes/len(i)).max()<1 and got.tolist()==by_share(len(mine), sizes).tolist()
 
