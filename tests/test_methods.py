@@ -5,9 +5,11 @@ To add a method, add it to METHODS:
           then player k (of `opt_k`) gives a gradient to every weight of exactly the networks named for it
   score   (settings, the score of rows x in NumPy, from `o.G(z)`, `o.D(x, z)`, `o.D.features(x, z)`, …: the networks' outputs, float64)
   weights (settings, name of a weight, player): the player's gradient is linear in it, and 0 is as if the term were not there
+          (the gradient of a player that steps twice in a `step` is that of both steps, added up: weights are held still)
   paper   (data, constructor, {network: [parameters of each layer that has some]}), by hand from the papers' tables
 """
-import sys
+import math, sys
+from functools import partial
 from types import SimpleNamespace as NS
 import numpy as np, pytest, torch
 from torch import nn
@@ -15,13 +17,15 @@ from ganad.contract import toy_rows
 from ganad.core import set_seed
 from ganad.detector import adam, detectors, update
 from ganad.losses import fake_loss, real_loss
-from ganad.models import anogan, egbad
+from ganad.models import anogan, egbad, imbalance
 from ganad.models.alad import ALAD
+from ganad.models.alad64 import ALAD64
 from ganad.models.alice import ALICE
 from ganad.models.bigan import BiGAN
 from ganad.models.egbad import EGBAD
 from ganad.models.ganomaly import GANomaly, scaled
-from ganad.networks import Conv, Critic, Mlp
+from ganad.models.imbalance import TwoDiscriminators
+from ganad.networks import Conv, Critic, Mlp, Skip, UNet, unet
 
 SHAPES = {'table': 4, 'image': (1, 8, 8)}
 shapes = pytest.mark.parametrize('shape', SHAPES.values(), ids=SHAPES)
@@ -42,6 +46,15 @@ def distance(o, x): return np.sqrt(((x - o.G(o.E(x)))**2).reshape(len(x), -1).su
 def cycle_logits(o, x): return softplus(-o.Dxx(x, o.G(o.E(x))))                                   # -log Dxx(x, G(E(x)))
 
 def latent_gap(o, x): z = o.E(x); return ((z - o.E2(o.G(z)))**2).mean(1)
+
+def patches(e):
+    "Means (N,) of the patches of errors (N,C,H,H), half a picture wide, half overlapping; of a table, each feature; NumPy or torch"
+    if e.ndim == 2: return [e[:, i] for i in range(e.shape[1])]
+    size, side = e.shape[-1], e.shape[-1]//2
+    at = range(0, size - side + 1, side//2)
+    return [e[:, :, i:i+side, j:j+side].mean((1, 2, 3)) for i in at for j in at]
+def row_error(o, x): return np.abs(x - o.G(x)).reshape(len(x), -1).mean(1)
+def worst_patches(o, x): return np.sort(patches(np.abs(x - o.G(x))), 0)[-3:].mean(0)
 
 # ---- the table
 
@@ -82,6 +95,30 @@ ALAD_ARRHYTHMIA = dict(E=[70_400, 32_896, 8_256], G=[8_320, 33_024, 70_418],    
                        D=[35_200, 256, 8_320, 65_792, 257],      # x: FC 274→128, BN; z: FC 64→128; FC 256→256→1
                        Dxx=[140_544, 32_896, 129], Dzz=[8_256, 2_080, 33])        # FC 548→256→128→1; FC 128→64→32→1
 
+ALAD64_100 = dict(                                               # algorithms.md 7.7: one more block in E, G and D. Its channels are not
+    E=[3_136, 128, 131_200, 256, *ALAD_CIFAR10['E'][2:]],        # given, 64 is the lesson's. conv4 3→64, BN, 64→128, BN, then as above
+    G=[*ALAD_CIFAR10['G'][:6], 131_136, 128, 3_075],             # …, convT4 128→64, BN, and last 64→3 (no BN, no ReLU: see Deviations)
+    D=[3_136, 128, 131_200, *ALAD_CIFAR10['D'][1:]],             # conv4 3→64, BN; 64→128, without, as the first of 32×32; then as above
+    Dxx=[4_864, 204_928, 65_537],                                # the same two layers; FC 32·16·128→1
+    Dzz=ALAD_CIFAR10['Dzz'])
+
+ANOGAN_MNIST = dict(                                             # nz 200; biases before the norms are TensorFlow's, and are kept
+    G=EGBAD_MNIST['G'],                                          # FC 200→1024, BN, FC →6272, BN, convT4 128→64, BN, convT4 64→1
+    D=[1_088, 65_600, 128, 3_212_288, 2_048, 1_025])             # conv4 1→64, conv4 64→64, BN, FC 3136→1024, BN, FC →1
+ANOGAN_KDD = dict(G=EGBAD_KDD['G'], D=[31_232, 32_896, 16_512, 129])                  # FC 121→256→128→128→1
+ANOGAN_CIFAR10 = dict(G=ALAD_CIFAR10['G'], D=[6_272, 524_544, 512, 2_097_664, 1_024, 8_193])    # conv4 3→128→256→512, BN but the first; FC 8192→1
+ANOGAN_ARRHYTHMIA = dict(G=ALAD_ARRHYTHMIA['G'], D=[70_400, 32_896, 129])             # FC 274→256→128→1
+
+KIM_D = [384, 2_048, 16*2, 8_192, 32*2, 32_768, 64*2, 32_768]    # conv4 3→8, 8→16, 16→32, 32→64, 64→32; norms in the middle three
+KIM = dict(                                                      # no bias; a norm has 2 weights a channel; 97,744 and 76,384 in all
+    G=[384, 2_048, 16*2, 8_192, 32*2, 32_768, 64*2,              # conv4 3→8, 8→16, N, 16→32, N, 32→64, N
+       32_768, 32*2, 16_384, 16*2, 4_096, 8*2, 768],             # convT4 64→32, N, 64→16, N, 32→8, N, 16→3: joined side by side
+    Dn=KIM_D, Da=KIM_D)
+REPORT_D = [1_024, 131_072, 128*2, 131_072, 64*2, 32_768, 32*2, 512]      # 1→64→128→64→32→1: 296,448 + 448 in norms ("296K")
+REPORT = dict(                                                   # stages are added; 5,507,072 + 2,688 in norms ("5.5M")
+    G=[1_024, 131_072, 128*2, 524_288, 256*2, 2_097_152, 512*2, 2_097_152, 256*2, 524_288, 128*2, 131_072, 64*2, 1_024],
+    Dn=REPORT_D, Da=REPORT_D)
+
 METHODS = dict(
     gan=NS(flow=of({}, ('real(D(x))', dict(d='D')), ('fake(D(G(z)))', dict(d='D')), ('real(D(G(z)))', dict(g='G'))),
            score=[({}, lambda o, x: -o.D(x))]),
@@ -115,7 +152,8 @@ METHODS = dict(
         score=[({}, latent_gap)],
         paper=[('32, grey', lambda: GANomaly.paper(32), ganomaly_32(1)), ('32, colour', lambda: GANomaly.paper(32, 3), ganomaly_32(3))]))
 
-METHODS['alad64'] = NS(flow=[f for f in METHODS['alad'].flow if f[0] == dict(w_rec=0.)], score=METHODS['alad'].score)
+METHODS['alad64'] = NS(flow=[f for f in METHODS['alad'].flow if f[0] == dict(w_rec=0.)], score=METHODS['alad'].score,
+                       paper=[('100', ALAD64.paper, ALAD64_100)])
 
 def search(ent, total):
     "AnoGAN: what the best of the searches leaves over, from the codes where they end"
@@ -137,7 +175,22 @@ METHODS['anogan'] = NS(
                                   ('mse(f(G(E(x))),f(x))', dict(e='E'))),
     score=[(dict(steps=5, **kw), search(ent, total)) for kw, ent, total in [
         ({}, False, np.mean), (dict(sums=True), False, np.sum), (dict(l_d=anogan.cross_entropy, lam=.4), True, np.mean),
-        (dict(encoder=True, starts=3), False, np.mean)]])
+        (dict(encoder=True, starts=3), False, np.mean)]],
+    paper=[(k, partial(anogan.AnoGAN.paper, k, steps=3), n) for k, n in dict(
+        mnist=ANOGAN_MNIST, kdd99=ANOGAN_KDD, cifar10=ANOGAN_CIFAR10, arrhythmia=ANOGAN_ARRHYTHMIA).items()])
+
+SIX = dict(rec=1.5, patch=1.5, lat=.5, adv=.5, abc=.5, odd=1.)                      # weights of algorithms.md 9.2
+def only(*terms, **kw): return {f'w_{k}': float(k in terms) for k in SIX} | kw
+TURNS = [dict(together=t) for t in (True, False)]
+METHODS['twodiscriminators'] = NS(                               # G pays for fake(Da(G(a))) and so does Da: there they are no opponents
+    flow=[f for t in TURNS for f in (
+        *[(only(k, **t), None, dict(g='G')) for k in ('rec', 'patch', 'lat', 'abc')],
+        *of(only('adv', **t), ('real(Dn(G(x)))', dict(g='G')), ('real(Dn(x))', dict(dn='Dn')), ('fake(Dn(G(x)))', dict(dn='Dn'))),
+        *of(only('odd', **t), ('fake(Da(G(a)))', dict(g='G', da='Da')), ('real(Da(a))', dict(da='Da'))),
+        (t, None, dict(g='G', dn='Dn', da='Da')))],
+    weights=[(t, f'w_{k}', 'g') for t in TURNS for k in SIX],
+    score=[({}, row_error), (dict(by='patches'), worst_patches)],
+    paper=[('kim', lambda: TwoDiscriminators.paper('kim', 3), KIM), ('report', lambda: TwoDiscriminators.paper('report', 1), REPORT)])
 
 def rows(part):
     "All rows of one part of the table, with the name of the method first"
@@ -150,9 +203,16 @@ def gans(): return [n for n, c in detectors().items() if not c.baseline]
 def test_every_method_is_in_the_table():
     assert {*METHODS} == {*gans()}, 'add the new method to METHODS'
 
+def known_rows(shape, n=64, seed=3): return toy_rows(shape, n, seed, odd=True)
+
+def ready(m):
+    "`m`, able to make a step before it is fitted"
+    if m.labelled: m.known, m.augment = known_rows(m.shape), None
+    return m
+
 def make(name, shape, kw):
     set_seed(0)
-    return (detectors()[name] if isinstance(name, str) else name)(shape, **kw)
+    return ready((detectors()[name] if isinstance(name, str) else name)(shape, **kw))
 
 # ---- which weights a loss moves
 
@@ -176,10 +236,14 @@ def listen(m, names, monkeypatch):
     cat = torch.cat
     def put_together(ts, dim=0):
         ts = [*ts]
-        return cat(ts, dim) if dim else names.give(cat(ts), [n for t in ts for n in names.parts(t)])
+        return cat(ts, dim) if dim else names.give(cat(ts), [n for t in ts if len(t) for n in names.parts(t)])
     monkeypatch.setattr(torch, 'cat', put_together)
+    if m.labelled: m.pair = lambda x, f=m.pair: (x, names.give(f(x)[1], ['a']))
     for n, net in m.named_children():
         net.register_forward_hook(lambda _, i, o, n=n: names.give(o, names(n, i)))
+        if isinstance(net, Skip):
+            net.enc = lambda x, f=net.enc: [names.give(h, names('enc', [x])) for h in f(x)]
+            net.dec = lambda hs, f=net.dec, n=n: names.give(f(hs), [v.replace('enc', n, 1) for v in names.parts(hs[-1])])
         if not isinstance(net, Critic): continue
         net.head.register_forward_hook(lambda _, i, o: names.give(o, names('head', i)))
         net.features = lambda *a, f=net.features: names.give(f(*a), names('f', a))
@@ -200,9 +264,11 @@ def gradients(m, x, monkeypatch, term=None):
             if hasattr(mod, f): monkeypatch.setattr(mod, f, alone(kind, getattr(mod, f)))
     if getattr(m, 'dist', None): m.dist = alone('dist', m.dist)
 
-    def took(k):
-        got[k] = {n: p.grad.clone() for n, p in m.named_parameters() if p.grad is not None and p.grad.any()}
-        for p in m.parameters(): p.grad = None
+    def took(k):                                                             # a player may step more than once
+        g = got.setdefault(k, {})
+        for n, p in m.named_parameters():
+            if p.grad is not None and p.grad.any(): g[n] = g.get(n, 0) + p.grad
+            p.grad = None
     for k, o in vars(m).items():
         if isinstance(o, torch.optim.Optimizer): o.step = lambda k=k[4:]: took(k)
     set_seed(1); m.train().step(x)
@@ -289,6 +355,90 @@ def test_ganomaly_without_terms_stands_still(shape, monkeypatch):
     got, _ = gradients(make('ganomaly', shape, dict(w_adv=0, w_con=0, w_enc=0)), toy_rows(shape, 16), monkeypatch)
     assert not got['g'] and got['d']
 
+# ---- two discriminators: six terms, two kinds of rows
+
+TERMS_OF_TWO = dict(                                                              # as algorithms.md 9.2 has them; a mean, not a sum, of pixels
+    rec=lambda m, x, a: (x - m.G(x)).abs().mean(),
+    patch=lambda m, x, a: torch.stack(patches((x - m.G(x)).abs())).sort(0).values[-3:].mean(),
+    lat=lambda m, x, a: (m.G.enc(x)[-1] - m.G.enc(m.G(x))[-1]).abs().mean(),
+    adv=lambda m, x, a: (m.Dn(m.G(x)) - 1).square().mean(),
+    abc=lambda m, x, a: -(1 - (-(a - m.G(a)).abs().flatten(1).mean(1)).exp()).log().mean(),
+    odd=lambda m, x, a: m.Da(m.G(a)).square().mean())
+CRITICS_OF_TWO = dict(
+    dn=lambda m, x, a: (m.Dn(x) - 1).square().mean() + m.Dn(m.G(x)).square().mean(),
+    da=lambda m, x, a: (m.Da(a) - 1).square().mean() + m.Da(m.G(a)).square().mean())
+
+def check_terms(kw, weights, shape, monkeypatch):
+    "Value and gradient of what each player pays, against the formulas, on 16 normal rows and 16 anomalies"
+    x, a = toy_rows(shape, 16).double(), known_rows(shape, 16).double()
+    m, twin, fresh = (make('twodiscriminators', shape, kw) for _ in range(3))
+    for o in (m, twin, fresh): o.pair = lambda x: (x, a)
+    losses = dict(g=sum(w*TERMS_OF_TWO[k](twin.train(), x, a) for k, w in weights.items()))
+    losses |= {k: CRITICS_OF_TWO[k](twin, x, a) for k, w in dict(dn='adv', da='odd').items() if w in weights}
+    got, _ = gradients(m, x, monkeypatch)
+    assert {*got} == {*losses}
+    for k, loss in losses.items():
+        own = {n: p for n, p in twin.named_parameters() if n.split('.')[0] == dict(g='G', dn='Dn', da='Da')[k]}
+        same(got[k], dict(zip(own, torch.autograd.grad(loss, own.values(), retain_graph=True))), 1e-5)    # boundary has an eps
+    if kw.get('together', True): assert fresh.train().step(x)['g'] == pytest.approx(losses['g'].item(), rel=1e-5)
+
+SIX_AND_ALL = [*[pytest.param(only(k), {k: 1.}, id=k) for k in SIX], pytest.param({}, SIX, id='all')]
+three_shapes = pytest.mark.parametrize('shape', [4, (1, 8, 8), (2, 12, 12)], ids=str)
+
+@three_shapes
+@pytest.mark.parametrize('turns', TURNS, ids=['together', 'in-turn'])
+@pytest.mark.parametrize('kw,weights', SIX_AND_ALL)
+def test_terms_of_two_discriminators_are_their_formulas(kw, weights, turns, shape, monkeypatch, exact):
+    check_terms(kw | turns, weights, shape, monkeypatch)
+
+@three_shapes
+def test_patches_over_the_whole_picture_are_noticed(shape, monkeypatch, exact):
+    "The report's: its patch loss is the reconstruction loss once more"
+    monkeypatch.setattr(imbalance, 'patch_error', lambda x, r, n=3: imbalance.error(x, r))
+    with pytest.raises(AssertionError, match='weight|bias'): check_terms(only('patch'), dict(patch=1.), shape, monkeypatch)
+
+@shapes
+def test_one_kind_after_the_other_is_the_same_game(shape, monkeypatch, exact):
+    "With weights held still, two turns add up to the step on both kinds"
+    a, b = (gradients(make('twodiscriminators', shape, t), toy_rows(shape, 16).double(), monkeypatch)[0] for t in TURNS)
+    assert {*a} == {*b} == {'g', 'dn', 'da'}
+    for k in a: same(a[k], b[k])
+
+def test_turns_come_in_either_order():
+    m = make('twodiscriminators', 4, dict(together=False)).train()
+    orders = [tuple(k for k in m.step(toy_rows(4, 1)) if k != 'g') for _ in range(30)]
+    assert {*orders} == {('dn', 'da'), ('da', 'dn')}
+
+@shapes
+@pytest.mark.parametrize('turns', TURNS, ids=['together', 'in-turn'])
+def test_a_batch_of_one_moves_everything(turns, shape, monkeypatch):
+    check_flow(make('twodiscriminators', shape, turns), toy_rows(shape, 1), None, dict(g='G', dn='Dn', da='Da'), monkeypatch)
+
+def remade(nets, shape, known):
+    "What `G` makes of 8 normal rows in training, while these anomalies are in the batch"
+    m, kept = make('twodiscriminators', shape, dict(nets=nets)).train(), []
+    m.G.dec = lambda hs, f=m.G.dec: kept.append(f(hs).detach()) or f(hs)
+    m.known = known; m.step(toy_rows(shape, 8))
+    return kept[0][:8]
+
+@pytest.mark.parametrize('nets,shape', [(unet, 4), (unet, (1, 8, 8)), (imbalance.NETS['kim'], (1, 8, 8)), (imbalance.NETS['report'], (1, 32, 32))])
+def test_a_normal_row_does_not_see_the_anomalies_beside_it(nets, shape):
+    a, b = (remade(nets, shape, known_rows(shape, 16, seed)*k) for seed, k in ((3, 1), (4, 5)))
+    torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+def test_batch_norm_would_let_it_see_them():
+    a, b = (remade(partial(UNet, norm=nn.BatchNorm2d), (1, 8, 8), known_rows((1, 8, 8), 16, seed)*k) for seed, k in ((3, 1), (4, 5)))
+    assert (a - b).abs().max() > .01
+
+@shapes
+def test_what_normal_rows_teach_does_not_depend_on_the_anomalies(shape, monkeypatch, exact):
+    def taught(seed):
+        m = make('twodiscriminators', shape, dict(w_abc=0., w_odd=0.)); m.known = known_rows(shape, 64, seed)
+        return gradients(m, toy_rows(shape, 16).double(), monkeypatch)[0]
+    a, b = taught(3), taught(4)
+    assert {*a} == {*b} == {'g', 'dn'}
+    for k in a: same(a[k], b[k])
+
 # ---- what a score is made of
 
 class AsNumpy:
@@ -309,7 +459,9 @@ def fitted():
 
     def get(name, kw, shape):
         k = name, shape, str(kw)
-        if k not in kept: kept[k] = make(name, shape, kw).fit(toy_rows(shape, 64), epochs=1, bs=32, progress=False)
+        if k not in kept:
+            m = make(name, shape, kw)
+            kept[k] = m.fit(toy_rows(shape, 64), epochs=1, bs=32, progress=False, **(dict(known=m.known) if m.labelled else {}))
         return kept[k]
     return get
 
@@ -333,6 +485,14 @@ def test_a_row_alone_scores_the_same(fitted, name, kw, formula, shape):
     torch.testing.assert_close(m.score(x[7:8]), s[7:8], **close)
     if hasattr(m, 'rec_batch'): torch.testing.assert_close(m.reconstruct(x, bs=1), m.reconstruct(x), rtol=1e-4, atol=1e-5)
 
+@pytest.mark.parametrize('name,kw,formula', [r for i, r in enumerate(rows('score')) if r.values[0] not in [q.values[0] for q in rows('score')[:i]]])
+def test_colour_images(fitted, name, kw, formula):
+    "Networks work in channels-last memory, where one channel or three are not the same"
+    m, x = fitted(name, kw, (3, 8, 8)), odd_and_even((3, 8, 8))
+    want = formula(Outputs(m), x.numpy())
+    np.testing.assert_allclose(m.score(x).numpy(), want, rtol=1e-4, atol=1e-5*np.abs(want).max())
+    if hasattr(m, 'rec_batch'): assert m.reconstruct(x).shape == x.shape
+
 def test_scaled_scores_of_ganomaly():
     s, val = torch.randn(50), torch.rand(30)
     v = val.double().numpy()
@@ -344,7 +504,7 @@ def test_scaled_scores_of_ganomaly():
 def layers(net):
     "Parameters of each layer that has some, in the order in which rows, then codes, then both pass them"
     parts = [net.fx, net.fz, net.joint, net.head] if isinstance(net, Critic) else [net]
-    kinds = nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm
+    kinds = nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.GroupNorm
     return [sum(w.numel() for w in m.parameters()) for p in parts if p is not None for m in p.modules() if isinstance(m, kinds)]
 
 @pytest.mark.parametrize('name,data,new,nets', rows('paper'))
@@ -355,9 +515,9 @@ def test_paper_has_as_many_weights_as_its_tables_say(name, data, new, nets):
 
 @pytest.mark.parametrize('name,data,new,nets', [r for r in rows('paper') if r.values[1] != 'svhn'])         # svhn's are cifar10's
 def test_a_row_alone_scores_the_same_in_the_papers_networks(name, data, new, nets):
-    set_seed(0); m = new()
+    set_seed(0); m = ready(new())
     x = toy_rows(m.shape, 3)
-    m.train(); m.rec_batch(x); m.eval()                                                            # running averages that are not 0 and 1
+    m.train().step(x)                                                                              # running averages that are not 0 and 1
     torch.testing.assert_close(m.score(x, bs=1), m.score(x), rtol=1e-4, atol=1e-6)
 
 # ---- these tests notice: each of these has one defect
@@ -390,6 +550,36 @@ def test_a_lost_gradient_is_noticed(cls, kw, term, moves, shape, monkeypatch):
     parent, x = cls.__mro__[1].__name__.lower(), toy_rows(shape, 16)
     check_flow(make(parent, shape, kw), x, term, moves, monkeypatch)
     with pytest.raises(AssertionError): check_flow(make(cls, shape, kw), x, term, moves, monkeypatch)
+
+# Three public versions of the two discriminators have a term that is printed and moves nothing (algorithms.md 9.6)
+
+def number(e): return torch.tensor(-math.log(1 - math.exp(-e.mean().item()))) + 0*e.sum()          # math.log of a tensor
+def wrapped(x, r, n=3, f=imbalance.patch_error): return torch.tensor([v.item() for v in f(x, r, n)]) + 0*r.sum()
+
+@shapes
+@pytest.mark.parametrize('turns', TURNS, ids=['together', 'in-turn'])
+@pytest.mark.parametrize('term,name,dead', [('abc', 'boundary', number), ('patch', 'patch_error', wrapped)])
+def test_a_loss_that_is_a_number_is_noticed(term, name, dead, turns, shape, monkeypatch):
+    case = only(term, **turns), None, dict(g='G')
+    check = lambda: check_flow(make('twodiscriminators', shape, case[0]), toy_rows(shape, 16), *case[1:], monkeypatch)
+    check()
+    monkeypatch.setattr(imbalance, name, dead)
+    with pytest.raises(AssertionError, match=r'of player g moves \[\]'): check()
+
+class Low(nn.Module):
+    def forward(self, l): return l - 100
+
+@shapes
+@pytest.mark.parametrize('critic,term', [('Dn', 'real(Dn(x))'), ('Da', 'real(Da(a))')])
+def test_a_dead_relu_at_the_end_of_a_critic_is_noticed(critic, term, shape, monkeypatch):
+    "Where the report's ended up: no output is positive, and the loss is 1.000 in every epoch"
+    x, k = toy_rows(shape, 16), critic.lower()
+    def low(*end):
+        m = make('twodiscriminators', shape, only('adv', 'odd')); setattr(m, critic, nn.Sequential(getattr(m, critic), Low(), *end))
+        return m
+    check_flow(low(), x, term, {k: critic}, monkeypatch)
+    assert low(nn.ReLU()).train().step(x)[k] == 1
+    with pytest.raises(AssertionError, match=rf'of player {k} moves \[\]'): check_flow(low(nn.ReLU()), x, term, {k: critic}, monkeypatch)
 
 # ---- families of networks
 
