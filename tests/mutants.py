@@ -6,6 +6,7 @@ from ganad.detector import adam, update
 from ganad.losses import fake_loss, hinge_fake, hinge_gen, hinge_real, l1, real_loss
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
+from ganad.models.imbalance import Classifier, TwoDiscriminators
 
 # The defect in the first line of each docstring; `breaks` names the promise that must catch it.
 
@@ -233,6 +234,55 @@ class NotSaved(BiGAN):
     scale = 1.
     def fit(self, x, epochs=20, **kw): super().fit(x, epochs=epochs, **kw); self.scale = 7.; return self
     def score_batch(self, x): return self.scale*super().score_batch(x)
+
+
+class BoundaryUpsideDown(TwoDiscriminators):
+    "The boundary's sign: the generator is rewarded for bringing known anomalies back"
+    breaks = 'higher_is_more_anomalous'
+    def g_odd(self, a, r): return -super().g_odd(a, r)
+
+
+class KindsSwapped(TwoDiscriminators):
+    "Anomalies are trained as normal rows, normal rows as anomalies"
+    breaks = 'higher_is_more_anomalous'
+    def pair(self, x): return super().pair(x)[::-1]
+
+
+class LabelsSwapped(Classifier):
+    "Normal rows are class 1 (KDD99's labels, taken as they are)"
+    breaks = 'higher_is_more_anomalous'
+    def pair(self, x): return super().pair(x)[::-1]
+
+
+class KnownAreRowsToo(TwoDiscriminators):
+    "The known anomalies also stand among the normal rows"
+    breaks = 'an_epoch_is_every_row_once'
+    def fit(self, x, known=None, **kw): return super().fit(torch.cat([x, known]), known, **kw)
+
+
+class UnseededKnown(TwoDiscriminators):
+    "Known anomalies drawn by a generator that nobody seeded"
+    breaks = 'same_seed_same_scores'
+    def pair(self, x):
+        g = torch.Generator(); g.seed()
+        return x, self.known[torch.randint(len(self.known), (len(x),), generator=g)]
+
+
+class DeadCritic(TwoDiscriminators):
+    "A ReLU at the end of a critic, and nothing positive before it: its loss is 1.000, epoch after epoch"
+    breaks = 'every_weight_learns'
+    def __init__(self, shape, **kw):
+        super().__init__(shape, **kw)
+        class Dead(type(self.Dn)):
+            def forward(self, *a): return (super().forward(*a) - 100).relu()
+        self.Dn.__class__ = Dead
+
+
+class KnownAtScoring(TwoDiscriminators):
+    "Known anomalies, which no file holds, are asked again when a row is scored"
+    breaks = 'saves_and_loads'
+    known = None
+    def score_batch(self, x): return super().score_batch(x) - (0 if self.known is None else super().score_batch(self.known).mean())
 
 
 MUTANTS = [o for o in dict(vars()).values() if isinstance(o, type) and 'breaks' in vars(o)]
