@@ -239,6 +239,7 @@ class NotSaved(BiGAN):
 class BoundaryUpsideDown(TwoDiscriminators):
     "The boundary's sign: the generator is rewarded for bringing known anomalies back"
     breaks = 'higher_is_more_anomalous'
+    def __init__(self, shape, w_abc=3., **kw): super().__init__(shape, w_abc=w_abc, **kw)     # the parent, with 3, reaches 1.0
     def g_odd(self, a, r): return -super().g_odd(a, r)
 
 

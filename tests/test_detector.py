@@ -11,6 +11,7 @@ from ganad.core import CheckpointError, DataError, NonFiniteLoss, ShapeError, se
 from ganad.detector import Average, detectors, load_model, save_model
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
+from ganad.models.imbalance import TwoDiscriminators
 
 ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
 TRAIN = """
@@ -99,7 +100,8 @@ def test_checkpoint_that_would_run_code_is_refused(tmp_path):
 @pytest.mark.parametrize('name', detectors())
 def test_model_file(tmp_path, name):
     set_seed(0)
-    m = detectors()[name]((1, 8, 8)).fit(toy_rows((1, 8, 8)), epochs=1)
+    cls, x = detectors()[name], toy_rows((1, 8, 8))
+    m = cls((1, 8, 8)).fit(x, epochs=1, **(dict(known=known((1, 8, 8))) if cls.labelled else {}))
     f = save_model(m, tmp_path/'m.safetensors')
     assert torch.equal(load_model(f).score(toy_rows((1, 8, 8), 9)), m.score(toy_rows((1, 8, 8), 9)))
     other = BiGAN if name != 'bigan' else GAN
@@ -126,6 +128,83 @@ def test_rows_that_cannot_be_used():
     with pytest.raises(ShapeError, match=r'rows of shape \(3,\), these are \(4,\)'): m.score(np.zeros((2, 4)))
     with pytest.raises(DataError, match='no rows'): m.score(np.zeros((0, 3)))
     assert not m.history
+
+
+# ---- known anomalies
+
+LABELLED = pytest.mark.parametrize('name', [n for n, c in detectors().items() if c.labelled])
+def known(shape=4, n=64, seed=3): return toy_rows(shape, n, seed, odd=True)
+def taught(name, seed=1, rows=None, **kw):
+    set_seed(seed)
+    return detectors()[name](4).fit(toy_rows(4), known() if rows is None else rows, **dict(epochs=3) | kw)
+def weights(m): return torch.cat([v.flatten() for v in m.state_dict().values()])
+
+
+def test_there_are_labelled_methods():
+    assert {'twodiscriminators', 'classifier'} <= {n for n, c in detectors().items() if c.labelled}
+
+
+@pytest.mark.parametrize('rows,error,says', [
+    (None, DataError, 'learns from labelled anomalies too; give some as known='), (known()[:0], DataError, 'learns from labelled anomalies too'),
+    ([], DataError, 'learns from labelled anomalies too'), (known(5), ShapeError, r'rows of shape \(4,\), these are \(5,\)'),
+    (known((1, 8, 8)), ShapeError, r'these are \(1, 8, 8\)'), (known()[0], ShapeError, r'these are \(\)'),
+    (known().index_fill(0, torch.tensor(7), math.nan), DataError, 'row 7, column 0 is nan'),
+    (known().index_fill(1, torch.tensor(2), math.inf), DataError, 'row 0, column 2 is inf')],
+    ids=['none', 'empty', 'empty list', 'other width', 'images', 'one row', 'nan', 'inf'])
+@LABELLED
+def test_known_rows_that_cannot_be_used(name, rows, error, says):
+    m = detectors()[name](4); before = weights(m)
+    with pytest.raises(error, match=says) as e: m.fit(toy_rows(4), rows)
+    assert len(str(e.value).splitlines()) == 1 and not m.history and torch.equal(weights(m), before)
+
+
+@LABELLED
+def test_one_known_row_is_enough_and_thousands_are_not_too_many(name):
+    for n in (1, 3000): assert len(taught(name, rows=known(n=n)).history[{'classifier': 'c'}.get(name, 'g')]) == 3*4
+
+
+@LABELLED
+def test_same_seed_and_same_known_rows_same_weights(name):
+    a = weights(taught(name))
+    assert torch.equal(a, weights(taught(name)))
+    assert not torch.equal(a, weights(taught(name, seed=2))) and not torch.equal(a, weights(taught(name, rows=known(seed=4))))
+
+
+@LABELLED
+def test_both_kinds_are_augmented_in_training_and_none_in_scoring(name):
+    "Each normal row once an epoch, and as many known rows, drawn from all of them"
+    seen = []
+    m = taught(name, augment=lambda x: seen.append(x) or x)
+    m.score(toy_rows(4))
+    rows = lambda x: {*map(tuple, x.tolist())}
+    assert len(seen) == 2*3*4 and [len(s) for s in seen] == [64]*len(seen)
+    assert rows(torch.cat(seen[::2])) == rows(toy_rows(4)) and rows(torch.cat(seen[1::2])) == rows(known()), '768 draws forget none of 64'
+    assert not torch.equal(weights(m), weights(taught(name, augment=lambda x: x + .1))), 'what augment returns is what is learned'
+
+
+@pytest.mark.parametrize('how', [{}, dict(ema=0), dict(augment=lambda x: x + .01*torch.randn_like(x)), dict(val=toy_rows(4, 64, seed=2))],
+                         ids=['', 'no average', 'augmented', 'val'])
+@LABELLED
+def test_training_with_known_rows_resumes_to_the_same_weights(tmp_path, name, how):
+    taught(name, epochs=2, checkpoint=tmp_path/'c.pt', **how)
+    m, whole = taught(name, epochs=5, checkpoint=tmp_path/'c.pt', **how), taught(name, epochs=5, **how)
+    assert torch.equal(weights(m), weights(whole)) and m.history == whole.history
+
+
+def test_resumes_in_turns_of_one_row(tmp_path):
+    "Which kind comes first is drawn at random, too"
+    def fit(epochs, c): set_seed(1); return TwoDiscriminators(4, together=False).fit(toy_rows(4, 12), known(), epochs=epochs, bs=1, checkpoint=c)
+    fit(2, tmp_path/'c.pt')
+    assert torch.equal(weights(fit(4, tmp_path/'c.pt')), weights(fit(4, None)))
+
+
+@LABELLED
+def test_checkpoint_of_other_known_rows(tmp_path, name):
+    taught(name, checkpoint=tmp_path/'c.pt')
+    before = (tmp_path/'c.pt').read_bytes()
+    with pytest.raises(CheckpointError, match='its known is'): taught(name, rows=known(seed=4), checkpoint=tmp_path/'c.pt')
+    with pytest.raises(CheckpointError, match='its known is'): taught(name, rows=known()[:-1], checkpoint=tmp_path/'c.pt')
+    assert (tmp_path/'c.pt').read_bytes() == before
 
 
 def test_loss_that_runs_away_names_itself():
