@@ -106,7 +106,7 @@ ANOGAN_MNIST = dict(                                             # nz 200; biase
     G=EGBAD_MNIST['G'],                                          # FC 200→1024, BN, FC →6272, BN, convT4 128→64, BN, convT4 64→1
     D=[1_088, 65_600, 128, 3_212_288, 2_048, 1_025])             # conv4 1→64, conv4 64→64, BN, FC 3136→1024, BN, FC →1
 ANOGAN_KDD = dict(G=EGBAD_KDD['G'], D=[31_232, 32_896, 16_512, 129])                  # FC 121→256→128→128→1
-ANOGAN_CIFAR10 = dict(G=ALAD_CIFAR10['G'], D=[6_272, 524_544, 512, 2_097_664, 1_024, 8_193])    # conv4 3→128→256→512, BN but the first; FC 8192→1
+ANOGAN_CIFAR10 = dict(G=ALAD_CIFAR10['G'], D=[6_272, 524_544, 512, 2_097_664, 1_024, 8_193])   # conv4 3→…→512; FC 8192→1
 ANOGAN_ARRHYTHMIA = dict(G=ALAD_ARRHYTHMIA['G'], D=[70_400, 32_896, 129])             # FC 274→256→128→1
 
 KIM_D = [384, 2_048, 16*2, 8_192, 32*2, 32_768, 64*2, 32_768]    # conv4 3→8, 8→16, 16→32, 32→64, 64→32; norms in the middle three
