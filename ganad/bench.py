@@ -19,7 +19,7 @@ from .core import DataError,GanadError,ShapeError,UnknownName,atomic,pick,set_se
 from .detector import detectors,save_model
 from .metrics import auroc,summary
 
-# %% ../nbs/08_bench.ipynb #e196cd95
+# %% ../nbs/08_bench.ipynb #c98dffbe
 @dataclass(frozen=True)
 class Run:
     "One cell of a table; what is not said is the method's default"
@@ -180,7 +180,7 @@ def labelled(normal, # Class of FashionMNIST
     fit = {} if detectors()[method].once else dict(steps=steps, bs=64)
     return Run(method, 'fashion', data.Imbalance(normal, held=held, **kw), 0, settings, fit, 32, label)
 
-# %% ../nbs/08_bench.ipynb #a04cd7ce
+# %% ../nbs/08_bench.ipynb #81c1ba1c
 FLAGGED = dict(kdd99=.2, arrhythmia=.15)      # the papers' share of flagged rows
 
 def usual_fit(source:str, # Name of the data
@@ -238,7 +238,7 @@ def _latent(source='cifar10-jpeg'):
             *(run('pca', settings=dict(k=k), size=64, label=f'pca {k}') for k in ks),
             *(gan(100, s, 32, '32 pixels') for s in range(2))]
 def _imbalance():
-    "labelled anomalies on FashionMNIST: each class normal in turn, all kinds known (needs the data; two hours)"
+    "known anomalies on FashionMNIST, each class normal in turn, all kinds known (needs the data; two hours)"
     return [labelled(c, *r) for c in range(10) for r in (*TAUGHT, ('autoencoder',), ('random',))]
 def _unseen():
     "the same, the three classes after the normal one never seen in training (needs the data; two hours)"

@@ -179,8 +179,8 @@ class Checkpoint:
         if s['cuda']: torch.cuda.set_rng_state_all([r.cpu() for r in s['cuda']])
         return s['epoch']
 
-# %% ../nbs/04_detector.ipynb #bd54a811
-def _digest(x): return hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
+# %% ../nbs/04_detector.ipynb #53f91dc2
+def _digest(x): return None if x is None else hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
 def _plain(v): return getattr(v, '__qualname__', None) or repr(v)
 def _start(m):
     "Digest of the first weights: two seeds are two trainings"
@@ -196,7 +196,7 @@ def _bar(progress, **kw):
     hidden = not (_watched() if progress is None else progress)
     return tqdm(unit=' rows', unit_scale=True, disable=hidden, **kw)     # its last line, with rows/s, stays
 
-# %% ../nbs/04_detector.ipynb #3f1781d2
+# %% ../nbs/04_detector.ipynb #54705477
 class Detector(Scorer):
     "Fit on normal rows, score any rows; a higher score is more anomalous"
     registry = {}       # every sub-class that can score, by lower-case name
@@ -212,6 +212,7 @@ class Detector(Scorer):
 
     def grow(self, state): "Make room for the weights in `state` whose size only `fit` knows"
     def watch_batch(self, x): return self.score_batch(x)
+    def told(self): return {}
 
     def fit(self,
             x, # Normal rows (N,…): float32 features, or images in [-1,1]
@@ -229,8 +230,7 @@ class Detector(Scorer):
         x,val = as_rows(x, self.shape, name),val if val is None else as_rows(val, self.shape, name)
         start = {} if self.history else dict(start=_start(self))          # another seed is another training
         settings,ema = {k:_plain(v) for k,v in self.settings.items()},self.ema if ema is None else ema
-        digest = lambda r: None if r is None else _digest(r)
-        rows = dict(data=digest(x), val=digest(val), known=digest(getattr(self, 'known', None)))
+        rows = dict(data=_digest(x), val=_digest(val), **self.told())
         run = dict(method=name, settings=settings, bs=bs, ema=ema, **rows, **start)
         self.to(device).train(); self.history,avg = {},Average(self, ema)
         best = Best(self, avg, val, patience)
@@ -257,7 +257,7 @@ class Detector(Scorer):
             raise NonFiniteLoss(f"loss {k!r} of {type(self).__name__} became {v} {where}: "
                                 "try a smaller lr, scaled features, or spectral norm on the critic")
 
-# %% ../nbs/04_detector.ipynb #21f33cbc
+# %% ../nbs/04_detector.ipynb #8cf3617b
 class Labelled(Detector):
     "Learns from normal rows and from known anomalies, which `step` gets from `pair`"
     labelled = True
@@ -266,12 +266,14 @@ class Labelled(Detector):
             augment=None, # Batch → batch, for training rows of both kinds, as `data.Jitter()`
             **kw): # More for `Detector.fit`
         "Train on the rows of `x`, each of them once an epoch, and on as many of `known`, drawn at random"
-        name = type(self).__name__
-        if known is None or not len(known):
-            raise DataError(f"{name} learns from labelled anomalies too; give some as known=, or take "
-                            "a method that needs none")
-        self.known,self.augment = as_rows(known, self.shape, name),augment
+        if not hasattr(known, '__len__') or not len(known):
+            raise DataError(f"{type(self).__name__} learns from labelled anomalies too; give some as known=, "
+                            "or take a method that needs none")
+        try: self.known,self.augment = as_rows(known, self.shape),augment
+        except GanadError as e: raise type(e)(f"known=: {e}") from None
         return super().fit(x, **kw)
+
+    def told(self): return dict(known=_digest(self.known), augment=_plain(self.augment))
 
     def pair(self, x):
         "The normal rows `x`, and as many known anomalies; both augmented"

@@ -6,7 +6,7 @@
 __all__ = ['PAPER', 'Height', 'leaky', 'pair_critic', 'row_critic', 'Steady', 'bn', 'PaperImages', 'PaperTable', 'judge', 'Game',
            'Scores', 'ALAD']
 
-# %% ../../nbs/60_alad.ipynb #bb2cae99
+# %% ../../nbs/60_alad.ipynb #cc27a1d8
 from functools import partial
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..core import pick
 from ..detector import update
 from ..losses import fake_loss,l1,l2,real_loss
-from .alice import ALICE
+from .alice import ALICE,w_default
 from ..networks import Conv,Critic,Mlp,begin,family,stack
 
 # %% ../../nbs/60_alad.ipynb #e08e95a8
@@ -37,7 +37,7 @@ def pair_critic(shape, # (C,H,W) of the images
                nn.Conv2d(64, 128, 5, 2, 2), *leaky(drop), std=std, wrap=wrap)
     return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(128*quarter(h)*quarter(w), 1), std))
 
-# %% ../../nbs/60_alad.ipynb #d518205b
+# %% ../../nbs/60_alad.ipynb #785cd6d0
 def row_critic(n:int, # Features a row
                wrap=lambda layer: layer, # Around the hidden layer, as `spectral_norm`
               )->Critic: # Dxx of tables
@@ -85,7 +85,7 @@ class PaperImages:
         if not x: return Critic(0, None, hid(z, 64, 32), nn.Identity(), head(32))
         return Critic(1, self.down(False, wrap), hid(z, 512, 512), hid(8192+512, 1024), head(1024))
 
-# %% ../../nbs/60_alad.ipynb #2dc66951
+# %% ../../nbs/60_alad.ipynb #1566e8b6
 class PaperTable:
     "Networks of the paper for tables: widths of the hidden layers, Tables XI and XIII"
     def __init__(self, shape, enc, gen, joint, dxx, dzz):
@@ -117,7 +117,7 @@ _cifar = dict(shape=(3,32,32), nz=100, nets=PaperImages, lr=2e-4)
 PAPER = dict(cifar10=_cifar, svhn=_cifar, kdd99=dict(shape=121, nz=32, nets=_kdd, lr=1e-5, sn=False),
              arrhythmia=dict(shape=274, nz=64, nets=_arr, lr=1e-5, sn=False))
 
-# %% ../../nbs/60_alad.ipynb #99bdeb06
+# %% ../../nbs/60_alad.ipynb #68856ea3
 def judge(D, real, fake): # A critic; its inputs twice, as tuples
     "Logits of the real and of the fake inputs: in one pass, unless batch norm would mix them"
     mixes = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in D.modules())
@@ -161,7 +161,7 @@ class Scores:
     def score_batch(self, x): return self.scores(x)[self.by]
     def watch_batch(self, x): return self.scores(x)[self.watch]
 
-# %% ../../nbs/60_alad.ipynb #3ab0aa34
+# %% ../../nbs/60_alad.ipynb #943e53dd
 class ALAD(Game, Scores, ALICE):
     "ALICE with critics for both cycles and spectral norm; by the change that Dxx sees (Zenati et al. 2018)"
     ema = .95
@@ -170,16 +170,14 @@ class ALAD(Game, Scores, ALICE):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
-                 w_rec:float=None, # Weight of the residual loss, not the paper's; None: 100 for tables, 10 for images
-                 by:str=None, # The score: 'l1', 'l2', 'logits', 'features'; None: L1 for tables, features for images
+                 w_rec:float=None, # Weight of the residual loss, not the paper's; None: tables 100, images 10
+                 by:str=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
                  height:bool=False): # Dxx sees images of `Conv` one above the other, not in the channels
         wrap = spectral_norm if sn else lambda layer: layer
         steady = lambda shape: Steady(nets(shape), shape, wrap, height)
         super().__init__(shape, nz, steady, lr, dist=None, w_x=1., w_z=float(dzz))
-        table = len(self.shape)==1
-        self.w_rec = w_rec if w_rec is not None else 100. if table else 10.
-        by = by or ('l1' if table else 'features')
+        self.w_rec,by = w_default(w_rec, self.shape),by or ('l1' if len(self.shape)==1 else 'features')
         self.by,self.watch = (pick(k, self.SCORES, 'score') for k in (by, watch))
 
     @classmethod

@@ -116,7 +116,7 @@ class Search:
         return nn.init.trunc_normal_(torch.empty(n, self.nz), generator=g)
     def terms(self, x, fx, z): # (1), (2) or (3), in units (7): L_R, L_D (S,N) of codes (S,N,nz); `fx` is f(x)
         g,total = self.G(z.flatten(0, 1)),torch.sum if self.sums else torch.mean
-        r = (x.flatten(1) - g.view(*z.shape[:2], -1)).abs()
+        r = (x.flatten(1) - g.reshape(*z.shape[:2], -1)).abs()
         d = self.l_d(self.D, fx.repeat(len(z), 1), self.D.features(g)).view(*z.shape[:2], -1)
         return total(r, -1)/self.unit[0],total(d, -1)/self.unit[1]
     def first(self, x):
