@@ -47,9 +47,11 @@ def row_critic(n:int, # Features a row
 
 class Steady:
     "The family `f` with `wrap` in encoder and critics; `Dxx` is a `pair_critic` or a `row_critic`"
-    def __init__(self, f, shape, wrap=spectral_norm, height=False):
-        self.f,self.shape,self.wrap,self.height = f,shape,wrap,height
-        if height and not isinstance(f, Conv): raise ValueError("height=True needs images, and family Conv")
+    def __init__(self, f, shape, wrap=spectral_norm, height=None):
+        self.f,self.shape,self.wrap,self.height = f,shape,wrap,bool(height)
+        if height is None: return
+        if hasattr(f, 'height'): f.height = height
+        elif not isinstance(f, Conv): raise ValueError("height= is for images, in family Conv or the paper's")
     def gen(self, nz): return self.f.gen(nz)
     def enc(self, nz): return self.f.enc(nz, wrap=self.wrap)
     def critic(self, x=1, z=0):
@@ -173,7 +175,7 @@ class ALAD(Game, Scores, ALICE):
                  w_rec:float=None, # Weight of the residual loss, not the paper's; None: tables 100, images 10
                  by:str=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
-                 height:bool=False): # Dxx sees images of `Conv` one above the other, not in the channels
+                 height:bool=None): # Dxx sees two images one above the other; None: only in `paper`
         wrap = spectral_norm if sn else lambda layer: layer
         steady = lambda shape: Steady(nets(shape), shape, wrap, height)
         super().__init__(shape, nz, steady, lr, dist=None, w_x=1., w_z=float(dzz))
