@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BOUNDARY', 'TAUGHT', 'FLAGGED', 'APART', 'MATRICES', 'Run', 'epochs_for', 'thin', 'about', 'split_of', 'execute',
-           'bench', 'labelled', 'usual_fit', 'writable', 'one_class', 'results', 'table', 'markdown']
+           'bench', 'labelled', 'usual_fit', 'writable', 'one_class', 'results', 'table', 'markdown', 'stability']
 
 # %% ../nbs/08_bench.ipynb #add82985
 import json,math,os,platform,re,subprocess,sys,time
@@ -289,3 +289,19 @@ def markdown(rows:list, # Of `table`
     body = [[name(r), str(r['n']), *(show(r, c) for c in cols), f"{r['fit_s']:.1f}", f"{r['rows_s']:,.0f}"]
             for r in rows]
     return '\n'.join('| ' + ' | '.join(r) + ' |' for r in [head, ['---']*len(head), *body])
+
+# %% ../nbs/08_bench.ipynb #62c24b7e
+def stability(method:str, # Label of the runs
+              *matrices:str, # Tables that hold them, and the runs of `meanrow`
+              root='results', # Where the tables are
+             )->str: # A Markdown table
+    "AUROC of a method's runs on each source, the worst, and how many collapsed"
+    recs,lines = [r for m in matrices for r in results(m, root=root)],[]
+    task = lambda r: (r['data'], json.dumps(r['protocol']))
+    floor = {task(r):r['metrics']['auroc'] for r in recs if r['method']=='meanrow'}
+    mine = [r for r in recs if r['label']==method and task(r) in floor]
+    for d in dict.fromkeys(r['data'] for r in mine):
+        v = [(r['metrics']['auroc'], r['metrics']['auroc']<floor[task(r)]) for r in mine if r['data']==d]
+        a,low = map(np.array, zip(*v))
+        lines.append(f'| {d} | {len(a)} | {a.mean():.3f} ± {a.std(ddof=1):.3f} | {a.min():.3f} | {low.sum()} |')
+    return '\n'.join(['| data | runs | AUROC | worst | collapsed |', '|---'*5 + '|', *lines])

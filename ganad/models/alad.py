@@ -37,7 +37,7 @@ def pair_critic(shape, # (C,H,W) of the images
                nn.Conv2d(64, 128, 5, 2, 2), *leaky(drop), std=std, wrap=wrap)
     return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(128*quarter(h)*quarter(w), 1), std))
 
-# %% ../../nbs/60_alad.ipynb #785cd6d0
+# %% ../../nbs/60_alad.ipynb #14e1e55e
 def row_critic(n:int, # Features a row
                wrap=lambda layer: layer, # Around the hidden layer, as `spectral_norm`
               )->Critic: # Dxx of tables
@@ -163,7 +163,7 @@ class Scores:
     def score_batch(self, x): return self.scores(x)[self.by]
     def watch_batch(self, x): return self.scores(x)[self.watch]
 
-# %% ../../nbs/60_alad.ipynb #943e53dd
+# %% ../../nbs/60_alad.ipynb #84df2547
 class ALAD(Game, Scores, ALICE):
     "ALICE with critics for both cycles and spectral norm; by the change that Dxx sees (Zenati et al. 2018)"
     ema = .95

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PAPER', 'features', 'sigma_paper', 'sigma_code', 'leaky', 'bn2', 'bn1', 'PaperMnist', 'PaperKdd', 'EGBAD']
 
-# %% ../../nbs/40_egbad.ipynb #297a5f49
+# %% ../../nbs/40_egbad.ipynb #0b002a79
 from torch import nn
 from torch.nn.functional import softplus
 from ..core import pick
@@ -24,7 +24,7 @@ def sigma_code(D, x, xr, z):
     "(4): -log D(G(E(x)), E(x)), the same for the reconstruction's pair, as the authors' code has it"
     return softplus(-D(xr, z))
 
-# %% ../../nbs/40_egbad.ipynb #997b3248
+# %% ../../nbs/40_egbad.ipynb #45345be9
 def leaky(drop=0.): return [nn.LeakyReLU(0.1), *([nn.Dropout(drop)] if drop else [])]
 def bn2(n): return nn.BatchNorm2d(n, 1e-3, .01)     # epsilon and momentum of the authors' TensorFlow
 def bn1(n): return nn.BatchNorm1d(n, 1e-3, .01)
@@ -60,7 +60,7 @@ class PaperKdd:
 
 PAPER = dict(mnist=((1,28,28), 200, PaperMnist), kdd99=(121, 32, PaperKdd))  # shape, latent size, networks
 
-# %% ../../nbs/40_egbad.ipynb #187181ba
+# %% ../../nbs/40_egbad.ipynb #b1e58527
 class EGBAD(BiGAN):
     "BiGAN; by reconstruction and by what the critic sees (Zenati et al. 2018)"
     ema = .9                            # with the residual loss, E and G are bound to each other

@@ -30,7 +30,7 @@ def unbiased(net:nn.Module)->nn.Module: # The same network
         if isinstance(l, (nn.Conv2d,nn.ConvTranspose2d,nn.Linear)): l.bias = None
     return net
 
-# %% ../../nbs/50_ganomaly.ipynb #10f20f25
+# %% ../../nbs/50_ganomaly.ipynb #18bf0032
 class GANomaly(Detector):
     "Autoencoder, second encoder, and a critic whose features must match (Akcay et al. 2018); by codes"
     def __init__(self, shape, # Features a row, or (C,H,W)
