@@ -290,7 +290,7 @@ def markdown(rows:list, # Of `table`
             for r in rows]
     return '\n'.join('| ' + ' | '.join(r) + ' |' for r in [head, ['---']*len(head), *body])
 
-# %% ../nbs/08_bench.ipynb #62c24b7e
+# %% ../nbs/08_bench.ipynb #b7672d04
 def stability(method:str, # Label of the runs
               *matrices:str, # Tables that hold them, and the runs of `meanrow`
               root='results', # Where the tables are
@@ -303,5 +303,6 @@ def stability(method:str, # Label of the runs
     for d in dict.fromkeys(r['data'] for r in mine):
         v = [(r['metrics']['auroc'], r['metrics']['auroc']<floor[task(r)]) for r in mine if r['data']==d]
         a,low = map(np.array, zip(*v))
-        lines.append(f'| {d} | {len(a)} | {a.mean():.3f} ± {a.std(ddof=1):.3f} | {a.min():.3f} | {low.sum()} |')
+        cells = d,len(a),f'{a.mean():.3f} ± {a.std(ddof=1):.3f}',f'{a.min():.3f}',low.sum()
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return '\n'.join(['| data | runs | AUROC | worst | collapsed |', '|---'*5 + '|', *lines])

@@ -163,9 +163,9 @@ class Scores:
     def score_batch(self, x): return self.scores(x)[self.by]
     def watch_batch(self, x): return self.scores(x)[self.watch]
 
-# %% ../../nbs/60_alad.ipynb #84df2547
+# %% ../../nbs/60_alad.ipynb #df8aa0a7
 class ALAD(Game, Scores, ALICE):
-    "ALICE with critics for both cycles and spectral norm; by the change that Dxx sees (Zenati et al. 2018)"
+    "ALICE with two more critics and spectral norm; images by features, tables by L1 (Zenati et al. 2018)"
     ema = .95
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=32, # Latent size

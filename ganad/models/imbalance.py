@@ -70,12 +70,12 @@ class Turn:
         if len(a) and self.w['odd']: out['da'] = update(self.opt_da, self.d_loss(self.Da, a, ra.detach()))
         return out
 
-# %% ../../nbs/70_imbalance.ipynb #26fcf2d2
+# %% ../../nbs/70_imbalance.ipynb #d3852930
 class TwoDiscriminators(Turn, Six, Labelled):
     "U-Net that must fail on known anomalies, between two critics (Kim et al. 2020); by reconstruction"
     def __init__(self, shape, # Features a row, or (C,H,W)
                  w_rec:float=1.5, w_patch:float=1.5, # Weights of (2), (3): normal rows come back
-                 w_lat:float=.5, w_adv:float=.5, # Weights of (4), (5): their codes too; $D_n$ sees no difference
+                 w_lat:float=.5, w_adv:float=.5, # Weights of (4), (5): their codes too; $D_n$ is fooled
                  w_abc:float=.5, w_odd:float=1., # Weights of (6), (7): anomalies do not; $D_a$ sees it
                  together:bool=True, # Both kinds in one step; or the paper's order, one after the other
                  by:str='rows', # The score: error of 'rows', or of their worst 'patches'
