@@ -477,7 +477,7 @@ def _cut(p, s): # What `p` cuts `s` into, if there is something to learn and to 
                         "give it rows (folders) of two classes")
     return train,val,test,bad
 
-# %% ../nbs/01_data.ipynb #6384ab54
+# %% ../nbs/01_data.ipynb #10c14a15
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     "What all protocols share"
@@ -491,13 +491,13 @@ class Protocol:
         d = dict(name=type(self).__name__, normal=self.normal) | asdict(self)
         return d if self.choose else {k:v for k,v in d.items() if k!='choose'}
     def scaler(self, x): return fit_scaler(MinMaxScaler((-1,1)), x, 3)
-    def labelled(self, s, left, n): return left[:0] # Known anomalies, of those `left`, for n training normals
+    def draw_known(self, s, left, n): return left[:0] # Known anomalies, of those `left`, for n training normals
     def split(self, s:Source)->Split:
         "Deal the rows of `s` out"
         train,val,test,bad = _cut(self, s)
         left = np.setdiff1d(np.flatnonzero(bad), np.concatenate([train, test]))
         if self.choose: train,held = _part(train, .2, self.seed)
-        known = self.labelled(s, left, min(len(train), self.n_train or len(train)))
+        known = self.draw_known(s, left, min(len(train), self.n_train or len(train)))
         if self.choose: test = _chosen_by(held, np.setdiff1d(left, known), bad[test].mean(), self.seed)
         train,test = (_limit(i, bad, n, self.seed) for i,n in ((train,self.n_train),(test,self.n_test)))
         parts = dict(train=train, val=val, test=test, known=known)
@@ -631,7 +631,7 @@ def _check_known(s, sizes, k, sampling): # Can known anomalies be drawn? `sizes`
     if sampling=='pooled': n,rows = sum(sizes.values()),'rows of all anomaly classes'
     if sampling!='random' and k>n: raise DataError(f"k={k} is more than the {n} {rows}; give a smaller k")
 
-# %% ../nbs/01_data.ipynb #d3ef6f51
+# %% ../nbs/01_data.ipynb #30259638
 @dataclass(frozen=True)
 class Imbalance(OneClass):
     "One class is normal, and some anomalies of other classes are known in training"
@@ -640,7 +640,7 @@ class Imbalance(OneClass):
     k:int=field(default=10, kw_only=True) # Clusters of a class, at most as many as rows drawn of it
     held:tuple=field(default=(), kw_only=True) # Anomaly classes that training never sees
     def __post_init__(self):
-        held = (self.held,) if isinstance(self.held, (str,int)) else tuple(self.held)
+        held = tuple(np.atleast_1d(self.held).tolist())
         object.__setattr__(self, 'held', held)
     def to_dict(self): return super().to_dict() | dict(held=list(self.held))
     def cut(self, s):
@@ -649,7 +649,7 @@ class Imbalance(OneClass):
         parts = [np.flatnonzero(bad & (s.y==c).numpy()) for c in range(len(s.classes))]
         half = [_part(i, self.test_size, self.seed)[1] for i in parts]
         return train,val,np.concatenate([test[~bad[test]], *half]),bad
-    def labelled(self, s, left, n):
+    def draw_known(self, s, left, n):
         y,c,held,n = s.y.numpy()[left],s.cls(self.normal),{s.cls(h) for h in self.held},self.known or n
         if c in held: raise DataError(f"held= names {s.classes[c]}, the normal class; it is for anomalies")
         sizes = {v: (y==v).sum() for v in range(len(s.classes)) if v not in {c,*held}}

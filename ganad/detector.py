@@ -6,8 +6,9 @@
 __all__ = ['adam', 'update', 'Average', 'as_rows', 'Scorer', 'Best', 'Checkpoint', 'Detector', 'Labelled', 'detectors',
            'save_model', 'load_model']
 
-# %% ../nbs/04_detector.ipynb #8424bebc
+# %% ../nbs/04_detector.ipynb #97157c21
 import hashlib,importlib.util,inspect,json,math,pkgutil,sys,time
+from functools import partial
 from pathlib import Path
 import numpy as np, torch
 from safetensors import SafetensorError,safe_open
@@ -179,9 +180,16 @@ class Checkpoint:
         if s['cuda']: torch.cuda.set_rng_state_all([r.cpu() for r in s['cuda']])
         return s['epoch']
 
-# %% ../nbs/04_detector.ipynb #53f91dc2
+# %% ../nbs/04_detector.ipynb #85bcd4ea
 def _digest(x): return None if x is None else hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
-def _plain(v): return getattr(v, '__qualname__', None) or repr(v)
+def _plain(v):
+    if not isinstance(v, partial): return getattr(v, '__qualname__', None) or repr(v)
+    return f"partial({', '.join([*map(_plain, (v.func, *v.args)), *(f'{k}={_plain(o)}' for k,o in v.keywords.items())])})"
+def _who(m, epochs): # Its name, if it can be fitted so
+    name,fine = type(m).__name__,isinstance(epochs, (int,np.integer))
+    if fine: return name
+    raise DataError(f"{name} cannot train for epochs={type(epochs).__name__}; give a number. "
+                    "Of labelled rows, give a method without labels only the normal ones")
 def _start(m):
     "Digest of the first weights: two seeds are two trainings"
     ws = [v.flatten().double().cpu() for v in m.state_dict().values()]
@@ -196,7 +204,7 @@ def _bar(progress, **kw):
     hidden = not (_watched() if progress is None else progress)
     return tqdm(unit=' rows', unit_scale=True, disable=hidden, **kw)     # its last line, with rows/s, stays
 
-# %% ../nbs/04_detector.ipynb #54705477
+# %% ../nbs/04_detector.ipynb #37946b80
 class Detector(Scorer):
     "Fit on normal rows, score any rows; a higher score is more anomalous"
     registry = {}       # every sub-class that can score, by lower-case name
@@ -226,7 +234,7 @@ class Detector(Scorer):
             patience:int=10, # With `val`: stop after so many epochs without a lower one
            ): # `self`, in evaluation mode, with the averaged weights
         "Train on the rows of `x`, each of them once an epoch"
-        name,device = type(self).__name__,pick_device(device)
+        name,device = _who(self, epochs),pick_device(device)
         x,val = as_rows(x, self.shape, name),val if val is None else as_rows(val, self.shape, name)
         start = {} if self.history else dict(start=_start(self))          # another seed is another training
         settings,ema = {k:_plain(v) for k,v in self.settings.items()},self.ema if ema is None else ema
@@ -257,10 +265,10 @@ class Detector(Scorer):
             raise NonFiniteLoss(f"loss {k!r} of {type(self).__name__} became {v} {where}: "
                                 "try a smaller lr, scaled features, or spectral norm on the critic")
 
-# %% ../nbs/04_detector.ipynb #8cf3617b
+# %% ../nbs/04_detector.ipynb #e5196cec
 class Labelled(Detector):
     "Learns from normal rows and from known anomalies, which `step` gets from `pair`"
-    labelled = True
+    labelled,known,augment = True,None,None
     def fit(self, x, # Normal rows (N,…)
             known=None, # Known anomalies (M,…), at least one
             augment=None, # Batch → batch, for training rows of both kinds, as `data.Jitter()`
@@ -269,6 +277,8 @@ class Labelled(Detector):
         if not hasattr(known, '__len__') or not len(known):
             raise DataError(f"{type(self).__name__} learns from labelled anomalies too; give some as known=, "
                             "or take a method that needs none")
+        if not (augment is None or callable(augment)):
+            raise DataError(f"augment={augment} is no function of a batch; give one, as data.Jitter()")
         try: self.known,self.augment = as_rows(known, self.shape),augment
         except GanadError as e: raise type(e)(f"known=: {e}") from None
         return super().fit(x, **kw)

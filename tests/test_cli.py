@@ -47,7 +47,7 @@ def test_demo_of_every_method(run, tmp_path):
         assert all(k in x for x in runs), k
     assert {'auroc', 'auprc', 'base_rate', 'precision', 'recall', 'f1', 'fpr95'} <= {*runs[0]['metrics']}
     assert all(len(v) <= 200 for x in runs for v in x['history'].values())
-    assert all((tmp_path/'d/runs'/f'{m}-digits-oneclass8-0.safetensors').exists() for m in detectors())
+    assert all((tmp_path/'d/runs'/f'{m}-digits-imbalance8-0.safetensors').exists() for m in detectors())
 
 
 def test_demo_on_a_folder_of_images(run, tmp_path):
