@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from ganad.cli import main
+from ganad.bench import split_of
+from ganad.cli import demo_runs, main
+from ganad.core import GanadError
 from ganad.detector import detectors, save_model
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
@@ -161,3 +163,22 @@ def test_kill_9_leaves_no_half_file(tmp_path):
     assert subprocess.run(argv, env=ENV, capture_output=True, timeout=300).returncode == 0
     assert all(f.stat().st_mtime_ns == t for f, t in before.items())                        # none twice
     assert len(list((tmp_path/'d/runs').glob('*.json'))) == 4                              # none lost
+
+
+def test_every_method_of_the_demo_is_tested_on_the_same_unknown_rows():
+    runs = demo_runs(quick=True)
+    assert {*detectors()} == {r.method for r in runs} and len({r.protocol for r in runs}) == 1
+    s = split_of(runs[0])
+    assert len(s.known) == 20 and not {*s.rows['known'].tolist()} & {*s.rows['test'].tolist(), *s.rows['train'].tolist()}
+
+
+def test_the_demo_says_why_labelled_methods_are_left_out(run, tmp_path, capsys):
+    assert not any(detectors()[r.method].labelled for r in demo_runs('kdd99'))
+    assert 'left out, for want of labelled anomalies (the protocol of kdd99 hands none out): twodiscriminators, classifier' in capsys.readouterr().out
+    with pytest.raises(GanadError, match='classifier needs labelled anomalies: the protocol of kdd99 hands none out; or leave it out'):
+        demo_runs('kdd99', methods=['classifier'])
+    for part, classes in (('train', ['good']), ('test', ['good', 'crack'])): images(tmp_path/'pics'/part, classes)
+    with pytest.raises(GanadError, match='no training rows of class crack'):
+        demo_runs(str(tmp_path/'pics'), normal='good', methods=['classifier'])
+    few = demo_runs(str(images(tmp_path/'few', ['good', 'bad'])), normal='good', methods=['classifier'])
+    assert 1 <= few[0].protocol.known <= 20 and len(split_of(few[0]).known) == few[0].protocol.known
