@@ -172,7 +172,7 @@ BOUNDARY = dict(w_patch=0., w_lat=0., w_adv=0., w_odd=0.)        # leaves recons
 NORMALS = dict(**BOUNDARY, w_abc=0.)                             # leaves reconstruction
 TAUGHT = ('twodiscriminators',),('classifier',),('twodiscriminators', BOUNDARY, 'boundary only')
 
-UNTAUGHT = ('twodiscriminators', NORMALS, 'reconstruction only'),('autoencoder',),('random',)
+UNTAUGHT = ('twodiscriminators', NORMALS, 'reconstruction only'),('autoencoder', {}, '', (), 600),('random',)
 
 def with_known(normal, # Class of FashionMNIST
              method:str, settings:dict={}, label:str='', # As for `Run`
@@ -242,10 +242,10 @@ def _latent(source='cifar10-jpeg'):
             *(run('pca', settings=dict(k=k), size=64, label=f'pca {k}') for k in ks),
             *(gan(100, s, 32, '32 pixels') for s in range(2))]
 def _imbalance():
-    "known anomalies on FashionMNIST, each class normal in turn, all kinds known (needs the data; two hours)"
+    "known anomalies on FashionMNIST, each class normal in turn, all kinds known (needs the data; 100 minutes)"
     return [with_known(c, *r) for c in range(10) for r in (*TAUGHT, *UNTAUGHT)]
 def _unseen():
-    "the same, the three classes after the normal one never seen in training (needs the data; two hours)"
+    "the same, the three classes after the normal one never seen in training (needs the data; 80 minutes)"
     return [with_known(c, *r, held=tuple((c+i)%10 for i in (1,2,3))) for c in range(10) for r in TAUGHT]
 MATRICES = dict(digits=_digits, fashion=_fashion, kdd99=_kdd99, arrhythmia=_arrhythmia,
                 ema=_ema, latent=_latent, imbalance=_imbalance, unseen=_unseen)
