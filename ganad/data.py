@@ -663,7 +663,9 @@ def by_label(x, # Rows: tensor, array or list
              y, # Of each row: 0 normal, 1 anomaly
             )->tuple: # Normal rows, anomalous rows (float32 tensors)
     "Take labelled rows apart"
-    x,y = torch.as_tensor(x, dtype=torch.float32),y.tolist() if hasattr(y, 'tolist') else [*y]
+    y = y.tolist() if hasattr(y, 'tolist') else [*y]
+    try: x = torch.tensor(np.asarray(x, dtype='float32'))
+    except (TypeError,ValueError) as e: raise DataError(f"rows must be numbers, of one length ({e})") from None
     if len(x)!=len(y): raise DataError(f"{len(x)} rows and {len(y)} labels; give one label a row")
     if odd := [(v,i) for i,v in enumerate(y) if v not in (0,1)]:
         raise DataError("label {!r} of row {} is neither 0 (normal) nor 1 (anomaly)".format(*odd[0]))

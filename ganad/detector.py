@@ -141,7 +141,7 @@ class Best:
 # %% ../nbs/04_detector.ipynb #f0d4d248
 def _cuda_rng(): return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
 
-# %% ../nbs/04_detector.ipynb #ce8f74b9
+# %% ../nbs/04_detector.ipynb #8a542885
 class Checkpoint:
     "The file `path` (or no file, if None) that a training of `m` resumes from"
     def __init__(self, path, m, avg, best, run):
@@ -170,7 +170,7 @@ class Checkpoint:
         if not isinstance(s, dict) or not {'run','epoch','model','mean','best','opts','rng'} <= {*s}:
             raise self.bad("is not a ganad checkpoint")
         for k,v in self.run.items():
-            if (w := s['run'].get(k))!=v: raise self.bad(f"is of another training: its {k} is {w}, not {v}")
+            if (w := s['run'].get(k))!=v: raise self.bad(_other(k, w, v))
         self.run = {**s['run'], **self.run}
         self.m.load_state_dict(s['model']); self.m.history = s['history']
         self.avg.t = s['t']; [self.avg.state[k].copy_(v) for k,v in s['mean'].items()]
@@ -180,7 +180,7 @@ class Checkpoint:
         if s['cuda']: torch.cuda.set_rng_state_all([r.cpu() for r in s['cuda']])
         return s['epoch']
 
-# %% ../nbs/04_detector.ipynb #85bcd4ea
+# %% ../nbs/04_detector.ipynb #d2c82daf
 def _digest(x): return None if x is None else hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
 def _plain(v):
     if not isinstance(v, partial): return getattr(v, '__qualname__', None) or repr(v)
@@ -194,6 +194,11 @@ def _start(m):
     "Digest of the first weights: two seeds are two trainings"
     ws = [v.flatten().double().cpu() for v in m.state_dict().values()]
     return _digest(torch.cat(ws or [torch.zeros(0)]))
+
+def _other(k, w, v):
+    "What differs between a checkpoint and this training"
+    if k!='start': return f"is of another training: its {k} is {w}, not {v}"
+    return "began with other first weights (call set_seed with the same number before the model is built)"
 
 def _watched():
     "Is somebody there to look at a progress bar: a terminal, or a live notebook?"
