@@ -242,7 +242,7 @@ def _latent(source='cifar10-jpeg'):
             *(run('pca', settings=dict(k=k), size=64, label=f'pca {k}') for k in ks),
             *(gan(100, s, 32, '32 pixels') for s in range(2))]
 def _imbalance():
-    "known anomalies on FashionMNIST, each class normal in turn, all kinds known (needs the data; 100 minutes)"
+    "known anomalies on FashionMNIST, each class normal in turn, all kinds known (needs the data; two hours)"
     return [with_known(c, *r) for c in range(10) for r in (*TAUGHT, *UNTAUGHT)]
 def _unseen():
     "the same, the three classes after the normal one never seen in training (needs the data; 80 minutes)"

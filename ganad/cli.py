@@ -20,7 +20,7 @@ from .detector import detectors,load_model
 def protocol(source, normal=None, # Name of the data, or a folder; class that is normal
              **few, # More for the protocol
             )->tuple: # The protocol; why no anomalies can be known in it, or ''
-    "Who is normal in the demo, with twenty known anomalies (fewer, if there are no more) where there can be some"
+    "Who is normal in the demo, with twenty known anomalies (or fewer) where there can be some"
     own = dict(kdd99=data.KDD99, arrhythmia=data.Arrhythmia).get(source)
     if own and normal is not None: raise GanadError(f"{source} says itself who is normal; leave --normal out")
     if own: return own(**few),f'the protocol of {source} hands none out'

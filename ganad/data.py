@@ -491,7 +491,7 @@ class Protocol:
         d = dict(name=type(self).__name__, normal=self.normal) | asdict(self)
         return d if self.choose else {k:v for k,v in d.items() if k!='choose'}
     def scaler(self, x): return fit_scaler(MinMaxScaler((-1,1)), x, 3)
-    def draw_known(self, s, left, n): return left[:0] # Known anomalies, of those `left`, for n training normals
+    def draw_known(self, s, left, n): return left[:0] # Known anomalies, of those `left`, for n normals
     def split(self, s:Source)->Split:
         "Deal the rows of `s` out"
         train,val,test,bad = _cut(self, s)
@@ -665,7 +665,7 @@ def by_label(x, # Rows: tensor, array or list
     "Take labelled rows apart"
     y = y.tolist() if hasattr(y, 'tolist') else [*y]
     try: x = torch.tensor(np.asarray(x, dtype='float32'))
-    except (TypeError,ValueError) as e: raise DataError(f"rows must be numbers, of one length ({e})") from None
+    except (TypeError,ValueError) as e: raise DataError(f"rows must be numbers, all as many ({e})") from e
     if len(x)!=len(y): raise DataError(f"{len(x)} rows and {len(y)} labels; give one label a row")
     if odd := [(v,i) for i,v in enumerate(y) if v not in (0,1)]:
         raise DataError("label {!r} of row {} is neither 0 (normal) nor 1 (anomaly)".format(*odd[0]))

@@ -103,6 +103,8 @@ class Scorer(nn.Module):
         "Anomaly scores (N,) of the rows of `x`, on the CPU; `bs` changes the memory, not the scores"
         return self._by_batch(self.score_batch, x, bs)
 
+    def told(self): return {}      # what `fit` was given of anomalies
+
     def reconstruct(self, x, bs=512):
         "What the model makes of each row of `x`, (N,…) on the CPU"
         if hasattr(self, 'rec_batch'): return self._by_batch(self.rec_batch, x, bs)
@@ -184,7 +186,8 @@ class Checkpoint:
 def _digest(x): return None if x is None else hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]
 def _plain(v):
     if not isinstance(v, partial): return getattr(v, '__qualname__', None) or repr(v)
-    return f"partial({', '.join([*map(_plain, (v.func, *v.args)), *(f'{k}={_plain(o)}' for k,o in v.keywords.items())])})"
+    parts = [*map(_plain, (v.func, *v.args)), *(f'{k}={_plain(o)}' for k,o in v.keywords.items())]
+    return f"partial({', '.join(parts)})"
 def _who(m, epochs): # Its name, if it can be fitted so
     name,fine = type(m).__name__,isinstance(epochs, (int,np.integer))
     if fine: return name
@@ -213,9 +216,9 @@ def _bar(progress, **kw):
 class Detector(Scorer):
     "Fit on normal rows, score any rows; a higher score is more anomalous"
     registry = {}       # every sub-class that can score, by lower-case name
-    baseline = False    # a yardstick, not a GAN
+    baseline,labelled = False,False     # a yardstick, no GAN; learns from anomalies too: `fit(x, known)`
     once = False        # sees all rows in one `step`, whatever `epochs` says
-    labelled = False    # also learns from known anomalies: `fit(x, known)`
+
     auroc_floor = 0.8   # what it must reach on the contract's toy data
     ema = 0.99          # the average's decay, if `fit` is not told
 
@@ -225,7 +228,7 @@ class Detector(Scorer):
 
     def grow(self, state): "Make room for the weights in `state` whose size only `fit` knows"
     def watch_batch(self, x): return self.score_batch(x)
-    def told(self): return {}
+
 
     def fit(self,
             x, # Normal rows (N,…): float32 features, or images in [-1,1]

@@ -194,8 +194,7 @@ class UNet:
         self.chs,self.d_chs,self.n_half = chs[:n],d_chs,n-1
 
     def layer(self, conv, act, norm=True):
-        norms = [self.norm(conv.out_channels)] if norm else []
-        return nn.Sequential(begin(conv, self.std), *norms, act)
+        return nn.Sequential(begin(conv, self.std), *([self.norm(conv.out_channels)] if norm else []), act)
 
     def gen(self):
         pairs,wide,last = [*zip([self.c, *self.chs], self.chs)],1+(self.join is cat),len(self.chs)-1
