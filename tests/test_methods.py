@@ -421,7 +421,7 @@ def remade(nets, shape, known):
     m.known = known; m.step(toy_rows(shape, 8))
     return kept[0][:8]
 
-@pytest.mark.parametrize('nets,shape', [(unet, 4), (unet, (1, 8, 8)), (imbalance.NETS['kim'], (1, 8, 8)), (imbalance.NETS['report'], (1, 32, 32))])
+@pytest.mark.parametrize('nets,shape', [(unet, 4), (unet, (1, 8, 8)), (imbalance.NETS['kim'][0], (1, 8, 8)), (imbalance.NETS['report'][0], (1, 32, 32))])
 def test_a_normal_row_does_not_see_the_anomalies_beside_it(nets, shape):
     a, b = (remade(nets, shape, known_rows(shape, 16, seed)*k) for seed, k in ((3, 1), (4, 5)))
     torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
