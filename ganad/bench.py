@@ -171,15 +171,14 @@ def _same(run, path):
 BOUNDARY = dict(w_patch=0., w_lat=0., w_adv=0., w_odd=0.)        # leaves reconstruction and boundary
 NORMALS = dict(**BOUNDARY, w_abc=0.)                             # leaves reconstruction
 TAUGHT = ('twodiscriminators',),('classifier',),('twodiscriminators', BOUNDARY, 'boundary only')
-
 UNTAUGHT = ('twodiscriminators', NORMALS, 'reconstruction only'),('autoencoder', {}, '', (), 600),('random',)
 
 def with_known(normal, # Class of FashionMNIST
-             method:str, settings:dict={}, label:str='', # As for `Run`
-             held=(), # Anomaly classes that training never sees
-             steps:int=2500, # Of 64 normal and 64 anomalous rows
-             **kw, # More for `data.Imbalance`
-            )->Run: # In 32 pixels
+               method:str, settings:dict={}, label:str='', # As for `Run`
+               held=(), # Anomaly classes that training never sees
+               steps:int=2500, # Of 64 normal and 64 anomalous rows
+               **kw, # More for `data.Imbalance`
+              )->Run: # In 32 pixels
     "A run with known anomalies"
     fit = {} if detectors()[method].once else dict(steps=steps, bs=64)
     return Run(method, 'fashion', data.Imbalance(normal, held=held, **kw), 0, settings, fit, 32, label)

@@ -25,11 +25,13 @@ def protocol(source, normal=None, # Name of the data, or a folder; class that is
     if own and normal is not None: raise GanadError(f"{source} says itself who is normal; leave --normal out")
     if own: return own(**few),f'the protocol of {source} hands none out'
     normal = normal if normal is not None else '8' if source=='digits' else 0
+    plain = data.OneClass(normal, **few)
+    B.split_of(B.Run('random', source, plain))              # data that is missing or unfit is no want of labels
     for n in (20, 10, 5, 2, 1):
         p = data.Imbalance(normal, known=n, sampling='random', **few)
         try: B.split_of(B.Run('random', source, p)); return p,''
         except DataError as e: why = str(e)
-    return data.OneClass(normal, **few),why
+    return plain,why
 
 def demo_runs(source:str='digits', # Name of the data, or a folder of images
               normal=None, # Class that is normal; None: 8 of the digits, else the first class

@@ -189,8 +189,8 @@ def _plain(v):
     parts = [*map(_plain, (v.func, *v.args)), *(f'{k}={_plain(o)}' for k,o in v.keywords.items())]
     return f"partial({', '.join(parts)})"
 def _who(m, epochs): # Its name, if it can be fitted so
-    name,fine = type(m).__name__,isinstance(epochs, (int,np.integer))
-    if fine: return name
+    name = type(m).__name__
+    if isinstance(epochs, (int,np.integer)): return name
     raise DataError(f"{name} cannot train for epochs={type(epochs).__name__}; give a number. "
                     "Of labelled rows, give a method without labels only the normal ones")
 def _start(m):

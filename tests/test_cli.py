@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from ganad.bench import split_of
 from ganad.cli import demo_runs, main
-from ganad.core import GanadError
+from ganad.core import DataError, GanadError
 from ganad.detector import detectors, save_model
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
@@ -182,3 +182,11 @@ def test_the_demo_says_why_labelled_methods_are_left_out(run, tmp_path, capsys):
         demo_runs(str(tmp_path/'pics'), normal='good', methods=['classifier'])
     few = demo_runs(str(images(tmp_path/'few', ['good', 'bad'])), normal='good', methods=['classifier'])
     assert 1 <= few[0].protocol.known <= 20 and len(split_of(few[0]).known) == few[0].protocol.known
+
+
+def test_missing_data_is_looked_for_once_and_is_no_want_of_labels(monkeypatch):
+    asked = []
+    def load(name, *_): asked.append(name); raise DataError('FashionMNIST is not here')
+    monkeypatch.setattr('ganad.bench._load', load)
+    with pytest.raises(DataError, match='^FashionMNIST is not here$'): demo_runs('fashion')
+    assert asked == ['fashion']

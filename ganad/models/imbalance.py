@@ -38,7 +38,7 @@ def patch_error(x:torch.Tensor, # Rows (N,…)
 def boundary(e:torch.Tensor, # Errors (N,), not negative
              eps:float=1e-6, # Keeps logarithm and gradient finite at 0
             )->torch.Tensor: # (N,)
-    "The anomaly boundary of (6): $-\\log(1-e^{-e})$, large for an anomaly that is reconstructed well"
+    "The anomaly boundary of (6): $-\\log(1-\\exp(-e))$, large for an anomaly that is reconstructed well"
     return -(-torch.expm1(-e-eps)).log()
 
 # %% ../../nbs/70_imbalance.ipynb #a36d4d98
