@@ -26,7 +26,7 @@ def protocol(source, normal=None, # Name of the data, or a folder; class that is
     if own: return own(**few),f'the protocol of {source} hands none out'
     normal = normal if normal is not None else '8' if source=='digits' else 0
     plain = data.OneClass(normal, **few)
-    B.split_of(B.Run('random', source, plain))              # data that is missing or unfit is no want of labels
+    B.split_of(B.Run('random', source, plain))               # missing data is no want of labels
     for n in (20, 10, 5, 2, 1):
         p = data.Imbalance(normal, known=n, sampling='random', **few)
         try: B.split_of(B.Run('random', source, p)); return p,''
