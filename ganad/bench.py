@@ -283,10 +283,11 @@ def table(recs:list, # Records
 def markdown(rows:list, # Of `table`
              cols=('auroc','auprc','base_rate'), # Metrics to show
             )->str: # A Markdown table
-    "The table as Markdown: mean ± standard deviation, GANs in bold"
+    "The table as Markdown: mean ± standard deviation, GANs in bold; (labels): was told of anomalies"
     sd = lambda r,c: None if c=='base_rate' else r.get(f'{c}_sd')
     show = lambda r,c: f"{r[c]:.3f}" + (f" ± {sd(r, c):.3f}" if sd(r, c) is not None else '')
-    name = lambda r: r['label'] if r['baseline'] else f"**{r['label']}**"
+    told = lambda r: r['label'] + (' (labels)' if r.get('labelled') else '')
+    name = lambda r: told(r) if r['baseline'] else f"**{told(r)}**"
     titles = [c.replace('_',' ').replace('auroc','AUROC').replace('auprc','AUPRC') for c in cols]
     head = ['method','runs',*titles,'fit s','rows/s scored']
     body = [[name(r), str(r['n']), *(show(r, c) for c in cols), f"{r['fit_s']:.1f}", f"{r['rows_s']:,.0f}"]
