@@ -81,7 +81,7 @@ def _peak_mb():
 
 # %% ../nbs/08_bench.ipynb #029d075a
 def thin(v:list, # A value a step
-         n:int=200, # Points to keep, at most
+         n:int=100, # Points to keep, at most
         )->list: # Means of consecutive steps
     "A curve of at most `n` points, rounded to 5 digits"
     return [float(f'{c.mean():.5g}') for c in np.array_split(v, min(n, len(v)))] if len(v) else []
@@ -119,12 +119,17 @@ def _by_class(source, s, scores): # AUROC of the normal rows against each anomal
     odd = y[s.y==1].unique().tolist()
     return {str(source.classes[c]):auroc(s.y[against(c)], scores[against(c)]) for c in odd if len(odd)>1}
 
+def _by_score(run, s, m): # Metrics of each score of a method that has several, from one pass
+    if not hasattr(m, 'SCORES'): return {}
+    table = m._by_batch(lambda x: torch.stack([*m.scores(x).values()], 1), s.test, 512)
+    return {k:summary(s.y, v, run.flagged) for k,v in zip(m.SCORES, table.T)}
+
 def _record(run, s, m, scores, seconds):
     val,curves = m.score(s.val).mean().item() if len(s.val) else None,m.history.items()
     return dict(status='ok', **run.to_dict(), label=run.label or run.method,
                 baseline=m.baseline, labelled=m.labelled,
                 normal=s.normal, anomalous=s.anomalous, metrics=summary(s.y, scores, run.flagged),
-                by_class=_by_class(_load(run.data, run.size), s, scores),
+                by_class=_by_class(_load(run.data, run.size), s, scores), by_score=_by_score(run, s, m),
                 val_score=val, seconds=seconds, rows={k:len(v) for k,v in s.rows.items()},
                 peak_mb=_peak_mb(), history={k:thin(v) for k,v in curves},
                 steps=max([len(v) for _,v in curves], default=0),

@@ -91,3 +91,9 @@ class EGBAD(BiGAN):
         return l1(x, xr),self.l_d(self.D, x, xr, z)
 
     def score_batch(self, x): g,d = self.terms(x); return self.alpha*g + (1-self.alpha)*d    # (1)
+
+    SCORES = dict(features=features, sigma=sigma_paper)
+    def scores(self, x): # (N,) each
+        "(1) with either L_D of the paper"
+        z = self.E(x); xr = self.G(z); g = l1(x, xr)
+        return {k:self.alpha*g + (1-self.alpha)*l_d(self.D, x, xr, z) for k,l_d in self.SCORES.items()}
