@@ -602,4 +602,5 @@ d = { 'settings': { 'branch': 'main',
                               'ganad.tables.compare': ('tables.html#compare', 'ganad/tables.py'),
                               'ganad.tables.interval': ('tables.html#interval', 'ganad/tables.py'),
                               'ganad.tables.published': ('tables.html#published', 'ganad/tables.py'),
+                              'ganad.tables.quote': ('tables.html#quote', 'ganad/tables.py'),
                               'ganad.tables.results_table': ('tables.html#results_table', 'ganad/tables.py')}}}

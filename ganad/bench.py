@@ -320,7 +320,7 @@ MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrh
             'fashion-oneclass':_fashion, 'mnist-egbad':_mnist, 'fashion-egbad':_survey, 'cifar-bird':_cifar,
             'imbalance':_imbalance, 'unseen':_unseen, 'latent':_latent, 'speed':_speed, 'ema':_ema}
 
-# %% ../nbs/08_bench.ipynb #c13b529a
+# %% ../nbs/08_bench.ipynb #fa6d9ca9
 def results(matrix:str, # Name of the table
             data:str=None, # Only this source
             method:str=None, # Only this method or label
@@ -346,7 +346,7 @@ def table(recs:list, # Records
         sd = {f'{k}_sd':float(np.std(v, ddof=1)) if len(rs)>1 else None for k,v in vals.items()}
         speed = dict(fit_s=avg(r['seconds']['fit'] for r in rs),
                      rows_s=avg(r['rows']['test']/r['seconds']['score'] for r in rs))
-        kind = dict(baseline=rs[0]['baseline'], labelled=rs[0].get('labelled', False))
+        kind = dict(baseline=rs[0]['baseline'], labelled=any(r.get('labelled') for r in rs))
         out.append(dict(label=label, **kind, n=len(rs), **mean, **sd, **speed))
     return sorted(out, key=lambda r: -r[metric])
 
