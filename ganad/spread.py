@@ -38,8 +38,8 @@ def stored(root='results', # Where the tables are
 def estimate(run:Run, recs:list, # Records, as of `stored`
             )->float|None: # Seconds; None where no record is like it
     "What a run will take, from the runs most like it"
-    once = lambda m: detectors()[m].once
-    alike = lambda r: (r['data'], r['size'], once(r['method']))==(run.data, run.size, once(run.method))
+    once = {m:d.once for m,d in detectors().items()}
+    alike = lambda r: (r['data'], r['size'], once.get(r['method']))==(run.data, run.size, once[run.method])
     near = [r for r in recs if alike(r)]
     near = [r for r in near if r['method']==run.method] or near
     def took(r):
