@@ -71,8 +71,12 @@ def as_rows(x, # Tensor or array of N rows
             who:str='the model', # For the message
            )->torch.Tensor: # float32; on the CPU unless `x` is a tensor elsewhere
     "The rows of `x` as float32, or an error that says what is wrong with them"
-    x = torch.as_tensor(x if torch.is_tensor(x) else np.asarray(x)).to(torch.float32)
-    if not len(x): raise DataError("there are no rows; give at least one")
+    try: x = x if torch.is_tensor(x) else torch.as_tensor(np.require(x, requirements='W'))
+    except (TypeError,ValueError) as e:
+        raise DataError(f"the rows are no numbers, or of different lengths ({str(e).splitlines()[0]})") from e
+    if not x.ndim or not len(x): raise DataError("there are no rows; give at least one")
+    if x.dtype==torch.uint8 and len(shape)==3: raise DataError("images as bytes; give floats in [-1,1]: x/127.5 - 1")
+    x = x.to(torch.float32)
     if x.shape[1:]!=torch.Size(shape):
         raise ShapeError(f"{who} was built for rows of shape {tuple(shape)}, these are {tuple(x.shape[1:])}; "
                          "reshape or resize them; one row alone is x[None]")
@@ -104,6 +108,7 @@ class Scorer(nn.Module):
         return self._by_batch(self.score_batch, x, bs)
 
     def told(self): return {}      # what `fit` was given of anomalies
+    def bare(self): return False   # no weights at all before `fit`?
 
     def reconstruct(self, x, bs=512):
         "What the model makes of each row of `x`, (N,…) on the CPU"
@@ -111,6 +116,7 @@ class Scorer(nn.Module):
         raise GanadError(f"{type(self).__name__} scores rows but does not reconstruct them")
 
     def _by_batch(self, f, x, bs):
+        if self.bare(): raise GanadError(f"{type(self).__name__} has not learned anything yet; call fit first")
         x,was,dev = as_rows(x, self.shape, type(self).__name__),self.training,self.device()
         self.eval()
         try:
@@ -188,9 +194,10 @@ def _plain(v):
     if not isinstance(v, partial): return getattr(v, '__qualname__', None) or repr(v)
     parts = [*map(_plain, (v.func, *v.args)), *(f'{k}={_plain(o)}' for k,o in v.keywords.items())]
     return f"partial({', '.join(parts)})"
-def _who(m, epochs): # Its name, if it can be fitted so
-    name = type(m).__name__
-    if isinstance(epochs, (int,np.integer)): return name
+def _who(m, epochs, bs): # Its name, if it can be fitted so
+    name,whole = type(m).__name__,isinstance(epochs, (int,np.integer))
+    if whole and epochs>=1 and bs>=1: return name
+    if whole: raise DataError(f"epochs={epochs}, bs={bs}: give 1 or more of both")
     raise DataError(f"{name} cannot train for epochs={type(epochs).__name__}; give a number. "
                     "Of labelled rows, give a method without labels only the normal ones")
 def _start(m):
@@ -228,6 +235,7 @@ class Detector(Scorer):
 
     def grow(self, state): "Make room for the weights in `state` whose size only `fit` knows"
     def watch_batch(self, x): return self.score_batch(x)
+    def bare(self): return self.once and not self.state_dict()
 
 
     def fit(self,
@@ -242,8 +250,8 @@ class Detector(Scorer):
             patience:int=10, # With `val`: stop after so many epochs without a lower one
            ): # `self`, in evaluation mode, with the averaged weights
         "Train on the rows of `x`, each of them once an epoch"
-        name,device = _who(self, epochs),pick_device(device)
-        x,val = as_rows(x, self.shape, name),val if val is None else as_rows(val, self.shape, name)
+        x,name,device = as_rows(x, self.shape, type(self).__name__),_who(self, epochs, bs),pick_device(device)
+        val = val if val is None else as_rows(val, self.shape, name)
         start = {} if self.history else dict(start=_start(self))          # another seed is another training
         settings,ema = {k:_plain(v) for k,v in self.settings.items()},self.ema if ema is None else ema
         rows = dict(data=_digest(x), val=_digest(val), **self.told())
@@ -331,16 +339,20 @@ def load_model(path, # Made by `save_model`
         raise bad(f"holds a {method}, not a {cls.__name__.lower()}; load it as what it is")
     if missing: raise bad(f"was built with own {', '.join(missing)}; give the same to load_model")
     known = {**detectors(), **Detector.registry}
-    m = known[pick(method, known, 'method')](**{**head['settings'], **kw})
-    m.grow(state)
-    try: m.load_state_dict(state)
+    try:
+        m = known[pick(method, known, 'method')](**{**head['settings'], **kw})
+        m.grow(state); m.load_state_dict(state)
     except RuntimeError as e: raise bad("holds weights of another size than it says; make it again") from e
+    except TypeError as e: raise bad(f"holds settings that {method} does not have; make it again") from e
     return m.eval()
 
 def _read(path):
     try:
         with safe_open(path, 'pt') as f:
-            return json.loads(f.metadata()['ganad']),{k:f.get_tensor(k) for k in f.keys()}
-    except (OSError,SafetensorError,KeyError,TypeError,ValueError) as e:
+            head,state = json.loads(f.metadata()['ganad']),{k:f.get_tensor(k) for k in f.keys()}
+            v = head['format']
+    except (OSError,SafetensorError,KeyError,TypeError,ValueError,RecursionError) as e:
         why = f"{path} cannot be read as a ganad model: {str(e).splitlines()[0]}"
         raise CheckpointError(f"{why}; give a file made by save_model") from e
+    if v==1: return head,state
+    raise CheckpointError(f"{path} holds an estimator (format {v}); read it with ganad.estimator.load")

@@ -6,7 +6,7 @@
 __all__ = ['COMMON', 'STEPS', 'LOOK', 'as_data', 'labels', 'Take', 'settings_of', 'slices', 'seeded', 'Fit', 'Train', 'Score',
            'Judge', 'Files', 'Scaled', 'versions', 'Estimator', 'make', 'estimators', 'load', 'auroc_scorer']
 
-# %% ../nbs/09_estimator.ipynb #b6ddce94
+# %% ../nbs/09_estimator.ipynb #7419fac1
 import copy,hashlib,inspect,math,platform,random
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator,OutlierMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted,validate_data
+from torch.nn.utils.parametrize import is_parametrized,remove_parametrizations
 import ganad
 from . import modelfile
 from .core import CheckpointError,DataError,GanadError,ShapeError,pick,set_seed
@@ -221,7 +222,7 @@ class Judge:
         if self.calibrated_: return p_values(self.reference_, s)
         raise GanadError("p-values need normal rows that were held back; fit with false_alarms=, as 0.05")
 
-# %% ../nbs/09_estimator.ipynb #afd8ac1e
+# %% ../nbs/09_estimator.ipynb #3eb1954d
 class Files:
     "To a file, and to a pickle, and back"
     def save(self, path, **extra)->Path: # Where to, as 'm.safetensors'; more for the header, as JSON holds it
@@ -264,9 +265,13 @@ class Scaled(torch.nn.Module):
     "Scaling and score in one, for ONNX"
     def __init__(self, est):
         super().__init__()
-        self.m,table = copy.deepcopy(est.model_).float().cpu().eval(),est.prep_.kind=='table'
+        table = est.prep_.kind=='table'
         mean,scale = (est.prep_.mean,est.prep_.scale) if table else (0.,1.)
         self.register_buffer('mean', torch.tensor(mean)); self.register_buffer('scale', torch.tensor(scale))
+        with seeded(0): self.m = est._new_model().eval()            # not a copy: they share classes, which change below
+        self.m.load_state_dict(est.model_.state_dict())
+        for o in self.m.modules():
+            if is_parametrized(o, 'weight'): remove_parametrizations(o, 'weight')       # spectral norm, done
     def forward(self, x): return self.m.score_batch(((x - self.mean)/self.scale).clamp(-1e6, 1e6))
 
 def versions()->dict:
