@@ -65,18 +65,26 @@ class Average:
             if not is_parametrized(m, 'weight'): continue
             m.train(); [m.weight for _ in range(10)]; m.eval()        # spectral norm of *these* weights
 
+# %% ../nbs/04_detector.ipynb #e04aaaa1
+def _numbers(x, shape): # As a tensor
+    bytes_ = len(shape)==3 and str(getattr(x, 'dtype', '')).endswith('uint8')
+    if bytes_: raise DataError("images as bytes; the networks want [-1,1]: give x/127.5 - 1")
+    try: return x if torch.is_tensor(x) else torch.as_tensor(np.require(x, requirements='W'))
+    except (TypeError,ValueError) as e:
+        raise DataError(f"the rows are no numbers, or of different lengths ({str(e).splitlines()[0]})") from e
+
+def _learned(m): # Its name, if it can score
+    if not getattr(m, 'once', False) or m.state_dict(): return type(m).__name__
+    raise GanadError(f"{type(m).__name__} has not learned anything yet; call fit first")
+
 # %% ../nbs/04_detector.ipynb #e3226b1b
 def as_rows(x, # Tensor or array of N rows
             shape, # Of one row
             who:str='the model', # For the message
            )->torch.Tensor: # float32; on the CPU unless `x` is a tensor elsewhere
     "The rows of `x` as float32, or an error that says what is wrong with them"
-    try: x = x if torch.is_tensor(x) else torch.as_tensor(np.require(x, requirements='W'))
-    except (TypeError,ValueError) as e:
-        raise DataError(f"the rows are no numbers, or of different lengths ({str(e).splitlines()[0]})") from e
+    x = _numbers(x, shape).to(torch.float32)
     if not x.ndim or not len(x): raise DataError("there are no rows; give at least one")
-    if x.dtype==torch.uint8 and len(shape)==3: raise DataError("images as bytes; give floats in [-1,1]: x/127.5 - 1")
-    x = x.to(torch.float32)
     if x.shape[1:]!=torch.Size(shape):
         raise ShapeError(f"{who} was built for rows of shape {tuple(shape)}, these are {tuple(x.shape[1:])}; "
                          "reshape or resize them; one row alone is x[None]")
@@ -108,7 +116,6 @@ class Scorer(nn.Module):
         return self._by_batch(self.score_batch, x, bs)
 
     def told(self): return {}      # what `fit` was given of anomalies
-    def bare(self): return False   # no weights at all before `fit`?
 
     def reconstruct(self, x, bs=512):
         "What the model makes of each row of `x`, (N,…) on the CPU"
@@ -116,8 +123,7 @@ class Scorer(nn.Module):
         raise GanadError(f"{type(self).__name__} scores rows but does not reconstruct them")
 
     def _by_batch(self, f, x, bs):
-        if self.bare(): raise GanadError(f"{type(self).__name__} has not learned anything yet; call fit first")
-        x,was,dev = as_rows(x, self.shape, type(self).__name__),self.training,self.device()
+        x,was,dev = as_rows(x, self.shape, _learned(self)),self.training,self.device()
         self.eval()
         try:
             with torch.no_grad(): return torch.cat([f(xb.to(dev)).cpu() for xb in batches(x, bs)])
@@ -235,7 +241,6 @@ class Detector(Scorer):
 
     def grow(self, state): "Make room for the weights in `state` whose size only `fit` knows"
     def watch_batch(self, x): return self.score_batch(x)
-    def bare(self): return self.once and not self.state_dict()
 
 
     def fit(self,

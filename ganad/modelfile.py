@@ -30,7 +30,7 @@ def fingerprint(head:dict, # Header without its digest
         h.update(f'{k} {state[k].dtype} {[*state[k].shape]}'.encode() + state[k].numpy().tobytes())
     return h.hexdigest()
 
-# %% ../nbs/09_modelfile.ipynb #2dc8c9fe
+# %% ../nbs/09_modelfile.ipynb #902a1feb
 FORMAT = 2      # of model files; 1 is that of `detector.save_model`
 
 def write(path, # Where to, as 'm.safetensors'
@@ -49,9 +49,10 @@ def info(path)->dict:
     try:
         with safe_open(path, 'pt') as f: head = json.loads((f.metadata() or {})['ganad'])
     except FileNotFoundError as e: raise bad("is not there; give the path of a model file") from e
-    except (KeyError,ValueError,RecursionError) as e: raise bad("is no model of ganad; give a file made by save") from e
+    except (KeyError,ValueError,RecursionError) as e:
+        raise bad("is no model of ganad; give a file made by save") from e
     except (OSError,SafetensorError) as e:
-        raise bad(f"is damaged or no model file ({str(e).splitlines()[0]}); get another copy, or make it again") from e
+        raise bad(f"is damaged or no model file ({str(e).splitlines()[0]}); get another copy") from e
     v = head.get('format') if isinstance(head, dict) else None
     if isinstance(v, int) and 1<=v<=FORMAT: return head
     raise bad(f"is of format {v}; ganad {ganad.__version__} reads 1 to {FORMAT}: install a newer one")
@@ -64,22 +65,25 @@ def read(path)->tuple[dict,dict]: # Header of the newest format, name → tensor
         raise CheckpointError(f"{path} was changed after it was saved; get the original, or make it again")
     try:
         while v<FORMAT: (head,state),v = MIGRATE[v](head, state),v+1
-    except (KeyError,TypeError,IndexError) as e: raise CheckpointError(f"{path} lacks {e}; make it again") from e
+    except (KeyError,TypeError,IndexError) as e:
+        raise CheckpointError(f"{path} lacks {str(e)[:50]}; make it again") from e
     return head,state
 
-# %% ../nbs/09_modelfile.ipynb #18ffb5ee
+# %% ../nbs/09_modelfile.ipynb #1caf5166
 def _from_1(head, state):
     settings = dict(head['settings']); shape = settings.pop('shape')
     shape = [shape] if isinstance(shape, int) else list(shape); n = shape[0]
     as_is = dict(values=[None]*n, fill=[0.]*n, mean=[0.]*n, scale=[1.]*n)
-    kind,prep = ('table',as_is) if len(shape)==1 else ('images',dict(shape=shape, range=[-1,1], seen=shape[1:]))
+    pictures = dict(shape=shape, range=[-1,1], seen=shape[1:])
+    kind,prep = ('table',as_is) if len(shape)==1 else ('images',pictures)
     head = dict(method=head['method'], needs=head['needs'], format=2, settings=settings, kind=kind, prep=prep,
-                features=math.prod(shape), columns=None, threshold=None, calibrated=False, data={}, metrics={}, versions={}, extra={})
+                features=math.prod(shape), columns=None, threshold=None, calibrated=False,
+                data={}, metrics={}, versions={}, extra={})
     return head,{**{f'model.{k}':v for k,v in state.items()}, 'reference':torch.zeros(0).double()}
 
 MIGRATE = {1:_from_1}
 
-# %% ../nbs/09_modelfile.ipynb #614b08f5
+# %% ../nbs/09_modelfile.ipynb #84a0aea7
 def to_onnx(net:torch.nn.Module, # Rows (N,…) → scores (N,)
             x:torch.Tensor, # One row or more, for their shape
             path, # Where to
@@ -90,6 +94,7 @@ def to_onnx(net:torch.nn.Module, # Rows (N,…) → scores (N,)
         with atomic(path) as tmp:
             torch.onnx.export(net, (x,), str(tmp), dynamo=False, input_names=['x'], output_names=['score'],
                               dynamic_axes=dict(x={0:'n'}, score={0:'n'}), opset_version=17)
-    except ModuleNotFoundError as e: raise GanadError(f"ONNX needs more: pip install 'ganad[onnx]' ({e})") from e
-    except RuntimeError as e: raise GanadError(f"this method cannot be written as ONNX ({str(e).splitlines()[0]})") from e
+    except ModuleNotFoundError as e: raise GanadError(f"ONNX needs pip install 'ganad[onnx]' ({e})") from e
+    except RuntimeError as e:
+        raise GanadError(f"this method cannot be written as ONNX ({str(e).splitlines()[0]})") from e
     return Path(path)

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['FILLS', 'HUGE', 'FAR', 'MOST', 'is_frame', 'names_of', 'some', 'take_column', 'read_column', 'frequent', 'refuse',
-           'Columns', 'Encode', 'flags', 'Table', 'fits', 'channels_first', 'limits', 'Pixels', 'Images']
+           'Part', 'Columns', 'Encode', 'flags', 'Table', 'fits', 'channels_first', 'limits', 'Pixels', 'Images']
 
-# %% ../nbs/09_preprocess.ipynb #5effc46c
-import numbers,warnings
+# %% ../nbs/09_preprocess.ipynb #cf784667
+import math,numbers,warnings
 from dataclasses import dataclass,field
 from itertools import repeat
+from typing import TYPE_CHECKING,Any
 import numpy as np, torch
 import torch.nn.functional as F
 from sklearn.preprocessing import StandardScaler
@@ -37,12 +38,13 @@ def take_column(X, i:int)->tuple: # Values; is it declared to be categories?
     if kind.startswith('dictionary'): return np.array(c.to_pylist(), object),True                  # PyArrow
     return (np.array(c, object),True) if kind=='category' else (c.to_numpy(),False)
 
-# %% ../nbs/09_preprocess.ipynb #8a69fdf4
+# %% ../nbs/09_preprocess.ipynb #c1faf5f1
 def _gone(v): # Is it one of the many ways to say that there is nothing?
-    return v is None or type(v).__name__ in ('NAType','NaTType') or isinstance(v, (float,np.floating)) and v!=v
-def _text(v): return str(int(v)) if isinstance(v, (float,np.floating)) and v==int(v) else str(v)     # 1.0 is 1
+    return v is None or type(v).__name__ in ('NAType','NaTType') or _float(v) and v!=v
+def _text(v): return str(int(v)) if _float(v) and math.isfinite(v) and v==int(v) else str(v)        # 1.0 is 1
+def _float(v): return isinstance(v, (float,np.floating))
 
-# %% ../nbs/09_preprocess.ipynb #17b0cea8
+# %% ../nbs/09_preprocess.ipynb #3b249b4b
 def read_column(a:np.ndarray, # One column
                 name:str, # For the message
                 text:bool=False, # Categories, even if they are numbers?
@@ -54,7 +56,8 @@ def read_column(a:np.ndarray, # One column
     kinds = {*map(type, a)}
     if kinds<={str,type(None)}: return a.astype(object)                                # nearly always
     gone = np.fromiter(map(_gone, a), bool, len(a)); kinds = {type(v) for v in a[~gone]}
-    if odd := [k for k in kinds if not issubclass(k, (str,np.bool_,numbers.Number)) or issubclass(k, complex)]:
+    may = lambda k: issubclass(k, (str,np.bool_,numbers.Number)) and not issubclass(k, complex)
+    if odd := [k for k in kinds if not may(k)]:
         raise bad(f'values of type {odd[0].__name__}')
     if not (text or any(issubclass(k, str) for k in kinds)): return np.where(gone, np.nan, a).astype('f8')
     return np.array([None if g else _text(v) for g,v in zip(gone, a)], object)
@@ -75,10 +78,16 @@ def refuse(bad:dict, # Name of a column → which of its rows are bad
     more = f" and {len(found)-5} columns more" if found[5:] else ''
     if found: raise DataError(f"{what} in {', '.join(found[:5])}{more}; {mend}")
 
-# %% ../nbs/09_preprocess.ipynb #6d2f398a
+# %% ../nbs/09_preprocess.ipynb #48f9cb45
+class Part:
+    "One part of a class that is put together from several: what the others define, it may use"
+    if TYPE_CHECKING:
+        def __getattr__(self, name:str)->Any: ...
+
+# %% ../nbs/09_preprocess.ipynb #ac7e0bb8
 HUGE = 1e100      # squares of larger numbers overflow
 
-class Columns:
+class Columns(Part):
     "How a `Table` reads its columns: numbers as one array, text by the index of its column"
     def title(self, i): return f"'{self.names[i]}'" if self.names else f'column {i}'
     def column(self, X, i):
@@ -86,7 +95,7 @@ class Columns:
         v = read_column(a, self.names[i], text if was=='new' else was is not None)
         if was is not None or v.dtype.kind=='f': return v
         odd = next(o for o in v if isinstance(o, str))
-        raise DataError(f"column {self.title(i)} held numbers in training, now text ({odd!r}); mend such rows")
+        raise DataError(f"{self.title(i)} held numbers in training, now text ({odd!r}); mend such rows")
 
     def read(self, X): # Numbers (N,n); index → text (N,)
         cols = {i:self.column(X, i) for i in range(X.shape[1])} if is_frame(X) else {}
@@ -99,20 +108,20 @@ class Columns:
         text = x.dtype.kind=='O'
         if not text and (x.size==0 or abs(x.min())<HUGE and abs(x.max())<HUGE): return x
         bad = lambda m: {self.title(i):m[:,j] for j,i in enumerate(at) if m[:,j].any()}
-        if not text: refuse(bad(abs(x)>=HUGE), f'infinite values (inf, or beyond {HUGE:g})', 'mend or drop such rows')
+        if not text: refuse(bad(abs(x)>=HUGE), f'infinite values (inf, or beyond {HUGE:g})', 'mend such rows')
         gone = np.equal(x, None) if text else np.isnan(x)
-        if not self.impute: refuse(bad(gone), 'missing values (NaN)', "drop such rows, or give impute='median'")
+        if not self.impute: refuse(bad(gone), 'missing values (NaN)', "drop them, or give impute='median'")
         return np.where(gone, [self.fill[i] for i in at], x) if gone.any() else x
 
-# %% ../nbs/09_preprocess.ipynb #92037d01
+# %% ../nbs/09_preprocess.ipynb #bd217328
 FAR = 1e6      # deviations from the mean; what is beyond is as odd as can be, and a network need not overflow
 
-class Encode:
+class Encode(Part):
     "How a `Table` makes rows of what it has read"
     def encode(self, X)->np.ndarray: # (N,F) float64
-        "Numbers first, in the order of the columns, then for each known category: 1 if the text is that one, else 0"
+        "Numbers in the order of the columns, then for each known category 1 if the text is that one, else 0"
         if any(self.values) and not is_frame(X):
-            raise DataError("the model was fitted on columns of text; give a data frame with the same columns")
+            raise DataError("the model was fitted on columns of text; give a data frame with those columns")
         num,text = self.read(X)
         return np.hstack([num, *(flags(c, self.values[i]) for i,c in text.items())]) if text else num
 
@@ -174,7 +183,7 @@ class Table(Columns, Encode):
         if len(v): return frequent(v) if text else float(FILLS[self.impute or 'median'](v))
         raise DataError(f"no value at all in {self.title(i)}; drop it")
 
-# %% ../nbs/09_preprocess.ipynb #0b192131
+# %% ../nbs/09_preprocess.ipynb #eac57bcd
 def fits(side:int)->bool: # Pixels
     "Can networks halve squares of this size down to 3 to 7 pixels?"
     n = side
@@ -188,27 +197,27 @@ def channels_first(x:np.ndarray, # (N,H,W), (N,H,W,C) or (N,C,H,W)
     x = x[...,None] if x.ndim==3 else x
     might = [a for a in (3,1) if x.shape[a] in ((c,) if c else (1,3))]
     if might: return np.moveaxis(x, might[0], 1)
-    if c: raise ShapeError(f"images of shape {x.shape[1:]}, the training images had {c} channel{'s'*(c>1)}; convert them")
+    if c: raise ShapeError(f"images of shape {x.shape[1:]}, in training they had {c} channels; convert them")
     raise ShapeError(f"images of shape {x.shape[1:]} have neither 1 nor 3 channels, first or last; "
                      "convert them to grey or RGB")
 
-# %% ../nbs/09_preprocess.ipynb #611645b1
+# %% ../nbs/09_preprocess.ipynb #cc490110
 def limits(x:np.ndarray)->tuple: # What is black, what is white
     "Of bytes that of their type, else the smallest usual range that holds all values"
     if x.dtype.kind in 'bu': return 0,1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
     lo,hi = float(x.min()),float(x.max())
     for a,b in ((0,1),(-1,1),(0,255)):
         if a<=lo and hi<=b and (x.dtype.kind=='f' or b==255): return a,b
-    raise DataError(f"images with values from {lo:g} to {hi:g}; give bytes, or values in 0…1, -1…1 or 0…255")
+    raise DataError(f"images with values from {lo:g} to {hi:g}; give bytes, or 0…1, -1…1 or 0…255")
 
-class Pixels:
+class Pixels(Part):
     "How `Images` makes rows of pictures"
     def scaled(self, x): # (N,C,H,W) → float32 in [-1,1]
-        (a,b),lo,hi = limits(x) if x.dtype.kind in 'bu' else self.range,x.min(),x.max()
-        if not np.isfinite(float(lo)+float(hi)): raise DataError("images with NaN or infinite values; mend or drop them")
+        (a,b),lo,hi = limits(x) if x.dtype.kind in 'bu' else self.range,float(x.min()),float(x.max())
+        if not math.isfinite(lo+hi): raise DataError("images with NaN or infinite values; mend or drop them")
         slack,dark = (b-a)/100,b==255 and 0<hi<=1 and x.dtype.kind=='f'
         if dark or lo<a-slack or hi>b+slack:
-            raise DataError(f"images with values from {lo:g} to {hi:g}, in training {a:g} to {b:g}; scale them as there")
+            raise DataError(f"images with values from {lo:g} to {hi:g}, in training {a:g} to {b:g}; scale it")
         return torch.from_numpy(((x.astype('f4') - a)*(2/(b-a)) - 1).clip(-1, 1))
 
     def rows(self, X)->torch.Tensor: # (N,C,side,side) float32
@@ -216,7 +225,7 @@ class Pixels:
         if x.shape[2:]==size: return x
         return torch.cat([F.interpolate(b, size, mode='bilinear', antialias=True) for b in x.split(1024)])
 
-# %% ../nbs/09_preprocess.ipynb #e07764b7
+# %% ../nbs/09_preprocess.ipynb #4258f653
 @dataclass
 class Images(Pixels):
     "Pictures → (N,C,side,side) in [-1,1]; all that it learned is plain JSON"
@@ -229,10 +238,10 @@ class Images(Pixels):
     def fit(self, X): # (N,H,W), (N,H,W,C) or (N,C,H,W)
         x = channels_first(X); c,h,w = x.shape[1:]
         if self.size is not None and not (isinstance(self.size, (int,np.integer)) and fits(self.size)):
-            raise DataError(f"size={self.size!r} cannot be halved down to 3 to 7 pixels; give 8, 16, 28, 32 or 64")
+            raise DataError(f"size={self.size!r} cannot be halved down to 3 to 7; give 8, 16, 28, 32 or 64")
         own = h if h==w and fits(h) and h<=64 else next((s for s in (8,16,32,64) if s>=max(h, w)), 64)
         side = int(self.size or own)
         self.seen,self.shape,self.range = [h,w],[c,side,side],[*limits(x)]
         if not self.size and (h,w)!=(side,side):
-            warnings.warn(f"images of {h}×{w} pixels are resized to {side}×{side}; size= chooses another size")
+            warnings.warn(f"images of {h}×{w} pixels are resized to {side}×{side}; size= chooses another")
         return self

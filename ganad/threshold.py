@@ -10,27 +10,27 @@ import math
 import numpy as np
 from .core import DataError
 
-# %% ../nbs/09_threshold.ipynb #fca9768f
+# %% ../nbs/09_threshold.ipynb #1fd79c29
 def by_contamination(s, # Scores of the training rows, anomalies among them
                      share:float, # Which share of them is anomalous, 0 < share ≤ 0.5
                     )->float: # Threshold; what is above is an anomaly
     "The score that a `share` of the training rows exceeds"
-    if not 0<share<=.5: raise DataError(f"contamination={share} is no share of outliers; give 0 < contamination ≤ 0.5")
+    if not 0<share<=.5: raise DataError(f"contamination={share} is no share of outliers; give 0.5 or less")
     return float(np.percentile(np.asarray(s, float), 100*(1-share)))
 
-# %% ../nbs/09_threshold.ipynb #a8b0624b
+# %% ../nbs/09_threshold.ipynb #ead65ee7
 def p_values(cal, # Scores of the held-out normal rows, any order
              s, # Scores to judge, (N,)
             )->np.ndarray: # (N,), 1/(n+1) to 1
     "(1): how large a share of normal rows is at least as odd as this"
     cal = np.sort(np.asarray(cal, float))
-    return (1 + len(cal) - np.searchsorted(cal, np.asarray(s, float), side='left'))/(len(cal) + 1)
+    return np.asarray((1 + len(cal) - np.searchsorted(cal, np.asarray(s, float), side='left'))/(len(cal) + 1))
 
-# %% ../nbs/09_threshold.ipynb #4608365a
+# %% ../nbs/09_threshold.ipynb #035a93b6
 def rows_needed(rate:float, # Wanted rate of false alarms, 0 < rate < 1
                )->int:
     "The least number of held-out rows with which `rate` can be promised"
-    if not 0<rate<1: raise DataError(f"false_alarms={rate} is no rate; give a number between 0 and 1, as 0.05")
+    if not 0<rate<1: raise DataError(f"false_alarms={rate} is no rate; give one between 0 and 1, as 0.05")
     return math.ceil(1/rate - 1 - 1e-9)
 
 def by_false_alarms(cal, # Scores of the held-out normal rows
@@ -38,6 +38,7 @@ def by_false_alarms(cal, # Scores of the held-out normal rows
                    )->float: # Threshold; what is above is an alarm
     "A threshold that a new normal row exceeds with probability `rate` at most"
     n,k = len(cal),math.ceil((len(cal)+1)*(1-rate) - 1e-9)
-    if n<rows_needed(rate): raise DataError(f"false_alarms={rate} needs {rows_needed(rate)} held-out normal rows, "
-                                            f"here are {n}; give more rows, or a higher rate")
+    if n<(least := rows_needed(rate)):
+        raise DataError(f"false_alarms={rate} needs {least} held-out normal rows, here are {n}; "
+                        "give more rows, or a higher rate")
     return float(np.sort(np.asarray(cal, float))[k-1])

@@ -199,7 +199,7 @@ def test_any_type_of_number(dtype):
 
 def test_gaps():
     d = frame().astype({'n': float}); d.loc[[3, 5], 'n'] = np.nan; d.loc[7, '🌍'] = None
-    with pytest.raises(DataError, match=r"missing values \(NaN\) in 'n' 2 \(first in row 3\); drop such rows, or give impute="): PCADetector().fit(d)
+    with pytest.raises(DataError, match=r"missing values \(NaN\) in 'n' 2 \(first in row 3\); drop the rows, or give impute="): PCADetector().fit(d)
     with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\)"): PCADetector().fit(d.fillna({'n': 0}))
     for how in ('median', 'mean', 'most_frequent'):
         e = PCADetector(impute=how, random_state=0).fit(d)
@@ -219,7 +219,7 @@ def test_a_category_that_was_never_seen_is_odd():
 
 @pytest.mark.parametrize('bad,says', [
     (lambda d: d.drop(columns='sold'), 'Feature names seen at fit time, yet now missing'), (lambda d: d[[*d][::-1]], 'must be in the same order'),
-    (lambda d: d.assign(more=1), 'Feature names unseen at fit time'), (lambda d: d.assign(n='n/a'), "column 'n' held numbers in training, now text"),
+    (lambda d: d.assign(more=1), 'Feature names unseen at fit time'), (lambda d: d.assign(n='n/a'), "'n' held numbers in training, now text"),
     (lambda d: d[:0], '0 rows of 4 columns'), (lambda d: d.assign(n=pd.Timestamp('2020-01-01')), "column 'n' holds datetime64"),
     (lambda d: d.assign(n=[{}]*len(d)), "column 'n' holds values of type dict")],
     ids=['missing', 'order', 'extra', 'dtype', 'empty', 'dates', 'dicts'])
@@ -283,7 +283,7 @@ def test_colours_and_sizes():
         f = GANomalyDetector(epochs=1, size=16).fit(x)
     assert f.anomaly_score(x[:, :10]).shape == (6,) and f.explain(x).shape == (6, 16, 16), 'later pictures are resized as well'
     assert np.allclose(f.anomaly_score(x), f.anomaly_score(np.moveaxis(x, 3, 1)), atol=1e-6)
-    for bad, says in [(x[..., :1], 'the training images had 3 channels'), (x/255., 'values from 0 to 1, in training 0 to 255'),
+    for bad, says in [(x[..., :1], 'in training they had 3 channels'), (x/255., 'values from 0 to 1, in training 0 to 255'),
                       (x.astype('f4')*2, 'in training 0 to 255'), (np.full(x.shape, np.nan), 'NaN or infinite'), (table(), 'fitted on images, this is table')]:
         with pytest.raises(GanadError, match=says): f.predict(bad)
     for bad, says in [(x[:1], 'are no images'), (x[..., :2], 'neither 1 nor 3 channels'), (x.astype('f4')-500, 'values from -500'), (x.astype(str), 'are no images')]:

@@ -131,7 +131,7 @@ def test_other_software(tmp_path):
 def test_own_networks_are_brought_along(tmp_path):
     nets = lambda shape: Mlp(shape, nh=8)
     e = AutoEncoderDetector(nets=nets, epochs=1, random_state=0).fit(rows()); f = e.save(tmp_path/'m.safetensors')
-    with pytest.raises(CheckpointError, match='needs your own nets; give them to load'): load(f)
+    with pytest.raises(CheckpointError, match='needs own nets: give them to load'): load(f)
     assert np.array_equal(load(f, nets=nets).anomaly_score(rows()), e.anomaly_score(rows()))
     with pytest.raises(CheckpointError, match='weights of another size'): load(f, nets=Mlp)
 
