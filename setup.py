@@ -15,6 +15,7 @@ setuptools.setup(
                  'Programming Language :: Python :: 3', 'Topic :: Scientific/Engineering :: Artificial Intelligence'],
     packages=setuptools.find_packages(include=['ganad*']), include_package_data=True,
     python_requires='>=' + cfg['min_python'], install_requires=cfg['requirements'].split(),
-    extras_require=dict(dev=cfg['dev_requirements'].split(), widgets=cfg['widget_requirements'].split()),
+    extras_require=dict(dev=cfg['dev_requirements'].split(), widgets=cfg['widget_requirements'].split(),
+                        onnx=cfg['onnx_requirements'].split()),
     entry_points=dict(console_scripts=cfg['console_scripts'].split('\n'),
                       nbdev=[f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]))

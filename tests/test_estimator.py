@@ -199,7 +199,7 @@ def test_any_type_of_number(dtype):
 
 def test_gaps():
     d = frame().astype({'n': float}); d.loc[[3, 5], 'n'] = np.nan; d.loc[7, '🌍'] = None
-    with pytest.raises(DataError, match=r"missing values \(NaN\) in 'n' 2 \(first in row 3\); drop the rows, or give impute="): PCADetector().fit(d)
+    with pytest.raises(DataError, match=r"missing values \(NaN\) in 'n' 2 \(first in row 3\); drop them, or give impute="): PCADetector().fit(d)
     with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\)"): PCADetector().fit(d.fillna({'n': 0}))
     for how in ('median', 'mean', 'most_frequent'):
         e = PCADetector(impute=how, random_state=0).fit(d)
@@ -367,3 +367,40 @@ def test_p_values_and_threshold_agree(x, rate):
     except DataError: return
     p = e.p_values(x[:, None])
     assert (p >= 1/(len(e.reference_)+1) - 1e-12).all() and (p <= 1).all() and ((p <= rate + 1e-12) == (e.predict(x[:, None]) < 0)).all()
+
+
+# ---- types
+
+TYPED = 'core losses threshold preprocess modelfile explain estimator'.split()
+USE = """
+import numpy as np
+from ganad.estimator import ALADDetector, Estimator, estimators, info, load
+est: Estimator = ALADDetector(nz=4, false_alarms=.05)
+est.fit([[1., 2.]])
+scores: np.ndarray = est.anomaly_score([[1., 2.]])
+limit: float = load(est.save('m.safetensors', note='x')).threshold_
+name: str = info('m.safetensors')['method']
+for key, cls in estimators().items(): print(key.upper(), cls().predict(scores).mean())
+"""
+WRONG = """
+from ganad.estimator import estimators, load
+load()                                  # error: Missing positional argument
+estimators(3)                           # error: Too many arguments
+a: str = load('x').threshold_           # error: Incompatible types in assignment
+load('x').p_values()                    # error: Missing positional argument
+load('x').fit([[1]], checkpint='c')     # error: Unexpected keyword argument
+"""
+
+def mypy(cwd, *args):
+    flags = '--ignore-missing-imports --follow-imports=silent --check-untyped-defs --no-site-packages --no-error-summary --cache-dir'.split()
+    return subprocess.run([sys.executable, '-m', 'mypy', *flags, str(cwd/'cache'), *map(str, args)], cwd=cwd, capture_output=True, text=True,
+                          env={**os.environ, 'MYPYPATH': str(ROOT)}).stdout.splitlines()
+
+def test_types(tmp_path):
+    assert (ROOT/'ganad/py.typed').exists()
+    (tmp_path/'use.py').write_text(USE); (tmp_path/'wrong.py').write_text(WRONG)
+    out = mypy(tmp_path, *(ROOT/f'ganad/{m}.py' for m in TYPED), 'use.py')
+    assert not out, out
+    lines = WRONG.splitlines(); out = [l for l in mypy(tmp_path, 'wrong.py') if 'error:' in l]
+    for l in out: assert lines[int(l.split(':')[1])-1].split('# ')[1].split()[1] in l, l
+    assert len(out) == sum('# error' in l for l in lines), out

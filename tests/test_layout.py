@@ -17,8 +17,8 @@ MAY = {k:v.split() for k,v in dict(
     estimator='core data detector explain metrics modelfile preprocess threshold',
     cli='core data detector metrics plots bench').items()}
 LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends
-RUNTIME = 'torch torchvision numpy scipy sklearn matplotlib PIL tqdm safetensors ganad'.split()
-DEV = 'fastcore nbdev execnb IPython pandas smalldocs jupyter ipywidgets'.split()
+RUNTIME = 'torch torchvision numpy scipy sklearn matplotlib PIL tqdm safetensors pandas ganad'.split()
+DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
 
 def imports(path):
     "(module, is it at module level?) of each import, relative ones written out"
