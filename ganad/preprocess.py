@@ -6,8 +6,9 @@
 __all__ = ['FILLS', 'HUGE', 'FAR', 'MOST', 'is_frame', 'names_of', 'some', 'take_column', 'read_column', 'frequent', 'refuse',
            'Part', 'Columns', 'Encode', 'flags', 'Table', 'fits', 'channels_first', 'limits', 'Pixels', 'Images']
 
-# %% ../nbs/09_preprocess.ipynb #cf784667
+# %% ../nbs/09_preprocess.ipynb #3b183841
 import math,numbers,warnings
+from collections import Counter
 from dataclasses import dataclass,field
 from itertools import repeat
 from typing import TYPE_CHECKING,Any
@@ -62,11 +63,11 @@ def read_column(a:np.ndarray, # One column
     if not (text or any(issubclass(k, str) for k in kinds)): return np.where(gone, np.nan, a).astype('f8')
     return np.array([None if g else _text(v) for g,v in zip(gone, a)], object)
 
-# %% ../nbs/09_preprocess.ipynb #6635ab5c
+# %% ../nbs/09_preprocess.ipynb #1c1abaa4
 def frequent(v:np.ndarray):
     "The most frequent value, of equals the smallest"
-    values,n = np.unique(v, return_counts=True)
-    return values[n.argmax()]
+    n = Counter(v.tolist())
+    return min(n, key=lambda k: (-n[k], k))
 
 FILLS = dict(median=np.median, mean=np.mean, most_frequent=frequent)
 
@@ -150,7 +151,7 @@ def flags(c, # Texts (N,)
     x[known,i[known]] = 1
     return x
 
-# %% ../nbs/09_preprocess.ipynb #156db42d
+# %% ../nbs/09_preprocess.ipynb #4a3bf4cf
 MOST = 256      # categories of a column; with more, it is rather the name or number of a case
 
 @dataclass
@@ -169,7 +170,7 @@ class Table(Columns, Encode):
         self.names,self.values = names_of(X) if is_frame(X) else None,[]
         self.fill = [self.usual(X, i) for i in range(X.shape[1])]
         num,text = self.read(X)
-        self.values = [np.unique(text[i]).tolist() if i in text else None for i in range(X.shape[1])]
+        self.values = [sorted({*text[i]}) if i in text else None for i in range(X.shape[1])]
         if many := [self.title(i) for i,v in enumerate(self.values) if v and len(v)>MOST]:
             raise DataError(f"over {MOST} different texts in {', '.join(many)}; drop or group them")
         s,n = StandardScaler().fit(num) if num.shape[1] else None,sum(len(v or ()) for v in self.values)

@@ -369,6 +369,28 @@ def test_p_values_and_threshold_agree(x, rate):
     assert (p >= 1/(len(e.reference_)+1) - 1e-12).all() and (p <= 1).all() and ((p <= rate + 1e-12) == (e.predict(x[:, None]) < 0)).all()
 
 
+# ---- size
+
+MILLION = """
+import numpy as np, resource, torch
+from ganad.estimator import ALADDetector, PCADetector
+torch.set_num_threads(1)
+x = np.random.default_rng(0).normal(size=(10**6, 40)).astype('f4')
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for e in PCADetector(random_state=0), ALADDetector(epochs=1, batch_size=8192, nz=8, random_state=0):
+    s = e.fit(x).anomaly_score(x)
+    assert s.shape == (10**6,) and np.isfinite(s).all() and abs((e.decision_function(x) < 0).mean() - .1) < .005
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+@pytest.mark.slow
+def test_a_million_rows_of_forty_columns():
+    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    p = subprocess.run([sys.executable, '-c', MILLION], env=env, capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr[-2000:]
+    assert int(p.stdout) < 1000, f'{p.stdout.strip()} MB on top of the data'
+
+
 # ---- types
 
 TYPED = 'core losses threshold preprocess modelfile explain estimator'.split()
@@ -384,9 +406,10 @@ for key, cls in estimators().items(): print(key.upper(), cls().predict(scores).m
 """
 WRONG = """
 from ganad.estimator import estimators, load
+from ganad.threshold import rows_needed
 load()                                  # error: Missing positional argument
 estimators(3)                           # error: Too many arguments
-a: str = load('x').threshold_           # error: Incompatible types in assignment
+rows_needed('x')                        # error: Argument 1 has incompatible type
 load('x').p_values()                    # error: Missing positional argument
 load('x').fit([[1]], checkpint='c')     # error: Unexpected keyword argument
 """
