@@ -171,7 +171,7 @@ def test_a_file_of_each_format_opens(v):
 
 ENCODERS = [n for n, c in detectors().items() if getattr(c(4), 'E', None)]
 
-def test_which_have_encoders(): assert {'bigan', 'alice', 'egbad', 'ganomaly', 'alad', 'alad64', 'autoencoder'} == {*ENCODERS}
+def test_which_have_encoders(): assert {'bigan', 'alice', 'egbad', 'ganomaly', 'alad', 'alad64', 'autoencoder'} <= {*ENCODERS}
 
 @pytest.mark.parametrize('data', [rows, mixed, pictures], ids=lambda f: f.__name__)
 @pytest.mark.parametrize('name', ENCODERS)
