@@ -231,7 +231,7 @@ class Judge(Part):
         if self.calibrated_: return p_values(self.reference_, s)
         raise GanadError("p-values need normal rows that were held back; fit with false_alarms=, as 0.05")
 
-# %% ../nbs/09_estimator.ipynb #19be80e7
+# %% ../nbs/09_estimator.ipynb #108e45e8
 class Files(Part):
     "To a file, and to a pickle, and back"
     def save(self, path, **extra)->Path: # Where to, as 'm.safetensors'; more for the header, as JSON holds it
@@ -259,7 +259,8 @@ class Files(Part):
 class Revived(Part):
     "A model from its weights; a pickle holds these, and no modules"
     def __getstate__(self):
-        all_:Any = super().__getstate__(); state = {k:v for k,v in all_.items() if k not in ('model_','_scorer')}
+        every:Any = super().__getstate__()
+        state = {k:v for k,v in every.items() if k not in ('model_','_scorer')}
         return state | (dict(_weights=self.model_.state_dict()) if hasattr(self, 'model_') else {})
 
     def __setstate__(self, state):
