@@ -16,6 +16,6 @@ setuptools.setup(
     packages=setuptools.find_packages(include=['ganad*']), include_package_data=True,
     python_requires='>=' + cfg['min_python'], install_requires=cfg['requirements'].split(),
     extras_require=dict(dev=cfg['dev_requirements'].split(), widgets=cfg['widget_requirements'].split(),
-                        cluster=cfg['cluster_requirements'].split()),
+                        **{k:cfg[f'{k}_requirements'].split() for k in ('cluster','onnx','parquet','completion')}),
     entry_points=dict(console_scripts=cfg['console_scripts'].split('\n'),
                       nbdev=[f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]))

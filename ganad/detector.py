@@ -65,14 +65,26 @@ class Average:
             if not is_parametrized(m, 'weight'): continue
             m.train(); [m.weight for _ in range(10)]; m.eval()        # spectral norm of *these* weights
 
+# %% ../nbs/04_detector.ipynb #e04aaaa1
+def _numbers(x, shape): # As a tensor
+    bytes_ = len(shape)==3 and str(getattr(x, 'dtype', '')).endswith('uint8')
+    if bytes_: raise DataError("images as bytes; the networks want [-1,1]: give x/127.5 - 1")
+    try: return x if torch.is_tensor(x) else torch.as_tensor(np.require(x, requirements='W'))
+    except (TypeError,ValueError) as e:
+        raise DataError(f"the rows are no numbers, or of different lengths ({str(e).splitlines()[0]})") from e
+
+def _learned(m): # Its name, if it can score
+    if not getattr(m, 'once', False) or m.state_dict(): return type(m).__name__
+    raise GanadError(f"{type(m).__name__} has not learned anything yet; call fit first")
+
 # %% ../nbs/04_detector.ipynb #e3226b1b
 def as_rows(x, # Tensor or array of N rows
             shape, # Of one row
             who:str='the model', # For the message
            )->torch.Tensor: # float32; on the CPU unless `x` is a tensor elsewhere
     "The rows of `x` as float32, or an error that says what is wrong with them"
-    x = torch.as_tensor(x if torch.is_tensor(x) else np.asarray(x)).to(torch.float32)
-    if not len(x): raise DataError("there are no rows; give at least one")
+    x = _numbers(x, shape).to(torch.float32)
+    if not x.ndim or not len(x): raise DataError("there are no rows; give at least one")
     if x.shape[1:]!=torch.Size(shape):
         raise ShapeError(f"{who} was built for rows of shape {tuple(shape)}, these are {tuple(x.shape[1:])}; "
                          "reshape or resize them; one row alone is x[None]")
@@ -111,7 +123,7 @@ class Scorer(nn.Module):
         raise GanadError(f"{type(self).__name__} scores rows but does not reconstruct them")
 
     def _by_batch(self, f, x, bs):
-        x,was,dev = as_rows(x, self.shape, type(self).__name__),self.training,self.device()
+        x,was,dev = as_rows(x, self.shape, _learned(self)),self.training,self.device()
         self.eval()
         try:
             with torch.no_grad(): return torch.cat([f(xb.to(dev)).cpu() for xb in batches(x, bs)])
@@ -188,9 +200,10 @@ def _plain(v):
     if not isinstance(v, partial): return getattr(v, '__qualname__', None) or repr(v)
     parts = [*map(_plain, (v.func, *v.args)), *(f'{k}={_plain(o)}' for k,o in v.keywords.items())]
     return f"partial({', '.join(parts)})"
-def _who(m, epochs): # Its name, if it can be fitted so
-    name = type(m).__name__
-    if isinstance(epochs, (int,np.integer)): return name
+def _who(m, epochs, bs): # Its name, if it can be fitted so
+    name,whole = type(m).__name__,isinstance(epochs, (int,np.integer))
+    if whole and epochs>=1 and bs>=1: return name
+    if whole: raise DataError(f"epochs={epochs}, bs={bs}: give 1 or more of both")
     raise DataError(f"{name} cannot train for epochs={type(epochs).__name__}; give a number. "
                     "Of labelled rows, give a method without labels only the normal ones")
 def _start(m):
@@ -242,8 +255,8 @@ class Detector(Scorer):
             patience:int=10, # With `val`: stop after so many epochs without a lower one
            ): # `self`, in evaluation mode, with the averaged weights
         "Train on the rows of `x`, each of them once an epoch"
-        name,device = _who(self, epochs),pick_device(device)
-        x,val = as_rows(x, self.shape, name),val if val is None else as_rows(val, self.shape, name)
+        x,name,device = as_rows(x, self.shape, type(self).__name__),_who(self, epochs, bs),pick_device(device)
+        val = val if val is None else as_rows(val, self.shape, name)
         start = {} if self.history else dict(start=_start(self))          # another seed is another training
         settings,ema = {k:_plain(v) for k,v in self.settings.items()},self.ema if ema is None else ema
         rows = dict(data=_digest(x), val=_digest(val), **self.told())
@@ -331,16 +344,20 @@ def load_model(path, # Made by `save_model`
         raise bad(f"holds a {method}, not a {cls.__name__.lower()}; load it as what it is")
     if missing: raise bad(f"was built with own {', '.join(missing)}; give the same to load_model")
     known = {**detectors(), **Detector.registry}
-    m = known[pick(method, known, 'method')](**{**head['settings'], **kw})
-    m.grow(state)
-    try: m.load_state_dict(state)
+    try:
+        m = known[pick(method, known, 'method')](**{**head['settings'], **kw})
+        m.grow(state); m.load_state_dict(state)
     except RuntimeError as e: raise bad("holds weights of another size than it says; make it again") from e
+    except TypeError as e: raise bad(f"holds settings that {method} does not have; make it again") from e
     return m.eval()
 
 def _read(path):
     try:
         with safe_open(path, 'pt') as f:
-            return json.loads(f.metadata()['ganad']),{k:f.get_tensor(k) for k in f.keys()}
-    except (OSError,SafetensorError,KeyError,TypeError,ValueError) as e:
+            head,state = json.loads(f.metadata()['ganad']),{k:f.get_tensor(k) for k in f.keys()}
+            v = head['format']
+    except (OSError,SafetensorError,KeyError,TypeError,ValueError,RecursionError) as e:
         why = f"{path} cannot be read as a ganad model: {str(e).splitlines()[0]}"
         raise CheckpointError(f"{why}; give a file made by save_model") from e
+    if v==1: return head,state
+    raise CheckpointError(f"{path} holds an estimator (format {v}); read it with ganad.estimator.load")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 from ganad.contract import toy_rows
-from ganad.core import CheckpointError, DataError, NonFiniteLoss, ShapeError, set_seed
+from ganad.core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, set_seed
 from ganad.detector import Average, detectors, load_model, save_model
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
@@ -127,7 +127,23 @@ def test_rows_that_cannot_be_used():
     with pytest.raises(DataError, match='row 0, column 2 is nan'): m.score([[0, 0, math.nan]])
     with pytest.raises(ShapeError, match=r'rows of shape \(3,\), these are \(4,\)'): m.score(np.zeros((2, 4)))
     with pytest.raises(DataError, match='no rows'): m.score(np.zeros((0, 3)))
+    for bad in ([[1, 2, 3], [4]], [['a', 'b', 'c']], [[None, 1, 2]]):
+        with pytest.raises(DataError, match='no numbers, or of different lengths'): m.fit(bad)
+    for kw in (dict(epochs=0), dict(epochs=-1), dict(bs=0)):
+        with pytest.raises(DataError, match='give 1 or more of both'): m.fit(np.zeros((5, 3)), **kw)
+    with pytest.raises(DataError, match='images as bytes; the networks want'): GAN((1, 8, 8)).fit(np.zeros((5, 1, 8, 8), 'u1'))
+    with pytest.raises(DataError, match='images as bytes'): GAN((1, 8, 8)).score(torch.zeros(5, 1, 8, 8, dtype=torch.uint8))
     assert not m.history
+
+
+@pytest.mark.parametrize('name', [n for n, c in detectors().items() if c.once])
+def test_a_baseline_that_has_learned_nothing_says_so(name):
+    with pytest.raises(GanadError, match='has not learned anything yet; call fit first'): detectors()[name](4).score(toy_rows(4))
+
+
+def test_read_only_rows_are_fine():
+    x = np.random.default_rng(0).normal(size=(20, 3)); x.flags.writeable = False
+    assert GAN(3).fit(x, epochs=1).score(x).shape == (20,)
 
 
 # ---- known anomalies

@@ -10,14 +10,18 @@ NOTEBOOKS = sorted(p for p in (ROOT/'nbs').glob('*.ipynb') if p.name[0]!='_')
 
 MAY = {k:v.split() for k,v in dict(
     core='', networks='', losses='', metrics='',
-    data='core', detector='core', docs='core', plots='metrics', explore='metrics plots',
+    data='core', detector='core', docs='core pages', pages='', plots='metrics', explore='metrics plots', live='core networks',
     baselines='core detector networks losses', models='core detector networks losses',
-    contract='core data detector metrics', bench='core data detector metrics', estimator='core data detector metrics',
+    contract='core data detector metrics', bench='core data detector metrics',
     spread='bench core data detector', tables='bench core',
-    cli='core data detector metrics plots bench spread').items()}
+    preprocess='core', threshold='core', modelfile='core', explain='core preprocess',
+    estimator='core data detector explain metrics modelfile preprocess threshold',
+    files='core data', own='core bench files metrics threshold estimator',
+    report='cli core detector estimator files metrics modelfile own plots', commands='core data detector estimator files own report',
+    cli='core data detector metrics plots bench spread commands').items()}
 LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends
-RUNTIME = 'torch torchvision numpy scipy sklearn joblib matplotlib PIL tqdm safetensors ganad'.split()
-DEV = 'fastcore nbdev execnb IPython pandas smalldocs jupyter ipywidgets'.split()
+RUNTIME = 'torch torchvision numpy scipy sklearn joblib matplotlib pandas PIL tqdm safetensors ganad'.split()
+DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
 
 def imports(path):
     "(module, is it at module level?) of each import, relative ones written out"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-KEEP = 'settings.ini setup.py MANIFEST.in README.md LICENSE CONTRIBUTING.md _quarto.yml ganad nbs tests'.split()
+KEEP = 'settings.ini setup.py MANIFEST.in README.md LICENSE CONTRIBUTING.md CHANGELOG.md _quarto.yml ganad nbs tests'.split()
 
 def sh(*args, cwd, **env):
     "Run a command far from the checkout; what it printed"
@@ -36,15 +36,15 @@ def wheel(tmp_path_factory):
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     names = {n for n in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in n}
-    assert names=={p.relative_to(ROOT).as_posix() for p in (ROOT/'ganad').rglob('*.py')}
+    assert names=={p.relative_to(ROOT).as_posix() for p in (ROOT/'ganad').rglob('*.py')} | {'ganad/py.typed'}
 
 def test_wheel_says_what_it_needs(wheel):
     z = zipfile.ZipFile(wheel)
     meta = Parser().parsestr(next(z.read(n).decode() for n in z.namelist() if n.endswith('.dist-info/METADATA')))
     needs = {re.match(r'[\w-]+', r)[0]:r for r in meta.get_all('Requires-Dist') if 'extra ==' not in r}
-    assert {*needs}==set('torch torchvision numpy scikit-learn scipy matplotlib pillow tqdm safetensors'.split())
+    assert {*needs}==set('torch torchvision numpy scikit-learn scipy matplotlib pillow tqdm safetensors pandas'.split())
     assert needs['torch']=='torch>=2.4' and meta['Requires-Python']=='>=3.10'
-    assert {*meta.get_all('Provides-Extra')}>={'dev','widgets'}
+    assert {*meta.get_all('Provides-Extra')}>={'dev','widgets','onnx'}
     assert 'Apache' in (meta['License-Expression'] or meta['License']) and any(n.endswith('LICENSE') for n in z.namelist())
     assert meta.get_payload().startswith('# ganad')
 
