@@ -13,7 +13,7 @@ MAY = {k:v.split() for k,v in dict(
     data='core', detector='core', docs='core', plots='metrics', explore='metrics plots',
     baselines='core detector networks losses', models='core detector networks losses',
     contract='core data detector metrics', bench='core data detector metrics', estimator='core data detector metrics',
-    cli='core data detector metrics plots bench').items()}
+    live='core networks', cli='core data detector metrics plots bench').items()}
 LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends
 RUNTIME = 'torch torchvision numpy scipy sklearn matplotlib PIL tqdm safetensors ganad'.split()
 DEV = 'fastcore nbdev execnb IPython pandas smalldocs jupyter ipywidgets'.split()
