@@ -337,3 +337,12 @@ def test_demos_run_on_the_site(docs, serve, chrome, page):
     assert v.errors==v.foreign==[] and sum(size)<3*2**20, f'{sum(size)>>10} KB'
     assert v.page.evaluate('document.documentElement.scrollWidth')<=360
     v.page.close()
+
+def test_demos_run_from_disk(docs, chrome):
+    "A page opened as a file, without any server"
+    page = chrome.new_page()
+    page.goto((docs/'live.html').as_uri())
+    for n in DEMOS:
+        page.locator(f'[data-demo={n}]').scroll_into_view_if_needed()
+        page.wait_for_selector(f'[data-demo={n}][data-ready=yes]', timeout=20000)
+    page.close()
