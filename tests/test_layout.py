@@ -16,6 +16,9 @@ MAY = {k:v.split() for k,v in dict(
     preprocess='core', threshold='core', modelfile='core', explain='core preprocess',
     estimator='core data detector explain metrics modelfile preprocess threshold',
     cli='core data detector metrics plots bench').items()}
+MAY |= {k:v.split() for k,v in dict(files='core data', own='core bench files metrics threshold estimator',
+    report='cli core detector estimator files metrics modelfile own plots', commands='core data detector estimator files own report').items()}
+MAY['cli'].append('commands')
 LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends
 RUNTIME = 'torch torchvision numpy scipy sklearn matplotlib PIL tqdm safetensors pandas ganad'.split()
 DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
