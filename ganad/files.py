@@ -409,7 +409,7 @@ def said(skipped, most=5): # As the end of a sentence
     more = f'; {len(skipped)-most} more' if len(skipped)>most else ''
     return ''.join(f'; {n}: {w}' for n,w in skipped[:most]) + more
 
-# %% ../nbs/09_files.ipynb #237ed22e
+# %% ../nbs/09_files.ipynb #dc306b22
 class Pictures(Rows):
     "A folder of pictures, or a ZIP archive of one"
     kind = 'images'
@@ -429,7 +429,7 @@ class Pictures(Rows):
         heads = {n:h for n in self.files if (h := self.read(n, head_of))}
         if not heads: raise DataError(f"no picture in {self.path} can be read{said(self.skipped)}")
         self.files,(sizes,modes) = [*heads],zip(*heads.values())
-        self.size,self.grey = self.size or usual_size(sizes),{*modes}<=GREY if self.grey is None else self.grey
+        self.size,g = self.size or usual_size(sizes),self.grey; self.grey = {*modes}<=GREY if g is None else g
 
     def parts(self, n=0):
         n = n or (max(1, CELLS//self.size**2) if n==0 else len(self.files))
