@@ -207,6 +207,8 @@ def parser()->argparse.ArgumentParser:
         return c.add_argument
     _demo_args(command(demo, 'train every method on real data, compare, and write a report'))
     _bench_args(command(bench, 'make a table of the course; runs that exist are kept'))
+    from ganad import commands                    # imported here: their report looks like this one
+    commands.commands(sub, parser)
     return p
 
 def _demo_args(arg):
