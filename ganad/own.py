@@ -163,12 +163,12 @@ def as_read(est, x): # Estimator, rows
     "Rows as the network reads them"
     return torch.as_tensor(est.prep_.rows(x)).float()
 
-# %% ../nbs/09_own.ipynb #12fe3d69
+# %% ../nbs/09_own.ipynb #997d500d
 def reader(est, path, # Of the estimator: what to read
            strict=False, # Stop at a picture that cannot be read?
           ): # `Rows`
     "Open a file or folder as this model wants to see it"
-    own,p = est.info_.get('extra', {}),est.prep_
+    own,p = est.extra_,est.prep_
     if p.kind=='images': look = dict(size=p.shape[1], grey=p.shape[0]==1)
     else: look = dict(types={n:'text' if v else 'number' for n,v in zip(p.names or [], p.values)} or None)
     drop = own.get('drop') or [] if p.kind=='images' or p.names else []

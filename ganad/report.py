@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['MOVED', 'SLIDER', 'LOOK', 'START', 'Seen', 'shifts', 'usual', 'plain', 'reasons', 'top_rows', 'top_pictures',
-           'to_bytes', 'img', 'hist', 'choices', 'slider', 'quality', 'listing', 'settings_table', 'start', 'verdict',
-           'warned', 'body', 'report_file']
+           'overlay', 'to_bytes', 'img', 'hist', 'choices', 'slider', 'quality', 'listing', 'settings_table', 'start',
+           'verdict', 'warned', 'body', 'report_file']
 
-# %% ../nbs/09_report.ipynb #6ceb657c
+# %% ../nbs/09_report.ipynb #d3c9bd69
 import base64,html,io,json
 from dataclasses import dataclass,field
 from pathlib import Path
@@ -18,7 +18,7 @@ from . import plots
 from .cli import CSS,figure
 from .core import DataError,GanadError
 from .detector import detectors
-from .estimator import load,overlay
+from .estimator import info,load
 from .files import said,sha256,writing
 from .metrics import auprc,auroc,base_rate
 from .own import as_read,judged,limit,odd,of_files,of_scores,p_of,reader
@@ -49,12 +49,12 @@ def shifts(est, mean, # Fitted on a table; mean of the rows as the network reads
     rows = [(names[i], m, m+d*sd, d) for i,m,sd,d in zip(p.owner, p.mean, p.scale, mean) if not p.values[i]]
     return pd.DataFrame(sorted((r for r in rows if abs(r[3])>.5), key=lambda r: -abs(r[3])), columns=MOVED)
 
-# %% ../nbs/09_report.ipynb #f56a4e63
+# %% ../nbs/09_report.ipynb #75288028
 def usual(est, i)->str:
     "The usual values of column `i`"
     p = est.prep_
     if p.values[i]: return ' or '.join(p.values[i][:4]) + (' or …' if p.values[i][4:] else '')
-    j = p.owner.index(i); m,sd = p.mean[j],p.scale[j]
+    j = [*p.owner].index(i); m,sd = p.mean[j],p.scale[j]
     return f'{m-2*sd:.3g} to {m+2*sd:.3g}'
 
 def plain(v): return f'{v:.4g}' if isinstance(v, float) else str(v)
@@ -67,7 +67,7 @@ def reasons(est, x, most=3)->list: # DataFrame of rows -> a sentence for each
     say = lambda r,i: f'{x.columns[i]} {plain(x.iat[r,i])} ({share[r,i]:.0%}; usual {usual(est, i)})'
     return [', '.join(say(r, i) for i in b) for r,b in enumerate(best)]
 
-# %% ../nbs/09_report.ipynb #19f10fdd
+# %% ../nbs/09_report.ipynb #3715e360
 def top_rows(est, seen, p)->str: # HTML
     "The oddest rows of a table, with reasons"
     x = pd.concat([x for *_,x in seen.top])
@@ -80,17 +80,22 @@ def top_rows(est, seen, p)->str: # HTML
 
 def top_pictures(est, seen, p)->str: # HTML
     "The oddest pictures, and where they are odd"
-    x = np.concatenate([x for *_,x in seen.top]); rows = as_read(est, x)
-    try: maps = est.explain(x)
+    raw = np.concatenate([x for *_,x in seen.top]); rows = as_read(est, raw)
+    try: maps = est.explain(raw)
     except GanadError: maps = None
     out = ''
     for i,(s,name,_) in enumerate(seen.top):
-        both = [to_bytes(rows[i])] + ([] if maps is None else [overlay(rows[i], maps[i], maps.max())])
+        x = to_bytes(rows[i]); both = [x] if maps is None else [x, overlay(x, maps[i], maps.max())]
         text = html.escape(f'{name}: score {s:.4g}' + ('' if p is None else f', p {p[i]:.3g}'))
         text = f'<figcaption>{text}</figcaption>'
         out += f'<figure class="pic">{"".join(img(b, name) for b in both)}{text}</figure>'
     how = '' if maps is None else '<p>Right, in red: what the model does not put back together.</p>'
     return f'<div class="pics">{out}</div>{how}'
+
+def overlay(x, m, top): # (H,W,3) bytes; (H,W) how odd each pixel is; what is fully red
+    "The picture in grey, and in red where it is odd"
+    heat,grey = (m/max(top, 1e-9)).clip(0, 1)[...,None],x.mean(2, keepdims=True).repeat(3, 2)
+    return (grey*(1-heat) + np.array([255,25,25])*heat).round().astype('u1')
 
 def to_bytes(x): return ((x+1)*127.5).round().byte().expand(3, -1, -1).permute(1, 2, 0).numpy()
 
@@ -137,7 +142,7 @@ def slider(s, reference, t, path, model)->str: # As above; threshold; names of t
     return SLIDER.format(last=len(points)-1, at=at, points=safe(points), n=len(s), path=safe(str(path)),
                          model=safe(str(model)))
 
-# %% ../nbs/09_report.ipynb #45fd2a92
+# %% ../nbs/09_report.ipynb #f215dd71
 def quality(labels, s, normal)->tuple: # Of each row; value of the label that is normal -> HTML, sentences
     "How well the labels, if there are any, and the scores agree"
     try: y = odd(labels, normal) if len(labels) else np.zeros(0, bool)
@@ -151,9 +156,9 @@ def listing(d)->str:
     "name value, name value, …"
     return ', '.join(f'{k} {v}' for k,v in d.items() if v is not None)
 
-def settings_table(est, path, n)->str: # HTML
+def settings_table(est, head, path, n)->str: # Estimator, its model file's header -> HTML
     "What was scored by what"
-    i,p = est.info_,est.prep_; x,d = i.get('extra', {}),i.get('data', {})
+    i,p,x,d = head,est.prep_,est.extra_,est.data_
     rows = {'scored':f'{Path(path).name}, {n:,} rows', 'method':i['method'],
             'which is':detectors()[i['method']].__doc__,
             'trained on':f"{x.get('file', 'rows')}, {x.get('normal', d.get('rows', 0)):,} normal rows, "
@@ -172,7 +177,7 @@ START = f'''<!doctype html><html lang="en"><meta charset="utf-8">
 <title>ganad report</title><style>{CSS}{LOOK}</style><main>'''
 def start(path): return f'{START}<h1>ganad report: {html.escape(Path(path).name)}</h1>'
 
-# %% ../nbs/09_report.ipynb #176e9e9e
+# %% ../nbs/09_report.ipynb #5f7b5b5f
 def verdict(s, t, est)->str: # HTML
     "How many rows are above the threshold, and how many would be if all were normal"
     n,who = int((s>t).sum()),'held-out' if est.calibrated_ else 'training'
@@ -195,9 +200,9 @@ def body(est, seen, s, t, path, model): # Pieces of HTML
     if len(far): yield '<h2>Columns that have moved</h2>' + far.map(plain).to_html(index=False, border=0)
     if any(est.history_.values()):
         yield '<h2>Training</h2>' + figure(plots.plot_losses(est.history_), 'Losses over training.')
-    yield '<h2>Data and settings</h2>' + settings_table(est, path, len(s))
+    yield '<h2>Data and settings</h2>' + settings_table(est, info(model), path, len(s))
 
-# %% ../nbs/09_report.ipynb #b5cb3b24
+# %% ../nbs/09_report.ipynb #a0653c95
 def report_file(model, path, out, # Model file; what to score; HTML file to write
                 threshold=None, strict=False, # Instead of the model's; as for `Rows`
                 top=12, progress=False, # Rows to show; show a bar?
@@ -207,7 +212,7 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
     with tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
         for part,s in judged(est, rows): seen.add(est, part, s, top); bar.update(len(s))
     if not seen.scores: raise DataError(f"{path} has no rows to score{said(rows.skipped)}")
-    s,x = np.concatenate(seen.scores),est.info_.get('extra', {})
+    s,x = np.concatenate(seen.scores),est.extra_
     found,more = quality(seen.labels, s, x.get('normal_is'))
     notes = of_scores(s, est.reference_, x.get('sha256')==sha256(path))
     notes += [*of_files(rows), *more, *x.get('notes', [])]
