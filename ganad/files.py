@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from .core import DataError,atomic,pick
 from .data import disk,reading
 
-# %% ../nbs/09_files.ipynb #c90258fd
+# %% ../nbs/09_files.ipynb #4b0d4bd8
 @dataclass
 class Part:
     "Some rows of a file, in its order"
@@ -34,9 +34,9 @@ class Part:
 
 def csv_line(values, sep=','):
     "Values as one record of a CSV file"
-    s = io.StringIO()
-    csv.writer(s, delimiter=sep, lineterminator='').writerow(values)
-    return s.getvalue()
+    s = io.StringIO(newline='')
+    csv.writer(s, delimiter=sep).writerow(values)
+    return s.getvalue()[:-2]                        # without its line end; one inside a value is in quotes
 
 # %% ../nbs/09_files.ipynb #dde55f80
 def listed(names, most=8):
@@ -126,7 +126,7 @@ def header(fields, # Of the first line
     if v in ([*range(len(v))], [*range(1, len(v)+1)]): return [*fields]
     raise DataError(f"{path}: the first line holds numbers only; put a line with the columns' names above it")
 
-# %% ../nbs/09_files.ipynb #393b3de2
+# %% ../nbs/09_files.ipynb #c21fb6f3
 def as_types(df, # Columns of features, as read
              types, # Feature → 'number' or 'text'
              where, # What to call a row: number → text
@@ -138,13 +138,14 @@ def as_types(df, # Columns of features, as read
         if not (bad := (new[c].isna() & df[c].notna()).to_numpy()).any(): continue
         i = int(bad.argmax())
         raise DataError(f"{where(i)}, column {c!r}: {df[c].iloc[i]!r} is no number; mend it, or --drop {c}")
-    df = df.assign(**new).astype({c:'float64' if t=='number' else object for c,t in types.items()})[[*types]]
-    return df.fillna({c:np.nan for c,t in types.items() if t=='text'})
+    of = lambda t: df.assign(**new)[[c for c,k in types.items() if k==t]]
+    text = of('text').astype(object)
+    return pd.concat([of('number').astype('float64'), text.where(text.notna(), np.nan)], axis=1)[[*types]]
 
 def types_of(df)->dict:
     "'number' or 'text' of each column"
-    number = lambda s: pd.api.types.is_numeric_dtype(s) and not pd.api.types.is_bool_dtype(s)
-    return {c:'number' if number(df[c]) else 'text' for c in df}
+    number = lambda d: pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d)
+    return {c:'number' if number(d) else 'text' for c,d in df.dtypes.items()}
 
 # %% ../nbs/09_files.ipynb #f0b74f73
 CELLS = 1_000_000                                       # values that a part of a table holds, about
@@ -442,7 +443,7 @@ class Pictures(Rows):
     def read(self, name, f, *args):
         return tried(lambda n: f(self.get(n), *args), name, self.skipped, self.strict)
 
-# %% ../nbs/09_files.ipynb #aaf39949
+# %% ../nbs/09_files.ipynb #b972bcd5
 READERS = {'.csv':CSV, '.tsv':CSV, '.txt':CSV, '.csv.gz':CSV, '.tsv.gz':CSV, '.parquet':Parquet, '.npz':NPZ,
            '.zip':Pictures}
 
@@ -456,13 +457,12 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
     end = next((e for e in READERS if path.name.lower().endswith(e)), path.suffix)
     return READERS[pick(end, READERS, f"reader for {path.name}, which ends in")](path, **how)
 
-def sha256(path, # File or folder of pictures
-          )->str: # Hexadecimal
-    "Digest of the bytes of a file, or of all pictures in a folder and their names"
-    h,path = hashlib.sha256(),Path(path)
-    for f in [path/n for n in in_folder(path, [])] if path.is_dir() else [path]:
-        if f!=path: h.update(f.relative_to(path).as_posix().encode())
-        with disk(f), open(f, 'rb') as b:
+def sha256(rows:Rows)->str: # Hexadecimal
+    "Digest of the bytes of a file, or of the pictures that are read and their names"
+    h,names = hashlib.sha256(),getattr(rows, 'files', [None])
+    for n in names:
+        h.update(str(n or '').encode())
+        with disk(rows.path), open(rows.path, 'rb') if n is None else rows.get(n) as b:
             while block := b.read(1<<20): h.update(block)
     return h.hexdigest()
 

@@ -67,13 +67,13 @@ def reasons(est, x, most=3)->list: # DataFrame of rows -> a sentence for each
     say = lambda r,i: f'{x.columns[i]} {plain(x.iat[r,i])} ({share[r,i]:.0%}; usual {usual(est, i)})'
     return [', '.join(say(r, i) for i in b) for r,b in enumerate(best)]
 
-# %% ../nbs/09_report.ipynb #3715e360
+# %% ../nbs/09_report.ipynb #fa01765b
 def top_rows(est, seen, p)->str: # HTML
     "The oddest rows of a table, with reasons"
     x = pd.concat([x for *_,x in seen.top])
     try: why = reasons(est, x)
     except GanadError as e: why = [str(e)]*len(x)
-    out = pd.DataFrame(dict(row=[n for _,n,_ in seen.top], score=[f'{s:.4g}' for s,*_ in seen.top]))
+    out = pd.DataFrame(dict(where=[n for _,n,_ in seen.top], score=[f'{s:.4g}' for s,*_ in seen.top]))
     if p is not None: out['p-value'] = [f'{v:.3g}' for v in p]
     first = x.iloc[:,:8].map(plain).reset_index(drop=True)
     return pd.concat([out.assign(why=why), first], axis=1).to_html(index=False, border=0)
@@ -168,10 +168,10 @@ def settings_table(est, head, path, n)->str: # Estimator, its model file's heade
             'settings':listing(i['settings']), 'versions':listing(i.get('versions', {}))}
     return pd.DataFrame([*rows.items()]).to_html(index=False, header=False, border=0)
 
-# %% ../nbs/09_report.ipynb #eb213712
+# %% ../nbs/09_report.ipynb #cde8b5a9
 LOOK = '''.pics{display:flex;flex-wrap:wrap;gap:1rem}.pic{margin:0;width:14rem}
 .pic img{width:6.5rem;image-rendering:pixelated}.pic figcaption{overflow-wrap:anywhere}
-pre{background:#f4f4f4;padding:.6rem;overflow-x:auto}input{width:min(30rem,60vw)}'''
+td,th{text-align:left}pre{background:#f4f4f4;padding:.6rem;overflow-x:auto}input{width:min(30rem,60vw)}'''
 START = f'''<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>ganad report</title><style>{CSS}{LOOK}</style><main>'''
@@ -202,7 +202,7 @@ def body(est, seen, s, t, path, model): # Pieces of HTML
         yield '<h2>Training</h2>' + figure(plots.plot_losses(est.history_), 'Losses over training.')
     yield '<h2>Data and settings</h2>' + settings_table(est, info(model), path, len(s))
 
-# %% ../nbs/09_report.ipynb #a0653c95
+# %% ../nbs/09_report.ipynb #87b5a9e9
 def report_file(model, path, out, # Model file; what to score; HTML file to write
                 threshold=None, strict=False, # Instead of the model's; as for `Rows`
                 top=12, progress=False, # Rows to show; show a bar?
@@ -214,7 +214,7 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
     if not seen.scores: raise DataError(f"{path} has no rows to score{said(rows.skipped)}")
     s,x = np.concatenate(seen.scores),est.extra_
     found,more = quality(seen.labels, s, x.get('normal_is'))
-    notes = of_scores(s, est.reference_, x.get('sha256')==sha256(path))
+    notes = of_scores(s, est.reference_, x.get('sha256')==sha256(rows))
     notes += [*of_files(rows), *more, *x.get('notes', [])]
     page = [start(path), verdict(s, t, est), warned(notes), found, *body(est, seen, s, t, path, model)]
     with writing(out) as tmp: tmp.write_text(''.join(page) + '</main></html>', encoding='utf-8')

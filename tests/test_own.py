@@ -1,0 +1,360 @@
+"`ganad fit`, `score`, `report` on your own files: right answers, or one line that says what to mend"
+import json, os, re, resource, subprocess, sys
+from pathlib import Path
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from ganad.cli import main
+from ganad.estimator import info, load
+from ganad.files import csv_line
+
+ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
+FIT = ['--method', 'pca', '--set', 'k=2']
+
+
+@pytest.fixture
+def run(capsys):
+    "Exit code, stdout and stderr of `ganad …`"
+    def _run(*argv):
+        with pytest.raises(SystemExit) as e: main([str(a) for a in argv])
+        return e.value.code, *capsys.readouterr()
+    return _run
+
+
+def pump(n, seed=0, broken=0):
+    r = np.random.default_rng(seed); fast = r.random(n) < .4; speed = np.where(fast, 50, 20) + r.normal(0, 2, n)
+    heat = 30 + .5*speed + r.normal(0, 1, n) + 15*(np.arange(n) < broken)
+    return pd.DataFrame({'no': [f'{i:05}' for i in range(n)], 'mode 🌡': np.where(fast, 'fast', 'eco'), 'speed': speed, 'heat, °C': heat,
+                         'flow': 2*speed + r.normal(0, 3, n), 'bad': (np.arange(n) < broken).astype(int)})
+
+
+@pytest.fixture(scope='module')
+def at(tmp_path_factory):
+    "A folder with pumps, a model of them, and pumps to score"
+    d = tmp_path_factory.mktemp('own')
+    pump(1000, broken=10).to_csv(d/'train.csv', index=False); pump(300, 1, 12).to_csv(d/'test.csv', index=False)
+    with pytest.raises(SystemExit) as e:
+        main(['fit', f'{d}/train.csv', '--save', f'{d}/m.safetensors', '--label', 'bad', '--drop', 'no', '--quiet',
+              '--method', 'alice', '--set', 'nz=2', '--epochs', '40'])
+    assert e.value.code == 0
+    return d
+
+
+def bad(got, text):
+    "It ended with code 2 and one line that says `text`, and what to do"
+    code, out, err = got
+    assert code == 2 and err.count('\n') == 1 and err.startswith('ganad: ') and 'Traceback' not in err, got
+    assert re.search(text, err), err
+
+
+# What the three commands do
+
+def test_scores_stand_beside_the_rows_as_they_were(run, at):
+    code, out, err = run('score', at/'test.csv', '--model', at/'m.safetensors', '--out', at/'scores.csv')
+    assert (code, err) == (0, '') and 'of 300 rows score above' in out
+    a, b = (f.read_text('utf-8').splitlines() for f in (at/'test.csv', at/'scores.csv'))
+    assert len(a) == len(b) == 301 and all(y.startswith(x + ',') for x, y in zip(a, b)) and b[0].endswith(',score,p_value,flag')
+    t = pd.read_csv(at/'scores.csv', dtype=dict(no=str))
+    est = load(at/'m.safetensors'); s = est.anomaly_score(pump(300, 1, 12).drop(columns=['no', 'bad']))
+    assert np.allclose(t.score, s, rtol=1e-6) and (t.flag == (s > est.threshold_)).all() and np.allclose(t.p_value, est.p_values(pump(300, 1, 12).drop(columns=['no', 'bad'])), atol=1e-3)
+    assert t.flag[:12].mean() > .9 and t.flag[12:].mean() < .15 and t.no[1] == '00001'
+    code, out, err = run('score', at/'test.csv', '--model', at/'m.safetensors')                    # to standard output
+    assert (code, err) == (0, '') and out == (at/'scores.csv').read_text('utf-8')
+
+
+def test_report_says_which_and_why(run, at):
+    code, out, err = run('report', at/'test.csv', '--model', at/'m.safetensors', '--out', at/'r.html', '--json')
+    r = json.loads(out); page = (at/'r.html').read_text('utf-8')
+    assert code == 0 and r['rows'] == 300 and not re.search(r'(src|href)="(?!data:)', page) and 'http' not in page
+    for part in ('Warnings', 'Against the labels', 'Most anomalous', 'Scores', 'Training', 'Data and settings', 'type="range"', 'AUROC'):
+        assert part in page, part
+    rows = re.findall(r'<td>(\d+)</td>\s*<td>[\d.]+</td>', page)
+    assert len(rows) == 12 and {*map(int, rows)} <= {*range(2, 14)} and page.count('heat, °C') >= 12       # the broken ones, for their heat
+
+
+def test_known_anomalies_are_kept_out_and_measured(at):
+    h = info(at/'m.safetensors')['extra']
+    assert (h['normal'], h['anomalies'], h['label'], h['drop'], h['file']) == (990, 10, 'bad', ['no'], 'train.csv')
+    assert h['found']['auroc'] > .9 and h['found']['normal'] == 198
+    assert 'bad' not in load(at/'m.safetensors').feature_names_in_
+
+
+def test_labelled_method_gets_them(run, at, tmp_path):
+    m = tmp_path/'c.safetensors'
+    assert run('fit', at/'train.csv', '--save', m, '--label', 'bad', '--drop', 'no', '--method', 'classifier', '--epochs', '5')[0] == 0
+    assert info(m)['data']['known'] == 10
+    bad(run('fit', at/'test.csv', '--save', m, '--drop', 'no,bad', '--method', 'classifier'), 'learns from known anomalies: --label')
+
+
+@pytest.mark.parametrize('end', ['parquet', 'npz', 'csv.gz', 'tsv'])
+def test_other_kinds_of_files_score_the_same(run, at, tmp_path, end):
+    num = pump(300).drop(columns=['no', 'mode 🌡', 'bad']); f = tmp_path/f't.{end}'
+    num.to_csv(tmp_path/'a.csv', index=False)
+    if end == 'parquet': num.to_parquet(f)
+    elif end == 'npz': np.savez(f, num.to_numpy())
+    else: num.to_csv(f, index=False, sep='\t' if end == 'tsv' else ',')
+    got = {}
+    for data in (tmp_path/'a.csv', f):
+        assert run('fit', data, '--save', tmp_path/'m.safetensors', *FIT)[0] == 0
+        assert run('score', data, '--model', tmp_path/'m.safetensors', '--out', tmp_path/'s.csv', '--quiet') == (0, '', '')
+        sep = '\t' if data.suffix == '.tsv' else ','
+        got[data] = pd.read_csv(tmp_path/'s.csv', sep=sep).score
+    assert np.allclose(got[f], got[tmp_path/'a.csv'], rtol=1e-5) and len(got[f]) == 300
+
+
+def test_pictures(run, tmp_path):
+    rng = np.random.default_rng(0)
+    for part, c, n in (('train', 'good', 120), ('test', 'good', 20), ('test', 'crack', 5)):
+        (tmp_path/'pics'/part/c).mkdir(parents=True)
+        for i in range(n):
+            x = rng.normal(150, 20, (16, 16)); x[4:12, 4:12] += 90*(c == 'crack')
+            Image.fromarray(x.clip(0, 255).astype('u1')).save(tmp_path/'pics'/part/c/f'{i:03}.png')
+    torn = tmp_path/'pics/test/good/007.png'; torn.write_bytes(torn.read_bytes()[:200])
+    m = tmp_path/'m.safetensors'
+    assert run('fit', tmp_path/'pics', '--normal', 'good', '--save', m, '--method', 'pca')[0] == 0
+    h = info(m); assert h['prep']['shape'] == [1, 16, 16] and h['extra']['rows'] == 120
+    code, out, err = run('score', tmp_path/'pics', '--model', m, '--out', tmp_path/'s.csv')
+    assert code == 0 and '1 pictures were skipped; test/good/007.png' in err and err.count('\n') == 1
+    t = pd.read_csv(tmp_path/'s.csv'); assert len(t) == 24 and [*t.columns] == ['file', 'class', 'score', 'p_value', 'flag']
+    assert t[t['class'] == 'crack'].score.min() > t[t['class'] == 'good'].score.max()
+    code, out, err = run('report', tmp_path/'pics', '--model', m, '--out', tmp_path/'r.html', '--json', '--top', '5')
+    page, r = (tmp_path/'r.html').read_text(), json.loads(out)
+    assert page.count('class="pic"') == 5 and page.count('test/crack/') >= 10 and r['skipped'][0][0] == 'test/good/007.png' and 'AUROC 1.000' in page
+    bad(run('score', tmp_path/'pics', '--model', m, '--out', tmp_path/'x.csv', '--strict'), 'test/good/007.png cannot be read')
+    assert not (tmp_path/'x.csv').exists()
+    (tmp_path/'two').mkdir(); (tmp_path/'pics/test').rename(tmp_path/'two/a')
+    bad(run('fit', tmp_path/'two', '--save', m, '--normal', 'god'), "no label in .* 'god'; there are: a")
+
+
+def test_same_seed_same_model(run, at, tmp_path):
+    for n in 'ab': run('fit', at/'train.csv', '--save', tmp_path/n, '--label', 'bad', '--drop', 'no', '--method', 'gan', '--epochs', '2', '--quiet')
+    assert info(tmp_path/'a')['digest'] == info(tmp_path/'b')['digest']
+
+
+# What is around them
+
+def test_info_methods_data_completion(run, at):
+    code, out, err = run('info', at/'m.safetensors'); assert code == 0 and 'alice' in out and 'heat, °C' in out
+    assert json.loads(run('info', at/'m.safetensors', '--json')[1])['method'] == 'alice'
+    assert 'twodiscriminators' in run('methods')[1] and len(json.loads(run('methods', '--json')[1])['methods']) >= 17
+    out = run('data')[1]; assert 'digits         with scikit-learn' in out and 'kdd99' in out
+    for shell in ('bash', 'zsh'):
+        code, out, err = run('completion', shell); assert code == 0 and '--false-alarms' in out and 'score' in out
+    if sys.platform == 'linux': subprocess.run(['bash', '-n'], input=run('completion', 'bash')[1], text=True, check=True)
+
+
+def test_help_has_examples(run):
+    for c in ('fit', 'score', 'report', 'info', 'methods', 'data', 'completion'):
+        code, out, _ = run(c, '--help'); assert code == 0 and 'ganad fit train.csv --method alad --save m.safetensors' in out
+    assert 'score' in run('--help')[1]
+
+
+def test_quiet_and_json(run, at, tmp_path):
+    assert run('fit', at/'train.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', *FIT, '--quiet') == (0, '', '')
+    code, out, err = run('fit', at/'train.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', *FIT, '--json')
+    r = json.loads(out); assert (code, err) == (0, '') and r['normal'] == 990 and r['found']['anomalies'] == 10 and r['threshold'] > 0
+    bad(run('score', at/'test.csv', '--model', at/'m.safetensors', '--json'), 'give --out')
+
+
+def test_threshold_of_ones_own(run, at):
+    for t, n in ((0, 300), (1e9, 0)):
+        r = json.loads(run('score', at/'test.csv', '--model', at/'m.safetensors', '--threshold', t, '--out', at/'x.csv', '--json')[1])
+        assert r['flagged'] == n == pd.read_csv(at/'x.csv').flag.sum()
+
+
+# Files to score that are not like the training file
+
+def changed(at, tmp_path, how):
+    t = pd.read_csv(at/'test.csv', dtype=dict(no=str)); f = tmp_path/'t.csv'; how(t).to_csv(f, index=False)
+    return f
+
+
+def test_columns_in_another_order_and_more_of_them(run, at, tmp_path):
+    a = json.loads(run('score', at/'test.csv', '--model', at/'m.safetensors', '--out', tmp_path/'a.csv', '--json')[1])
+    f = changed(at, tmp_path, lambda t: t[[*t.columns[::-1]]].assign(wind=7))
+    b = json.loads(run('score', f, '--model', at/'m.safetensors', '--out', tmp_path/'b.csv', '--json')[1])
+    assert a['flagged'] == b['flagged'] and b['notes'] == ["Columns that the model does not know: 'wind'; not looked at."]
+    assert pd.read_csv(tmp_path/'a.csv').score.equals(pd.read_csv(tmp_path/'b.csv').score)
+
+
+UNLIKE = {
+    'missing column': (lambda t: t.drop(columns=['heat, °C']), "has no column 'heat, °C'; it has 'no'"),
+    'numbers became text': (lambda t: t.assign(speed=t.speed.astype(str) + ' rpm'), r"line 2, column 'speed': '.* rpm' is no number"),
+    'one typing error': (lambda t: t.assign(speed=[*t.speed[:-1].astype(str), '2O']), "line 301, column 'speed': '2O' is no number"),
+    'missing values': (lambda t: t.assign(flow=[None]*3 + [*t.flow[3:]]), r"t.csv, from 2 on: missing values \(NaN\) in .*flow.*--impute median"),
+    'infinities': (lambda t: t.assign(flow=[np.inf] + [*t.flow[1:]]), r'infinite values \(inf\) in .*flow'),
+    'no rows': (lambda t: t[:0], 'has no rows to score'),
+    'already scored': (lambda t: t.assign(score=1), "column 'score' already; give --prefix"),
+}
+
+
+@pytest.mark.parametrize('how,text', UNLIKE.values(), ids=UNLIKE)
+def test_unlike_file_is_one_line(run, at, tmp_path, how, text):
+    f = changed(at, tmp_path, how)
+    bad(run('score', f, '--model', at/'m.safetensors', '--out', tmp_path/'s.csv'), text)
+    assert {p.name for p in tmp_path.iterdir()} == {'t.csv'}
+
+
+def test_prefix_one_row_and_unseen_categories(run, at, tmp_path):
+    f = changed(at, tmp_path, lambda t: t[:1].assign(score=1))
+    assert run('score', f, '--model', at/'m.safetensors', '--prefix', 'new_', '--out', tmp_path/'s.csv')[0] == 0
+    assert pd.read_csv(tmp_path/'s.csv').columns[-3:].tolist() == ['new_score', 'new_p_value', 'new_flag']
+    assert run('report', f, '--model', at/'m.safetensors', '--out', tmp_path/'r.html')[0] == 0 and 'Only 1 rows' in (tmp_path/'r.html').read_text()
+    f = changed(at, tmp_path, lambda t: t.assign(**{'mode 🌡': '7'}))                       # digits, where words were
+    assert run('score', f, '--model', at/'m.safetensors', '--out', tmp_path/'s.csv')[0] == 0
+    assert pd.read_csv(tmp_path/'s.csv').flag.mean() > .5
+
+
+def test_shifted_scores_are_said(run, at, tmp_path):
+    f = changed(at, tmp_path, lambda t: t.assign(flow=t.flow*3.6))                            # another unit
+    code, out, err = run('report', f, '--model', at/'m.safetensors', '--out', tmp_path/'r.html')
+    page = (tmp_path/'r.html').read_text()
+    assert 'another unit or sensor' in err and 'Columns that have moved' in page and '<td>flow</td>' in page
+    code, out, err = run('report', at/'train.csv', '--model', at/'m.safetensors', '--out', tmp_path/'r.html')
+    assert 'very rows of the training' in err
+
+
+# Files to learn from that are odd
+
+LEARN = {
+    'one row': ('a,b\n1,2\n', '2'), 'empty': ('', 'is empty'), 'no rows': ('a,b\n', 'has no rows'),
+    'a name in each row': (''.join(['a,name\n', *(f'{i},n{i}\n' for i in range(99))]), "column 'name' differs from row to row; --drop name"),
+    'a column without values': ('a,b\n' + '1,\n2,\n'*9, "no value at all in 'b'"), 'infinity': ('a\n' + '1\n2\ninf\n'*9, r'inf.*\ba\b'),
+    'all anomalous': ('a,y\n' + '1,1\n2,1\n'*9, 'every row .* is labelled as an anomaly'),
+    'labels that nobody explains': ('a,y\n' + '1,ok\n2,no\n'*9, "label 'ok' is neither 0 .* nor 1 .*--normal ok"),
+}
+
+
+@pytest.mark.parametrize('text,why', LEARN.values(), ids=LEARN)
+def test_odd_training_file_is_one_line(run, tmp_path, text, why):
+    (tmp_path/'t.csv').write_text(text); label = ['--label', 'y'] if ',y\n' in text else []
+    bad(run('fit', tmp_path/'t.csv', '--save', tmp_path/'m.safetensors', *FIT, *label), why)
+    assert {p.name for p in tmp_path.iterdir()} == {'t.csv'}
+
+
+MENDED = {
+    'constant column': (lambda t: t.assign(k=7), "Constant in training: 'k'"),
+    'duplicates only': (lambda t: pd.concat([t[:1]]*300), 'All rows are the same'),
+    'few rows': (lambda t: t[:40], 'Only 40 rows to learn from'),
+    'too few to promise': (lambda t: t[:90], 'too few to promise a rate of false alarms'),
+}
+
+
+@pytest.mark.parametrize('how,note', MENDED.values(), ids=MENDED)
+@pytest.mark.parametrize('method', ['alad', 'pca', 'isolationforest'])
+def test_poor_training_file_is_learned_and_said(run, tmp_path, how, note, method):
+    how(pump(300).drop(columns=['no', 'bad'])).to_csv(tmp_path/'t.csv', index=False)
+    code, out, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', method, *(['--epochs', '2'] if method == 'alad' else []))
+    assert code == 0 and note in err
+    assert run('score', tmp_path/'t.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')[0] == 0
+    assert np.isfinite(pd.read_csv(tmp_path/'s.csv').score).all()
+
+
+def test_impute_and_wrong_settings(run, at, tmp_path):
+    t = pump(300).drop(columns=['no', 'bad']); t.loc[::9, 'flow'] = np.nan; t.loc[::7, 'mode 🌡'] = None; t.to_csv(tmp_path/'t.csv', index=False)
+    assert run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', *FIT, '--impute', 'most_frequent')[0] == 0
+    r = json.loads(run('score', tmp_path/'t.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv', '--json')[1]); assert r['rows'] == 300
+    fit = ['fit', at/'train.csv', '--save', tmp_path/'x', '--label', 'bad', '--drop', 'no']
+    for more, why in ((['--method', 'alda'], "no method 'alda'; there are: alad"), (['--set', 'nzz=3'], "no setting of alad 'nzz'"), (['--set', 'nz'], 'equals sign'),
+                      (['--false-alarms', '.001'], 'held-out normal rows'), (['--false-alarms', '2'], 'false.alarms.2'), (['--contamination', '.9'], 'contamination.0.9'),
+                      (['--epochs', '0'], 'epochs.0'), (['--drop', 'nothing'], "no column 'nothing'"), (['--label', 'what'], "no column 'what'"),
+                      (['--device', 'tpu'], "no device 'tpu'"), (['--normal', '7'], "no label in .* '7'")):
+        bad(run(*fit, *more), why)
+    assert not (tmp_path/'x').exists() and not (tmp_path/'x.part').exists()
+
+
+def test_model_and_data_that_do_not_fit(run, at, tmp_path):
+    (tmp_path/'pics').mkdir(); Image.new('L', (8, 8)).save(tmp_path/'pics/a.png')
+    bad(run('score', tmp_path/'pics', '--model', at/'m.safetensors'), 'fitted on a table, .* holds pictures')
+    bad(run('score', at/'test.csv', '--model', at/'train.csv'), 'no model|damaged')
+    bad(run('score', at/'test.csv', '--model', tmp_path/'nothing'), 'is not there')
+    bad(run('score', tmp_path/'nothing.csv', '--model', at/'m.safetensors'), 'give one that is there')
+    bad(run('score', at/'test.csv', '--model', at/'m.safetensors', '--out', at/'test.csv'), 'is what is read')
+    cut = tmp_path/'cut'; cut.write_bytes((at/'m.safetensors').read_bytes()[:-9])
+    bad(run('info', cut), 'damaged')
+
+
+# Disks
+
+NOWHERE = {'no folder may be made': '/proc/nothing/m', 'a folder that nobody writes to': '/sys/m', 'a file in the place of the folder': '/dev/null/m'}
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='folders that root cannot write to')
+@pytest.mark.parametrize('path', NOWHERE.values(), ids=NOWHERE)
+def test_read_only_folder_is_said_before_the_training(run, at, path, monkeypatch):
+    monkeypatch.setattr('ganad.own.learn', lambda *a: pytest.fail('it trained for nothing'))
+    bad(run('fit', at/'train.csv', '--save', path, '--label', 'bad', '--drop', 'no'), 'cannot write')
+    bad(run('score', at/'test.csv', '--model', at/'m.safetensors', '--out', path), 'cannot write')
+    bad(run('report', at/'test.csv', '--model', at/'m.safetensors', '--out', path), 'cannot write')
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='POSIX limits')
+@pytest.mark.parametrize('what', ['fit', 'score', 'report', 'checkpoint'])
+def test_full_disk_leaves_what_was_there(run, at, tmp_path, what):
+    "A limit on the size of files stands in for a full disk: writing fails in the middle"
+    out = tmp_path/'out'; out.write_text('old'); f = at/'train.csv'
+    argv = dict(score=['score', f, '--model', at/'m.safetensors', '--out', out], report=['report', f, '--model', at/'m.safetensors', '--out', out],
+                fit=['fit', f, '--save', out, '--label', 'bad', '--drop', 'no', '--method', 'knn'])
+    argv['checkpoint'] = [*argv['fit'][:-1], 'alice', '--epochs', '2']
+    was = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, was[1]))
+    try: got = run(*argv[what])
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, was)
+    bad(got, 'File too large|file too large|room|cannot be written')
+    assert out.read_text() == 'old' and [*tmp_path.iterdir()] == [out]
+
+
+@pytest.mark.skipif(sys.platform != 'linux' or os.geteuid() != 0, reason='needs root for a disk of its own; the test above stands in')
+def test_a_disk_that_is_really_full(run, at, tmp_path):
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', tmp_path], capture_output=True).returncode: return   # a container may not
+    try:
+        bad(run('score', at/'train.csv', '--model', at/'m.safetensors', '--out', tmp_path/'s.csv'), 'no space left.*free some')
+        bad(run('fit', at/'train.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', '--method', 'knn'), 'free some')
+        assert not [*tmp_path.iterdir()]
+    finally: subprocess.run(['umount', tmp_path], check=True)
+
+
+# Size
+
+def big(path, rows, columns, seed=0):
+    r = np.random.default_rng(seed)
+    with open(path, 'w') as f:
+        f.write(','.join(f'c{i}' for i in range(columns)) + '\n')
+        block = '\n'.join(csv_line([f'{v:.6f}' for v in row]) for row in r.normal(size=(2_000, columns))) + '\n'
+        for _ in range(rows//2_000): f.write(block)
+    return path
+
+
+RSS = "import resource,sys; from ganad.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit as e: assert not e.code\n" \
+      "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, file=sys.stderr)"
+
+
+def peak(*argv):
+    "Memory of a process of its own, in MB"
+    p = subprocess.run([sys.executable, '-c', RSS, *map(str, argv)], env=ENV, capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    return int(p.stderr.split()[-1])
+
+
+def test_memory_does_not_grow_with_the_file(run, tmp_path):
+    small, large, m = big(tmp_path/'s.csv', 10_000, 10), big(tmp_path/'l.csv', 100_000, 10, 1), tmp_path/'m'
+    assert run('fit', big(tmp_path/'t.csv', 2_000, 10), '--save', m, '--method', 'pca')[0] == 0
+    a, b = (peak('score', f, '--model', m, '--out', tmp_path/'o.csv') for f in (small, large))
+    assert sum(1 for _ in open(tmp_path/'o.csv')) == 100_001 and b < a + 100, (a, b)
+
+
+@pytest.mark.slow
+def test_a_million_rows(tmp_path):
+    f, m = big(tmp_path/'t.csv', 1_000_000, 40), tmp_path/'m'
+    print('fit', peak('fit', f, '--save', m, '--method', 'alad', '--epochs', '1', '--batch-size', '4096'), 'MB')
+    assert peak('score', f, '--model', m, '--out', tmp_path/'s.csv') < 1000
+    assert sum(1 for _ in open(tmp_path/'s.csv')) == 1_000_001
+
+
+def test_ten_thousand_columns(run, tmp_path):
+    f = big(tmp_path/'t.csv', 2_000, 500)
+    t = pd.read_csv(f, nrows=60); pd.concat([t.add_prefix(f'{i}_') for i in range(20)], axis=1).to_csv(tmp_path/'wide.csv', index=False)
+    assert run('fit', tmp_path/'wide.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet')[0] == 0
+    assert run('score', tmp_path/'wide.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv', '--quiet')[0] == 0
+    assert info(tmp_path/'m')['features'] == 10_000 and sum(1 for _ in open(tmp_path/'s.csv')) == 61
