@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 from ganad.core import DataError, GanadError, UnknownName
-from ganad.files import CSV, NPZ, Pictures, csv_line, joined, picture, records, rows_of, sha256, types_of, writing
+from ganad.files import CSV, NPZ, Pictures, csv_line, joined, picture, records, rows_of, sha256, writing
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 # what a value may be: anything that is text in UTF-8, line ends, quotes and separators among it; NUL is no text
@@ -115,14 +115,6 @@ def test_names_may_be_anything(tmp_path):
     f = write(tmp_path/'t.csv', ',🌡 °C,"a,b","two\nlines",=1+1\n0,1,2,3,4\n1,2,3,4,5\n')
     r = CSV(f); p = r.all()
     assert [*p.x.columns] == ['🌡 °C', 'a,b', 'two\nlines', '=1+1'] and r.ignored == [''] and p.names == ['3', '4']
-
-
-def test_ten_thousand_columns(tmp_path):
-    names = [f'c{i}' for i in range(10_000)]
-    f = write(tmp_path/'t.csv', ','.join(names) + '\n' + ('1.5,'*9_999 + 'x\n')*3)
-    p = CSV(f).all()
-    assert p.x.shape == (3, 10_000) and types_of(p.x)['c9999'] == 'text' and p.x.c0.tolist() == [1.5]*3
-    assert sum(len(q) for q in CSV(f, types=types_of(p.x)).parts()) == 3
 
 
 def test_a_value_of_another_type_is_named(tmp_path):

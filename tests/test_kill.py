@@ -108,7 +108,7 @@ def place(tmp_path):
 
 
 def test_killed_and_resumed(place):
-    r = drive(place, 0, fit=4, score=1, report=1, bench=1)
+    r = drive(place, 0, fit=4, score=1, report=1)                       # bench: see test_cli, and below
     assert all(v['killed'] for v in r.values()) and r['fit']['killed'] >= 4, r
     assert r['fit']['resumed'], 'no attempt was killed between two epochs: nothing was resumed'
 

@@ -25,6 +25,18 @@ def project(to):
 def state(root):
     return {p.relative_to(root).as_posix():p.read_bytes() for p in root.rglob('*') if p.is_file() and '__pycache__' not in p.parts}
 
+def three_commands(ganad, cwd, **env):
+    "fit, score and report on a CSV that has never been seen"
+    rows = [f'{i},{"ab"[i%2]},{i%7},{i%5/2}' for i in range(200)]
+    (cwd/'train.csv').write_text('\n'.join(['id,kind,x,y', *rows]) + '\n', encoding='utf-8')
+    (cwd/'test.csv').write_text('\n'.join(['id,kind,x,y', *rows[:9], '9,b,900,7']) + '\n', encoding='utf-8')
+    sh(ganad, 'fit', 'train.csv', '--drop', 'id', '--method', 'bigan', '--epochs', '3', '--save', 'm.safetensors', cwd=cwd, **env)
+    assert 'scores.csv' in sh(ganad, 'score', 'test.csv', '--model', 'm.safetensors', '--out', 'scores.csv', cwd=cwd, **env)
+    sh(ganad, 'report', 'test.csv', '--model', 'm.safetensors', '--out', 'report.html', cwd=cwd, **env)
+    table = [l.split(',') for l in (cwd/'scores.csv').read_text(encoding='utf-8').splitlines()]
+    assert table[0][4:]==['score','p_value','flag'] and max(table[1:], key=lambda r: float(r[4]))[0]=='9' and table[-1][6]=='1'
+    assert (cwd/'report.html').read_text(encoding='utf-8').endswith('</html>')
+
 # The wheel
 
 @pytest.fixture(scope='module')
@@ -58,6 +70,7 @@ def test_wheel_works_elsewhere(wheel, tmp_path):
     assert out.startswith(str(lib)) and {'gan','bigan','pca'}<={*out.split()}
     assert '--normal' in sh(lib/'bin/ganad', 'demo', '--help', cwd=away, PYTHONPATH=str(lib))
     assert not [*away.iterdir()], 'asking for help wrote something'
+    three_commands(lib/'bin/ganad', away, PYTHONPATH=str(lib))
 
 @pytest.mark.slow
 @pytest.mark.parametrize('what', ['wheel','.','.[dev]'])
@@ -70,6 +83,7 @@ def test_fresh_environment(what, wheel, tmp_path):
     assert 'No broken requirements' in sh(py, '-m', 'pip', 'check', cwd=tmp_path)
     sh(py.with_name('ganad'), 'demo', '--quick', '--methods', 'pca,bigan', '--out', 'out', cwd=tmp_path)
     assert (tmp_path/'out/report.html').stat().st_size>10_000 and json.loads((tmp_path/'out/results.json').read_text())
+    three_commands(py.with_name('ganad'), tmp_path)
     if 'dev' in what: sh(py, '-c', 'import nbdev,smalldocs,jupyterlab,playwright', cwd=tmp_path)
 
 # A method more
