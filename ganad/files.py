@@ -147,8 +147,8 @@ def types_of(df)->dict:
     number = lambda d: pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d)
     return {c:'number' if number(d) else 'text' for c,d in df.dtypes.items()}
 
-# %% ../nbs/09_files.ipynb #f0b74f73
-CELLS = 1_000_000                                       # values that a part of a table holds, about
+# %% ../nbs/09_files.ipynb #d30cce11
+CELLS = 250_000                                         # values that a part of a table holds, about
 
 def rows_a_part(columns:int)->int:
     "Rows of a part, so that it has about `CELLS` values"
