@@ -13,7 +13,7 @@ override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$
 export GANAD_DATA
 endif
 
-.PHONY: help demo test test-slow site preview lab bench export clean tools
+.PHONY: help demo test test-slow site preview lab times bench export clean tools
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -38,11 +38,14 @@ test-slow: $(READY) tools  ## run what `make test` leaves out: cells marked slow
 site: $(READY)  ## build the pages into _docs/
 	@$(PY) -m ganad.docs $(ARGS)
 
-preview: $(READY)  ## build the pages, and show them until Ctrl-C
+preview: $(READY)  ## show the pages until Ctrl-C, and build them again after every change
 	@$(PY) -m ganad.docs --serve $(ARGS)
 
-lab: $(READY)  ## open the notebooks in Jupyter
-	@$(PY) -m jupyter lab nbs $(ARGS)
+lab: $(READY)  ## open the notebooks in Jupyter, or one of them: make lab NB=10_gan
+	@$(PY) -m jupyter lab nbs$(if $(NB),/$(NB).ipynb) $(ARGS)
+
+times: $(READY)  ## measure how long notebooks run, for the heads of their pages: make times ARGS=10_gan
+	@$(PY) -m ganad.docs --times $(ARGS)
 
 bench: $(READY)  ## run the comparison whose results the lessons show; what is there is not run again
 	@$(VENV)/bin/ganad bench $(ARGS)

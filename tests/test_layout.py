@@ -10,7 +10,7 @@ NOTEBOOKS = sorted(p for p in (ROOT/'nbs').glob('*.ipynb') if p.name[0]!='_')
 
 MAY = {k:v.split() for k,v in dict(
     core='', networks='', losses='', metrics='',
-    data='core', detector='core', docs='core', plots='metrics', explore='metrics plots',
+    data='core', detector='core', docs='core pages', pages='', plots='metrics', explore='metrics plots',
     baselines='core detector networks losses', models='core detector networks losses',
     contract='core data detector metrics', bench='core data detector metrics', estimator='core data detector metrics',
     live='core networks', cli='core data detector metrics plots bench').items()}

@@ -19,7 +19,8 @@ def equations(nb):
     "Labels of equations in a notebook; what stands in code is no label"
     return [l for s in cells(nb) for l in re.findall(r'\{#(eq-[\w-]+)\}', re.sub(r'```.*?```|`[^`\n]+`', '', s, flags=re.S))]
 
-def sources(): return [*NOTEBOOKS, *ROOT.glob('nbs/*.css'), *ROOT.glob('nbs/images/*'), *ROOT.glob('ganad/**/*.py'), ROOT/'_quarto.yml', ROOT/'settings.ini']
+def sources(): return [p for p in (ROOT/'nbs').rglob('*') if p.is_file() and p.parent.name[0]!='.'] + [
+    *ROOT.glob('ganad/**/*.py'), ROOT/'_quarto.yml', ROOT/'settings.ini']
 
 @pytest.fixture(scope='session')
 def docs():
@@ -63,13 +64,16 @@ def chrome():
 
 class Visit:
     "One page in the browser, and what went wrong there"
-    def __init__(self, chrome, base, name, width=1280):
-        self.page,self.errors,self.foreign = chrome.new_page(viewport=dict(width=width, height=900)),[],[]
+    def __init__(self, chrome, base, name, width=1400, **kw):
+        self.page,self.errors,self.foreign,self.bytes = chrome.new_page(viewport=dict(width=width, height=900), **kw),[],[],0
         self.page.on('pageerror', lambda e: self.errors.append(str(e)))
         self.page.on('console', lambda m: self.errors.append(m.text) if m.type=='error' else None)
-        self.page.on('response', lambda r: self.errors.append(f'{r.status} {r.url}') if r.status>=400 else None)
+        self.page.on('response', self.answered)
         self.page.route('**/*', lambda r: r.continue_() if r.request.url.startswith((base,'data:','blob:')) else self.stop(r))
         self.status = self.page.goto(base+name, wait_until='networkidle').status
+    def answered(self, r):
+        self.bytes += int(r.headers.get('content-length', 0))
+        if r.status>=400: self.errors.append(f'{r.status} {r.url}')
     def stop(self, route): self.foreign.append(route.request.url); route.abort()
 
 @pytest.fixture(scope='session')
@@ -80,6 +84,9 @@ def visits(docs, serve, chrome):
         v.sidebar = v.page.eval_on_selector_all('#quarto-sidebar a[href]', 'as => as.map(a => a.href)')
         v.tags,v.bad = v.page.locator('.katex-display .tag').count(),v.page.locator('.katex-error').count()
         v.maths,v.drawn = v.page.locator('.math').count(),v.page.locator('.math .katex').count()
+        v.lost = v.page.evaluate("[...document.images].filter(i => !(i.complete && i.naturalWidth)).map(i => i.src.slice(0, 80))")
+        v.wide = v.page.evaluate('document.documentElement.scrollWidth')
+        v.drawings = v.page.evaluate("[...document.querySelectorAll('pre.mermaid')].filter(e => !e.querySelector('svg')).length")
         v.page.set_viewport_size(dict(width=360, height=740))
         v.width = v.page.evaluate('document.documentElement.scrollWidth')
         v.page.close()
@@ -155,10 +162,86 @@ def test_search_finds_a_word_and_can_be_read(docs, serve, chrome, dark):
     assert 'set_seed' in v.page.locator('main').inner_text() and v.errors==v.foreign==[]
     v.page.close()
 
-def test_no_page_is_wider_than_a_phone(pages): assert {n:v.width for n,v in pages.items() if v.width>360}=={}
+def test_no_page_is_wider_than_its_screen(pages):
+    assert {n:v.width for n,v in pages.items() if v.width>360}=={}
+    assert {n:v.wide for n,v in pages.items() if v.wide>1400}=={}
+
+def test_pictures_and_diagrams_are_there(pages):
+    assert {n:v.lost for n,v in pages.items() if v.lost}=={}
+    assert {n:v.drawings for n,v in pages.items() if v.drawings}=={}
+
+def test_pages_are_light(docs, pages):
+    "In megabytes, all that a page loads; models and widgets that answer in the page may weigh twice as much"
+    most = lambda n: 3 if n=='live.html' or 'jupyter.widget-view' in (docs/n).read_text() else 1.5
+    assert {n:v.bytes/1e6 for n,v in pages.items() if v.bytes>most(n)*1e6}=={}
+    assert sum(p.stat().st_size for p in docs.rglob('*') if p.is_file())<40e6
+
+def test_search_knows_every_page(docs):
+    known = {e['href'].split('#')[0] for e in json.loads((docs/'search.json').read_text()) if e['text'].strip()}
+    assert {p.name for p in docs.glob('*.html')}<=known
+
+# What the build adds to a page
+
+def soup(docs, name):
+    from bs4 import BeautifulSoup
+    return BeautifulSoup((docs/name).read_text(), 'html.parser')
+
+NUMBERED = [n for n in NOTEBOOKS if n.name[0].isdigit()]
+
+@pytest.mark.parametrize('nb', NUMBERED, ids=lambda p: p.stem)
+def test_every_notebook_says_how_long_and_how_to_run(docs, nb):
+    s = soup(docs, page_of(nb))
+    head = s.select_one('main .head').get_text(' ')
+    assert re.search(r'Time: \d+ min to read', head) and f'make lab NB={nb.stem}' in head and f'nbs/{nb.name}' in head
+    assert [a['href'] for a in s.select('.page-navigation a')]
+
+def test_what_a_person_says_of_a_page_is_shown(docs):
+    import yaml
+    said = yaml.safe_load((ROOT/'nbs/path.yml').read_text(encoding='utf-8'))
+    for nb in NUMBERED:
+        about = said.get(page_of(nb)[:-5], {})
+        head = soup(docs, page_of(nb)).select_one('main .head')
+        assert ('You will be able to' in head.get_text())==('able' in about), nb.name
+        there = {page_of(n)[:-5] for n in NUMBERED}
+        assert [a['href'] for a in head.select('a')]==[f'{f}.html' for f in about.get('first', []) if f in there], nb.name
+
+def test_the_map_has_every_lesson(docs):
+    at = {a['href']:li for li in soup(docs, 'index.html').select('main .path li') for a in li.select('a')}
+    lessons = [n for n in NUMBERED if '10'<=n.name[:2]<'80']
+    assert {page_of(n) for n in lessons}<=at.keys()
+    assert all('min to read' in li.get_text() for li in at.values())
+
+def test_times_are_measured(docs):
+    "Seconds come from a file that `make times` writes, and only from there"
+    told = json.loads((ROOT/'nbs/times.json').read_text())
+    for nb in NUMBERED:
+        head = soup(docs, page_of(nb)).select_one('main .head').get_text(' ')
+        assert ('to run' in head)==(nb.stem in told), nb.name
+    assert all(0<s<120 for s in told.values())
+
+def test_every_public_name_is_in_the_reference(docs):
+    from ganad._modidx import d
+    s = soup(docs, 'api.html')
+    have = {h['id']:h for h in s.select('main h3')} if s.select('main h3[id]') else {h.parent['id']:h for h in s.select('main h3')}
+    names = {n for m in d['syms'].values() for n in m if n.rpartition('.')[2][0]!='_' and not re.search(r'[A-Z]\w*\.', n)}
+    assert names and names<=have.keys(), sorted(names-have.keys())
+    links = [a['href'] for a in s.select('main p a') if a.find('code')]
+    assert len(links)>=len(names) and sum('#' in l for l in links)>.9*len(links)     # to the cell, not only to the page
+
+def test_copies_for_machines(docs):
+    "A Markdown copy of each page and a list of them, a map for search engines, a card for those who share a link"
+    pages = {p.stem for p in docs.glob('*.html')}
+    llms,site = (docs/'llms.txt').read_text(),(docs/'sitemap.xml').read_text()
+    for p in pages: assert f'/{p}.html<' in site and (docs/f'{p}.llms.md').stat().st_size>200 and f'/{p}.llms.md' in llms, p
+    assert '$$' in (docs/'bigan.llms.md').read_text() and 'data:image' not in (docs/'bigan.llms.md').read_text()
+    for p in pages:
+        meta = {m.get('property') or m.get('name'):m.get('content') for m in soup(docs, f'{p}.html').select('meta')}
+        assert meta['og:title'] and meta['og:image'].endswith('/images/card.png') and meta['twitter:card']=='summary_large_image', p
+    assert (docs/'images/card.png').stat().st_size<200e3 and (docs/'images/logo.svg').exists()
 
 def test_dark_theme_and_code_copy(docs, serve, chrome):
     v = Visit(chrome, serve(docs), 'core.html')
+    assert v.page.locator('details.code-fold summary', has_text='Imports').count()==1
     ground = 'getComputedStyle(document.body).backgroundColor'
     light = v.page.evaluate(ground)
     v.page.locator('.quarto-color-scheme-toggle').first.click()
