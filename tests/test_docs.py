@@ -195,6 +195,53 @@ def test_without_the_tools(monkeypatch, capsys):
     assert docs.main([])==2
     assert capsys.readouterr().err=="ganad.docs: the site needs nbdev: pip install 'ganad[dev]'\n"
 
+def test_a_page_has_a_head_and_folded_imports(toy):
+    t = page(toy)
+    assert 'min to read' in t and 'make lab NB=03_losses' in t and 'class="head"' in t
+
+def test_preview_builds_again_and_tells_the_pages(tmp_path):
+    "A change in a notebook: a new site, and a new version for the pages that are open"
+    import time
+    from urllib.request import urlopen
+    root = write_site(tmp_path)
+    env = os.environ | dict(PYTHONPATH=str(ROOT), PATH=str(root/'nothing'), OMP_NUM_THREADS='1')
+    p = subprocess.Popen([sys.executable,'-W','ignore','-u','-m','ganad.docs','--serve'], cwd=root, env=env, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, text=True)
+    try:
+        url = next(re.search(r'http://\S+', l)[0] for l in p.stdout if 'http://' in l)
+        get = lambda f: urlopen(url+f, timeout=10).read().decode()
+        version = get('.version')
+        assert '/.version' in get('losses.html') and '/.version' in get('') and '/.version' not in (root/'_docs/losses.html').read_text()
+        f = root/'nbs/03_losses.ipynb'
+        f.write_text(f.read_text().replace('The game @eq-value', 'The new game @eq-value'))
+        for _ in range(300):
+            if get('.version')!=version: break
+            time.sleep(.3)
+        assert get('.version')!=version and 'The new game' in get('losses.html')
+    finally: p.terminate(); p.wait(10); p.stdout.close()
+
+def test_times_are_written_for_the_notebooks_there_are(toy, monkeypatch, capsys):
+    monkeypatch.setattr(docs, 'run_time', lambda p: 1.5)
+    monkeypatch.chdir(toy[0])
+    (toy[0]/'nbs/times.json').write_text('{"99_gone": 3.0}')
+    assert docs.main(['--times'])==0
+    assert json.loads((toy[0]/'nbs/times.json').read_text())=={'03_losses':1.5}
+
+def test_workflows_name_what_is_there():
+    "They cannot be run here; what they call must exist"
+    import yaml
+    for f in (ROOT/'.github/workflows').glob('*.yml'):
+        jobs = yaml.safe_load(f.read_text(encoding='utf-8'))['jobs']
+        runs = ' '.join(s.get('run', '') for j in jobs.values() for s in j['steps'])
+        assert all((ROOT/t).exists() for t in re.findall(r'tests(?:/\w+\.py)?', runs)), f.name
+    matrix = yaml.safe_load((ROOT/'.github/workflows/ci.yml').read_text())['jobs']['test']['strategy']['matrix']
+    assert matrix['python']==['3.10','3.11','3.12','3.13'] and len(matrix['os'])==3
+
+def test_who_cites_finds_the_same_twice():
+    import yaml
+    cff,ini = yaml.safe_load((ROOT/'CITATION.cff').read_text(encoding='utf-8')),(ROOT/'settings.ini').read_text(encoding='utf-8')
+    assert f"version = {cff['version']}" in ini and cff['title'] in (ROOT/'README.md').read_text(encoding='utf-8')
+
 def test_outside_a_checkout(tmp_path):
     r = run(tmp_path)
     assert r.returncode==2 and r.stderr.splitlines()[-1].startswith('ganad.docs: no settings.ini here or above')

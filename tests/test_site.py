@@ -1,5 +1,5 @@
 "The built site in a real browser: nothing fetched from elsewhere, no error, no dead link, numbers on equations, readable on a phone"
-import functools, http.server, json, os, re, shutil, subprocess, sys, threading
+import atexit, functools, http.server, json, os, re, shutil, subprocess, sys, threading
 from pathlib import Path
 import pytest
 
@@ -51,16 +51,19 @@ def serve():
     yield start
     for s in servers: s.shutdown()
 
+BROWSER = []                      # one for all tests of this process, whichever file asks first
+
 @pytest.fixture(scope='session')
 def chrome():
+    if BROWSER: return BROWSER[0]
     try: from playwright.sync_api import sync_playwright
     except ImportError: missing('playwright', "pip install 'ganad[dev]'")
     exe = shutil.which('chromium') or shutil.which('google-chrome')
     if not exe: missing('Chromium', 'apt-get install chromium')
-    with sync_playwright() as p:
-        b = p.chromium.launch(executable_path=exe, args=FLAGS)
-        yield b
-        b.close()
+    p = sync_playwright().start()
+    BROWSER.append(p.chromium.launch(executable_path=exe, args=FLAGS))
+    atexit.register(lambda: (BROWSER[0].close(), p.stop()))
+    return BROWSER[0]
 
 class Visit:
     "One page in the browser, and what went wrong there"
@@ -182,6 +185,7 @@ def test_search_knows_every_page(docs):
 
 # What the build adds to a page
 
+@functools.lru_cache(None)
 def soup(docs, name):
     from bs4 import BeautifulSoup
     return BeautifulSoup((docs/name).read_text(), 'html.parser')
@@ -191,7 +195,7 @@ NUMBERED = [n for n in NOTEBOOKS if n.name[0].isdigit()]
 @pytest.mark.parametrize('nb', NUMBERED, ids=lambda p: p.stem)
 def test_every_notebook_says_how_long_and_how_to_run(docs, nb):
     s = soup(docs, page_of(nb))
-    head = s.select_one('main .head').get_text(' ')
+    head = ' '.join(s.select_one('main .head').get_text(' ').split())
     assert re.search(r'Time: \d+ min to read', head) and f'make lab NB={nb.stem}' in head and f'nbs/{nb.name}' in head
     assert [a['href'] for a in s.select('.page-navigation a')]
 
