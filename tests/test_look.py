@@ -24,11 +24,13 @@ def looks(docs, serve, chrome, axe):
     base,to,seen = serve(docs),ROOT/'build/screenshots',{}
     to.mkdir(parents=True, exist_ok=True)
     for p in sorted(docs.glob('*.html')):
-        v = seen[p.name] = Visit(chrome, base, p.name, color_scheme='light')
+        v = seen[p.name] = Visit(chrome, base, p.name, color_scheme='light', reduced_motion='reduce')     # nothing half-way
         v.page.evaluate(axe)
         v.found,v.inks = {},{}
         for theme in 'light','dark':
-            if theme=='dark': v.page.emulate_media(color_scheme='dark')
+            if theme=='dark':
+                v.page.emulate_media(color_scheme='dark')
+                v.page.wait_for_function("document.documentElement.classList.contains('quarto-dark')")
             v.found[theme] = v.page.evaluate(AXE, ['color-contrast'] if theme=='dark' else None)
             v.inks[theme] = v.page.evaluate(INKS)
             for w in (1400,360) if p.name in MAIN else ():
