@@ -54,9 +54,9 @@ def test_wheel_says_what_it_needs(wheel):
     z = zipfile.ZipFile(wheel)
     meta = Parser().parsestr(next(z.read(n).decode() for n in z.namelist() if n.endswith('.dist-info/METADATA')))
     needs = {re.match(r'[\w-]+', r)[0]:r for r in meta.get_all('Requires-Dist') if 'extra ==' not in r}
-    assert {*needs}==set('torch torchvision numpy scikit-learn scipy matplotlib pillow tqdm safetensors pandas'.split())
+    assert {*needs}==set('torch torchvision numpy scikit-learn scipy joblib matplotlib pillow tqdm safetensors pandas'.split())
     assert needs['torch']=='torch>=2.4' and meta['Requires-Python']=='>=3.10'
-    assert {*meta.get_all('Provides-Extra')}>={'dev','widgets','onnx'}
+    assert {*meta.get_all('Provides-Extra')}>={'dev','widgets','onnx','cluster','parquet','completion'}
     assert 'Apache' in (meta['License-Expression'] or meta['License']) and any(n.endswith('LICENSE') for n in z.namelist())
     assert meta.get_payload().startswith('# ganad')
 

@@ -175,7 +175,7 @@ def test_pictures_and_diagrams_are_there(pages):
 
 def test_pages_are_light(docs, pages):
     "In megabytes, all that a page loads; models and widgets that answer in the page may weigh twice as much"
-    most = lambda n: 3 if n=='live.html' or 'jupyter.widget-view' in (docs/n).read_text() else 1.5
+    most = lambda n: 3 if any(w in (docs/n).read_text() for w in ('ganad-live','jupyter.widget-view')) else 1.5
     assert {n:v.bytes/1e6 for n,v in pages.items() if v.bytes>most(n)*1e6}=={}
     assert sum(p.stat().st_size for p in docs.rglob('*') if p.is_file())<40e6
 
