@@ -15,7 +15,7 @@ def place(tmp_path, monkeypatch):
     r = np.random.default_rng(0)
     t = pd.DataFrame(dict(kind=np.where(r.random(300) < .5, 'a', 'b'), x=r.normal(size=300), y=r.normal(size=300)))
     t.to_csv(tmp_path/'train.csv', index=False); pd.concat([t[:40], pd.DataFrame(dict(kind=['a'], x=[9.], y=[-9.]))]).to_csv(tmp_path/'test.csv', index=False)
-    monkeypatch.chdir(tmp_path); monkeypatch.setattr('ganad.estimator.STEPS', 300)      # of 2,000, to spare the reader of tests the wait
+    monkeypatch.chdir(tmp_path); monkeypatch.setattr('ganad.estimator.STEPS', 100)      # of 2,000, to spare the reader of tests the wait
     return tmp_path
 
 
