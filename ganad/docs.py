@@ -133,15 +133,16 @@ def vendor(spec:str, # 'katex@0.16.11'
 
 def unpack(tgz:Path, keep:str, to:Path):
     "The members of an npm package whose path matches `keep`, into folder `to`, all or none"
-    part = to.with_name(to.name+'.tmp')
-    shutil.rmtree(part, ignore_errors=True)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(suffix='.tmp', dir=to.parent))                  # two builds may fetch it at once
     with tarfile.open(tgz) as t:
         for m in t:
             name = m.name.removeprefix('package/')
             if not m.isfile() or '..' in name or not re.match(keep, name): continue
             (part/name).parent.mkdir(parents=True, exist_ok=True)
             (part/name).write_bytes(t.extractfile(m).read())
-    part.rename(to)
+    try: part.rename(to)
+    except OSError: shutil.rmtree(part); to.stat()                               # the other was first
 
 # %% ../nbs/99_docs.ipynb #5fc3cf8a
 def localise(html:str, # A page

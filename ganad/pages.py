@@ -195,6 +195,7 @@ title: API
 description: Every public name, what it takes, and where it is taught
 output-file: api.html
 toc-depth: 2
+code-copy: false
 ---"""
 
 def made_by(nbs:dict)->dict: # Module → stem of its notebook, in the order of the notebooks
