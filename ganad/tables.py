@@ -23,15 +23,16 @@ def interval(v, # A number a run
     means = np.random.default_rng(0).choice(np.asarray(v, float), (times,len(v))).mean(1)
     return tuple(float(q) for q in np.quantile(means, (.025,.975)))
 
-# %% ../nbs/08_tables.ipynb #d77c976e
+# %% ../nbs/08_tables.ipynb #6719fdf6
 def common(recs:list, # Records
-          )->list: # Those on classes that every label has
-    "The runs on the normal (or anomalous) classes that no method lacks"
+          )->list: # Those that may be compared
+    "The runs of the methods that have every class; of all methods on the classes that none lacks, until a GAN has all"
     task = lambda r: str(r['protocol'].get('anomaly', r['protocol'].get('normal')))
     have = {}
     for r in recs: have.setdefault(r['label'], set()).add(task(r))
-    shared = set.intersection(*have.values()) if have else set()
-    return [r for r in recs if task(r) in shared]
+    every,shared = (f(*have.values()) if have else set() for f in (set.union, set.intersection))
+    whole = [r for r in recs if have[r['label']]==every]
+    return whole if any(not r['baseline'] for r in whole) else [r for r in recs if task(r) in shared]
 
 # %% ../nbs/08_tables.ipynb #a9f75731
 FORMS = 'frame','markdown','latex'
