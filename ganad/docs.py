@@ -134,7 +134,7 @@ def vendor(spec:str, # 'katex@0.16.11'
 def unpack(tgz:Path, keep:str, to:Path):
     "The members of an npm package whose path matches `keep`, into folder `to`, all or none"
     to.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(suffix='.tmp', dir=to.parent))                  # two builds may fetch it at once
+    part = Path(tempfile.mkdtemp(suffix='.tmp', dir=to.parent))          # two builds may fetch it at once
     with tarfile.open(tgz) as t:
         for m in t:
             name = m.name.removeprefix('package/')
@@ -142,7 +142,7 @@ def unpack(tgz:Path, keep:str, to:Path):
             (part/name).parent.mkdir(parents=True, exist_ok=True)
             (part/name).write_bytes(t.extractfile(m).read())
     try: part.rename(to)
-    except OSError: shutil.rmtree(part); to.stat()                               # the other was first
+    except OSError: shutil.rmtree(part); to.stat()                       # the other was first
 
 # %% ../nbs/99_docs.ipynb #5fc3cf8a
 def localise(html:str, # A page

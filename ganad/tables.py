@@ -23,10 +23,10 @@ def interval(v, # A number a run
     means = np.random.default_rng(0).choice(np.asarray(v, float), (times,len(v))).mean(1)
     return tuple(float(q) for q in np.quantile(means, (.025,.975)))
 
-# %% ../nbs/08_tables.ipynb #6719fdf6
+# %% ../nbs/08_tables.ipynb #30c4845c
 def common(recs:list, # Records
           )->list: # Those that may be compared
-    "The runs of the methods that have every class; of all methods on the classes that none lacks, until a GAN has all"
+    "The runs of methods that have every class; until a GAN has, all runs on the classes that none lacks"
     task = lambda r: str(r['protocol'].get('anomaly', r['protocol'].get('normal')))
     have = {}
     for r in recs: have.setdefault(r['label'], set()).add(task(r))
