@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from ganad.bench import split_of
-from ganad.cli import demo_runs, main
+from ganad.cli import demo_runs
 from ganad.core import DataError, GanadError
 from ganad.detector import detectors, save_model
 from ganad.models.bigan import BiGAN
@@ -13,15 +13,6 @@ from ganad.models.gan import GAN
 
 ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
 ALL = ','.join(detectors())
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    "Exit code, stdout and stderr of `ganad …`"
-    def _run(*argv):
-        with pytest.raises(SystemExit) as e: main([str(a) for a in argv])
-        return e.value.code, *capsys.readouterr()
-    return _run
 
 
 def images(folder, classes, n=12):

@@ -13,15 +13,6 @@ ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).pa
 FIT = ['--method', 'pca', '--set', 'k=2']
 
 
-@pytest.fixture
-def run(capsys):
-    "Exit code, stdout and stderr of `ganad …`"
-    def _run(*argv):
-        with pytest.raises(SystemExit) as e: main([str(a) for a in argv])
-        return e.value.code, *capsys.readouterr()
-    return _run
-
-
 def pump(n, seed=0, broken=0):
     r = np.random.default_rng(seed); fast = r.random(n) < .4; speed = np.where(fast, 50, 20) + r.normal(0, 2, n)
     heat = 30 + .5*speed + r.normal(0, 1, n) + 15*(np.arange(n) < broken)

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from ganad import data
 from ganad.bench import MATRICES, Run, bench, results
-from ganad.cli import main
 from ganad.core import GanadError
 from ganad.spread import alone, as_run, estimate, spread, stored, verify
 
@@ -15,14 +14,6 @@ posix = pytest.mark.skipif(os.name=='nt', reason='POSIX signals')
 def digit(method, c, **kw): return Run(method, 'digits', data.OneClass(normal=c), **kw)
 
 def some(n=6, steps=60): return [digit('bigan', c, fit=dict(steps=steps, bs=32)) for c in range(n)]
-
-@pytest.fixture
-def run(capsys):
-    "Exit code, stdout and stderr of `ganad …`"
-    def _run(*argv):
-        with pytest.raises(SystemExit) as e: main([str(a) for a in argv])
-        return e.value.code, *capsys.readouterr()
-    return _run
 
 def whole(folder):
     "The run files of a folder, each of which can be read; nothing else lies there"
