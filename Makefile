@@ -6,7 +6,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ganad-installed
 PIP    := $(PY) -m pip install --disable-pip-version-check $(if $(MAKE_TERMOUT),,--quiet) --use-pep517 $(if $(TORCH_INDEX),--extra-index-url '$(TORCH_INDEX)')
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(JOBS) --dist loadgroup --durations 12
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest tests -n $(JOBS) --durations 12
 
 ifdef GANAD_DATA   # notebooks run in nbs/: a relative path would mean another folder there
 override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$(GANAD_DATA))

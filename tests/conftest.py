@@ -5,11 +5,13 @@ import torch
 torch.set_num_threads(1)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     "A file stays on one worker, for its fixtures; notebooks are spread over all of them"
-    for i in items:
-        if i.path.name != 'test_notebooks.py': i.add_marker(pytest.mark.xdist_group(i.path.stem))
+    from xdist.scheduler import LoadScopeScheduling
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid): return nodeid if 'test_notebooks' in nodeid else nodeid.split('::')[0]
+    return ByFile(config, log)
 
 
 @pytest.fixture
