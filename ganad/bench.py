@@ -18,7 +18,7 @@ import ganad
 from . import data
 from .core import DataError,GanadError,ShapeError,UnknownName,atomic,pick,set_seed,write_json
 from .detector import detectors,save_model
-from .metrics import auroc,summary
+from .metrics import auroc,auroc_se,summary
 
 # %% ../nbs/08_bench.ipynb #c98dffbe
 @dataclass(frozen=True)
@@ -119,17 +119,20 @@ def _by_class(source, s, scores): # AUROC of the normal rows against each anomal
     odd = y[s.y==1].unique().tolist()
     return {str(source.classes[c]):auroc(s.y[against(c)], scores[against(c)]) for c in odd if len(odd)>1}
 
-def _by_score(run, s, m): # Metrics of each score of a method that has several, from one pass
+def _by_score(run, s, m): # Of a method with several scores: metrics, standard error, mean of held-out normals
     if not hasattr(m, 'SCORES'): return {}
-    table = m._by_batch(lambda x: torch.stack([*m.scores(x).values()], 1), s.test, 512)
-    return {k:summary(s.y, v, run.flagged) for k,v in zip(m.SCORES, table.T)}
+    def each(x): return m._by_batch(lambda b: torch.stack([*m.scores(b).values()], 1), x, 512).T
+    by = dict(zip(m.SCORES, each(s.test)))
+    val = dict(zip(m.SCORES, each(s.val).mean(1).tolist())) if len(s.val) else {}
+    return dict(by_score={k:summary(s.y, v, run.flagged) for k,v in by.items()},
+                se_by_score={k:auroc_se(s.y, v) for k,v in by.items()}, val_by_score=val)
 
 def _record(run, s, m, scores, seconds):
     val,curves = m.score(s.val).mean().item() if len(s.val) else None,m.history.items()
     return dict(status='ok', **run.to_dict(), label=run.label or run.method,
                 baseline=m.baseline, labelled=m.labelled,
                 normal=s.normal, anomalous=s.anomalous, metrics=summary(s.y, scores, run.flagged),
-                by_class=_by_class(_load(run.data, run.size), s, scores), by_score=_by_score(run, s, m),
+                by_class=_by_class(_load(run.data, run.size), s, scores), **_by_score(run, s, m),
                 val_score=val, seconds=seconds, rows={k:len(v) for k,v in s.rows.items()},
                 peak_mb=_peak_mb(), history={k:thin(v) for k,v in curves},
                 steps=max([len(v) for _,v in curves], default=0),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['as_array', 'checked', 'base_rate', 'auroc', 'auprc', 'auprc_trapezoid', 'prf_at', 'fpr_at', 'best_f1', 'bootstrap',
-           'summary']
+           'auroc_se', 'summary']
 
 # %% ../nbs/06_metrics.ipynb #9cf288a2
 import numpy as np
@@ -127,6 +127,17 @@ def bootstrap(y, # Labels: 0 normal, 1 anomaly
     s,rng,groups = s.view(_Drawn),np.random.default_rng(seed),[np.flatnonzero(y==c) for c in (0,1)]
     draws = (np.concatenate([rng.choice(g, len(g)) for g in groups]) for _ in range(n))
     return tuple(np.quantile([metric(y[i], s[i]) for i in draws], [(1-level)/2, (1+level)/2]).tolist())
+
+# %% ../nbs/06_metrics.ipynb #f73a36c5
+def auroc_se(y, # Labels: 0 normal, 1 anomaly
+             s, # Scores, higher = more anomalous
+            )->float: # nan with fewer than two rows of a kind
+    "Standard error of the AUROC for another test set of this size (DeLong et al. 1988, equation 5)"
+    y,s = checked(y, s); a,n = np.sort(s[y==1]),np.sort(s[y==0])
+    below = lambda v,of: (np.searchsorted(of, v) + np.searchsorted(of, v, 'right'))/2/len(of)  # ties: half
+    shares = below(a, n),1-below(n, a)
+    if min(map(len, shares))<2: return float('nan')
+    return float(np.sqrt(sum(v.var(ddof=1)/len(v) for v in shares)))
 
 # %% ../nbs/06_metrics.ipynb #f2e2a718
 def summary(y, # Labels: 0 normal, 1 anomaly
