@@ -65,4 +65,4 @@ tools:
 	command -v npm >/dev/null || want="$$want npm"; \
 	test -z "$$want" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 	    apt-get -qq update </dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$want </dev/null >/dev/null; } || \
-	    echo "left out: tests of the pages in a browser, for want of:" $$want "(Debian: apt-get install" $$want")" >&2
+	    echo "tests of the pages will fail, for want of:" $$want "(Debian: apt-get install" $$want"; GANAD_NO_BROWSER=1 leaves them out)" >&2

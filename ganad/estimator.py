@@ -298,7 +298,7 @@ def versions()->dict:
 
 # %% ../nbs/09_estimator.ipynb #990e83ba
 class Estimator(Take, Fit, Train, Line, Score, Judge, Explain, Files, Revived, OutlierMixin, BaseEstimator):
-    "A method of this course as an outlier detector of scikit-learn"
+    "`ALADDetector` and all others of `estimators()`: a method as scikit-learn's outlier detector"
     method:type[Detector]
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

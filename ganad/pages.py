@@ -136,12 +136,16 @@ def signature(node, # Of a function or class
     last = lines[first.lineno-1][:first.col_offset]
     return '\n'.join([*lines[node.lineno-1:first.lineno-1], last]).rstrip()
 
-def outline(node, lines:list)->str: # Python
-    "A function's signature, or a class's with its public methods"
-    own = [n for n in node.body if isinstance(n, ast.FunctionDef) and (n.name=='__init__' or n.name[0]!='_')]
+def outline(node, lines:list, # A definition, and the file that it stands in
+            defs:dict={}, # Other definitions there: name → node
+           )->str: # Python
+    "A function's signature, or a class's with its public methods and those of its parents in the same file"
     if isinstance(node, ast.FunctionDef): return signature(node, lines)
     said = lambda n: f'\n        "{d.splitlines()[0]}"' if (d := ast.get_docstring(n)) else ''
-    return '\n'.join([signature(node, lines), *(signature(n, lines)+said(n) for n in own)])
+    line = [node, *(defs[b.id] for b in node.bases if isinstance(b, ast.Name) and b.id in defs)]
+    own = {n.name:n for c in line[::-1] for n in c.body if isinstance(n, ast.FunctionDef)}
+    shown = [n for k,n in own.items() if k=='__init__' or k[0]!='_']
+    return '\n'.join([signature(node, lines), *(signature(n, lines)+said(n) for n in shown)])
 
 def public(py:str, # Source of a module
           )->list: # (name, line, Python, docstring) of each public name
@@ -153,7 +157,7 @@ def public(py:str, # Source of a module
     defs = {n.name:n for n in body if isinstance(n, (ast.FunctionDef,ast.ClassDef))}
     made = {v:n for n in body for v in named(n)}
     doc = lambda n: ast.get_docstring(n) or ''
-    return [(v, defs[v].lineno, outline(defs[v], lines), doc(defs[v])) if v in defs else
+    return [(v, defs[v].lineno, outline(defs[v], lines, defs), doc(defs[v])) if v in defs else
             (v, made[v].lineno, lines[made[v].lineno-1], '') for v in offer if v in {**defs, **made}]
 
 # %% ../nbs/99_pages.ipynb #58142cf4

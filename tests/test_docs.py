@@ -9,6 +9,7 @@ from ganad import docs
 from ganad.core import GanadError
 
 ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = pytest.mark.skipif(os.name=='nt', reason='scripts with a first line for the shell stand in')
 SETTINGS = """[DEFAULT]
 repo = toy
 lib_name = toy
@@ -168,6 +169,7 @@ def test_an_unknown_setting_is_a_fault(tmp_path):
     out = docs.prepare(tmp_path, 'smalldocs')
     assert docs.render(tmp_path, out, 'smalldocs')==['unknown key website.navbar.serch']
 
+@SCRIPTS
 def test_quarto_is_taken_when_it_is_there(toy, tmp_path):
     "A stand-in that writes down what it was given"
     q = tmp_path/'quarto'
@@ -259,6 +261,7 @@ def test_a_package_is_unpacked_whole_or_not_at_all(tmp_path):
     with pytest.raises(tarfile.TarError): docs.unpack(tmp_path/'bad.tgz', '.*', tmp_path/'npm/x@1')
     assert not (tmp_path/'npm/x@1').exists()
 
+@SCRIPTS
 def test_npm_that_fails_is_one_line(tmp_path, monkeypatch):
     npm = tmp_path/'npm'
     npm.write_text('#!/bin/sh\necho "npm error network" >&2\nexit 1\n')

@@ -3,7 +3,7 @@ import json, re, shutil
 import pytest
 from test_site import FLAGS, NOTEBOOKS, RATIO, ROOT, Visit, chrome, docs, katex, missing, serve     # noqa: F401 (fixtures)
 
-MAIN = 'index.html', 'gan.html', 'ganomaly.html', 'api.html', 'symbols.html', 'data.html'
+MAIN = 'index.html', 'gan.html', 'ganomaly.html', 'api.html', 'symbols.html', 'data.html', 'live.html', 'scoreboard.html'
 AXE = """async only => (await axe.run({exclude: [['.katex'],['pre code']]}, {resultTypes: ['violations'],
   runOnly: only ? {type: 'rule', values: only} : ['wcag2a','wcag2aa','wcag21a','wcag21aa']})).violations
   .filter(v => ['serious','critical'].includes(v.impact)).map(v => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 200), v.nodes[0].failureSummary])"""
@@ -22,30 +22,35 @@ def axe():
 def looks(docs, serve, chrome, axe):
     "Each page once, in the light theme and then in the dark one; pictures of the main pages go into build/screenshots"
     base,to,seen = serve(docs),ROOT/'build/screenshots',{}
-    to.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(to, ignore_errors=True); to.mkdir(parents=True)
     for p in sorted(docs.glob('*.html')):
         v = seen[p.name] = Visit(chrome, base, p.name, color_scheme='light', reduced_motion='reduce')     # nothing half-way
-        v.page.evaluate(axe)
+        for demo in v.page.locator('.ganad-live').all():                                # what is seen starts, and is looked at too
+            demo.scroll_into_view_if_needed(); v.page.wait_for_function("e => e.dataset.ready", arg=demo.element_handle(), timeout=30_000)
+        v.page.evaluate(axe); v.page.evaluate('scrollTo(0, 0)')
         v.found,v.inks = {},{}
         for theme in 'light','dark':
             if theme=='dark':
                 v.page.emulate_media(color_scheme='dark')
                 v.page.wait_for_function("document.documentElement.classList.contains('quarto-dark')")
-            v.found[theme] = v.page.evaluate(AXE, ['color-contrast'] if theme=='dark' else None)
+            brief = theme=='dark' and not v.page.locator('.ganad-live').count()
+            v.found[theme] = v.page.evaluate(AXE, ['color-contrast'] if brief else None)
             v.inks[theme] = v.page.evaluate(INKS)
             for w in (1400,360) if p.name in MAIN else ():
                 v.page.set_viewport_size(dict(width=w, height=900))
                 v.page.screenshot(path=to/f'{p.stem}_{w}_{theme}.png')
             v.page.set_viewport_size(dict(width=1400, height=900))
+        if v.page.locator('.ganad-live').count():
+            v.page.set_viewport_size(dict(width=360, height=740)); v.found['phone'] = v.page.evaluate(AXE, None)
         v.ratio = lambda pair, page=v.page: page.evaluate(RATIO, pair)
         v.code = {(t,c):v.ratio(pair) for t,i in v.inks.items() for c,pair in i.items()}
         v.page.close()
     return seen
 
-@pytest.mark.parametrize('theme', ['light','dark'])
+@pytest.mark.parametrize('theme', ['light','dark','phone'])
 def test_nobody_is_shut_out(looks, theme):
     "No violation of WCAG 2.1 A or AA that axe calls serious or critical"
-    assert {n:v.found[theme] for n,v in looks.items() if v.found[theme]}=={}
+    assert {n:f for n,v in looks.items() if (f := v.found.get(theme))}=={}
 
 def test_code_can_be_read(looks):
     assert {n:low for n,v in looks.items() if (low := {k:round(r, 1) for k,r in v.code.items() if r<4.5})}=={}

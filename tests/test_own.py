@@ -1,5 +1,5 @@
 "`ganad fit`, `score`, `report` on your own files: right answers, or one line that says what to mend"
-import json, os, re, resource, subprocess, sys
+import json, os, re, subprocess, sys
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -8,6 +8,10 @@ from PIL import Image
 from ganad.cli import main
 from ganad.estimator import info, load
 from ganad.files import csv_line
+
+try: import resource
+except ImportError: resource = None          # Windows
+LIMITS = pytest.mark.skipif(resource is None, reason='POSIX limits')
 
 ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
 FIT = ['--method', 'pca', '--set', 'k=2']
@@ -280,7 +284,7 @@ def test_read_only_folder_is_said_before_the_training(run, at, path, monkeypatch
     bad(run('report', at/'test.csv', '--model', at/'m.safetensors', '--out', path), 'cannot write')
 
 
-@pytest.mark.skipif(os.name == 'nt', reason='POSIX limits')
+@LIMITS
 @pytest.mark.parametrize('what', ['fit', 'score', 'report', 'checkpoint'])
 def test_full_disk_leaves_what_was_there(run, at, tmp_path, what):
     "A limit on the size of files stands in for a full disk: writing fails in the middle"
@@ -328,6 +332,7 @@ def peak(*argv):
     return int(p.stderr.split()[-1])
 
 
+@LIMITS
 def test_memory_does_not_grow_with_the_file(run, tmp_path):
     small, large, m = big(tmp_path/'s.csv', 10_000, 10), big(tmp_path/'l.csv', 100_000, 10, 1), tmp_path/'m'
     assert run('fit', big(tmp_path/'t.csv', 2_000, 10), '--save', m, '--method', 'pca')[0] == 0
@@ -335,6 +340,7 @@ def test_memory_does_not_grow_with_the_file(run, tmp_path):
     assert sum(1 for _ in open(tmp_path/'o.csv')) == 100_001 and b < a + 100, (a, b)
 
 
+@LIMITS
 @pytest.mark.slow
 def test_a_million_rows(tmp_path):
     f, m = big(tmp_path/'t.csv', 1_000_000, 40), tmp_path/'m'
