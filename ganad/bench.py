@@ -11,8 +11,9 @@ __all__ = ['BOUNDARY', 'NORMALS', 'TAUGHT', 'UNTAUGHT', 'FLAGGED', 'APART', 'SUR
 import json,math,os,platform,re,subprocess,sys,threading,time
 from dataclasses import dataclass,field,fields,replace
 from functools import lru_cache,partial
+from importlib.metadata import version
 from pathlib import Path
-import numpy as np, scipy, sklearn, torch, torchvision
+import numpy as np, scipy, sklearn, torch
 from tqdm.auto import tqdm
 import ganad
 from . import data
@@ -88,9 +89,9 @@ def thin(v:list, # A value a step
 
 def about()->dict:
     "Versions, revision of the code and threads"
-    mods = dict(torch=torch, torchvision=torchvision, numpy=np, scipy=scipy, sklearn=sklearn)
+    mods = dict(torch=torch, numpy=np, scipy=scipy, sklearn=sklearn)
     versions = dict(ganad=ganad.__version__, python=platform.python_version())
-    versions |= {k:m.__version__ for k,m in mods.items()}
+    versions |= {k:m.__version__ for k,m in mods.items()} | dict(torchvision=version('torchvision'))
     where = dict(threads=torch.get_num_threads(), machine=platform.machine())
     return dict(versions=versions, revision=_revision(), **where)
 

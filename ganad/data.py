@@ -24,9 +24,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler,StandardScaler
-from torchvision import datasets as tv
-from torchvision.datasets.folder import IMG_EXTENSIONS
-from torchvision.datasets.utils import check_integrity
+
 from tqdm.auto import tqdm
 from .core import DataError,ShapeError,atomic,pick
 
@@ -168,6 +166,10 @@ def read_idx(path, # IDX file of bytes, gzipped or not
         return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=4+4*len(shape)).reshape(shape).copy())
 
 # %% ../nbs/01_data.ipynb #7bd85316
+def _tv(): # A second to import: who reads other data need not wait for it
+    from torchvision import datasets
+    return datasets
+
 _IDX = [f'{p}-{k}-ubyte' for p in ('train','t10k') for k in ('images-idx3','labels-idx1')]
 
 def _four(d): # The four files in the folder `d`, gzipped or not; None unless all are there
@@ -194,14 +196,14 @@ def _idx(root, name, ds, title, classes, debian=()):
     test = torch.arange(len(x)+len(xt)) >= len(x)
     return Source(name, torch.cat([x,xt])[:,None], torch.cat([y,yt]).long(), classes, test, title)
 
-def _mnist(root, size): return _idx(root, 'mnist', tv.MNIST, 'MNIST', [str(i) for i in range(10)])
+def _mnist(root, size): return _idx(root, 'mnist', _tv().MNIST, 'MNIST', [str(i) for i in range(10)])
 def _fashion(root, size):
-    return _idx(root, 'fashion', tv.FashionMNIST, 'FashionMNIST', tv.FashionMNIST.classes, [DEBIAN])
+    return _idx(root, 'fashion', _tv().FashionMNIST, 'FashionMNIST', _tv().FashionMNIST.classes, [DEBIAN])
 
 # %% ../nbs/01_data.ipynb #da564926
 def _checked(get, at, files, title, where): # Folder of files with the right MD5 sums, downloaded if need be
     folder = at or cache_dir()/where
-    def bad(): return [folder/n for n,md5 in files if not check_integrity(folder/n, md5)]
+    def bad(): return [folder/n for n,md5 in files if not _tv().utils.check_integrity(folder/n, md5)]
     if (lost := bad()) and cached(folder):
         was = ''.join(f'{f} is damaged, ' for f in lost if f.exists())
         download(lambda: get(folder), title, f'{where}/{files[0][0]} and its like', was=was)
@@ -210,7 +212,7 @@ def _checked(get, at, files, title, where): # Folder of files with the right MD5
     return folder
 
 def _cifar10(root, size):
-    sub,C = Path('cifar-10-batches-py'),tv.CIFAR10
+    sub,C = Path('cifar-10-batches-py'),_tv().CIFAR10
     def get(d): return C(d.parent, download=True)
     d = _checked(get, find(root, sub), C.train_list + C.test_list, 'CIFAR-10', sub)
     tr,te = (C(d.parent, train=t) for t in (True,False))
@@ -220,11 +222,11 @@ def _cifar10(root, size):
 
 # %% ../nbs/01_data.ipynb #0e237415
 def _svhn(root, size):
-    lists = [tv.SVHN.split_list[p] for p in ('train','test')]
+    lists = [_tv().SVHN.split_list[p] for p in ('train','test')]
     at = find(root, *(Path(d)/lists[0][1] for d in ('svhn','SVHN','.')))
-    def get(d): return [tv.SVHN(d, p, download=True) for p in ('train','test')]
+    def get(d): return [_tv().SVHN(d, p, download=True) for p in ('train','test')]
     d = _checked(get, at and at.parent, [l[1:] for l in lists], 'SVHN', 'svhn')
-    tr,te = (tv.SVHN(d, p) for p in ('train','test'))
+    tr,te = (_tv().SVHN(d, p) for p in ('train','test'))
     x = torch.from_numpy(np.concatenate([tr.data, te.data]))
     y = torch.from_numpy(np.concatenate([tr.labels, te.labels]))
     return Source('svhn', x, y, [str(i) for i in range(10)], torch.arange(len(x))>=len(tr), 'SVHN')
@@ -251,7 +253,7 @@ def _pictures(d, name): # (file, class) of every picture: of the folders in `d`,
     subs = sorted(p for p in d.iterdir() if p.is_dir() and not p.name.startswith('.'))
     return [(f, p.name if subs else name) for p in subs or [d]
             for f in sorted(p.rglob('*') if subs else p.iterdir())
-            if f.suffix.lower() in IMG_EXTENSIONS and f.is_file()]
+            if f.suffix.lower() in _tv().folder.IMG_EXTENSIONS and f.is_file()]
 
 def _picture(f, size):
     with reading(f), Image.open(f) as im:

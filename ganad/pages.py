@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FLAG', 'MAP', 'HEAD', 'text', 'bare', 'title', 'only_imports', 'pictures', 'reading', 'duration', 'stem_of', 'links',
-           'times', 'head', 'parts', 'course_map', 'options', 'described', 'dress', 'signature', 'outline', 'public',
-           'slug', 'taught', 'module_md', 'made_by', 'reference']
+           'times', 'head', 'parts', 'course_map', 'options', 'described', 'dress', 'signature', 'methods', 'outline',
+           'public', 'slug', 'taught', 'module_md', 'made_by', 'reference']
 
 # %% ../nbs/99_pages.ipynb #6638c0c8
 import ast,json,re
@@ -136,17 +136,21 @@ def signature(node, # Of a function or class
     last = lines[first.lineno-1][:first.col_offset]
     return '\n'.join([*lines[node.lineno-1:first.lineno-1], last]).rstrip()
 
+def methods(c, defs:dict)->list: # Of a class, and of its parents among `defs`
+    "Public methods and `__init__`, the parents' first"
+    line = [c, *(defs[b.id] for b in c.bases if isinstance(b, ast.Name) and b.id in defs)]
+    own = {n.name:n for c in line[::-1] for n in c.body if isinstance(n, ast.FunctionDef)}
+    return [n for k,n in own.items() if k=='__init__' or k[0]!='_']
+
 def outline(node, lines:list, # A definition, and the file that it stands in
             defs:dict={}, # Other definitions there: name → node
            )->str: # Python
     "A function's signature, or a class's with its public methods and those of its parents in the same file"
     if isinstance(node, ast.FunctionDef): return signature(node, lines)
     said = lambda n: f'\n        "{d.splitlines()[0]}"' if (d := ast.get_docstring(n)) else ''
-    line = [node, *(defs[b.id] for b in node.bases if isinstance(b, ast.Name) and b.id in defs)]
-    own = {n.name:n for c in line[::-1] for n in c.body if isinstance(n, ast.FunctionDef)}
-    shown = [n for k,n in own.items() if k=='__init__' or k[0]!='_']
-    return '\n'.join([signature(node, lines), *(signature(n, lines)+said(n) for n in shown)])
+    return '\n'.join([signature(node, lines), *(signature(n, lines)+said(n) for n in methods(node, defs))])
 
+# %% ../nbs/99_pages.ipynb #ad37fff3
 def public(py:str, # Source of a module
           )->list: # (name, line, Python, docstring) of each public name
     "What a module offers"

@@ -117,7 +117,7 @@ def test_svhn(here, monkeypatch):
         p.parent.mkdir(exist_ok=True)
         savemat(p, dict(X=x, y=np.array([[10],[1],[2],[3],[10],[9]], 'u1')))
         lists[part] = ['', p.name, hashlib.md5(p.read_bytes()).hexdigest()]
-    monkeypatch.setattr(data.tv.SVHN, 'split_list', lists)
+    monkeypatch.setattr(data._tv().SVHN, 'split_list', lists)
     s = load('svhn')
     assert (s.shape, s.y.tolist(), s.test.sum()) == ((3,32,32), [0,1,2,3,0,9]*2, 6)         # 10 means 0
     assert np.array_equal(s.data[2].permute(1,2,0).numpy(), x[...,2])
@@ -125,7 +125,7 @@ def test_svhn(here, monkeypatch):
     one_line(lambda: load('svhn'), str(p), 'damaged')
 
 def test_cifar10(here, monkeypatch):
-    C,d,r = data.tv.CIFAR10,here/'cifar-10-batches-py',np.random.RandomState(0)
+    C,d,r = data._tv().CIFAR10,here/'cifar-10-batches-py',np.random.RandomState(0)
     x = r.randint(0, 256, (4,3072)).astype('u1')
     def batch(n, **k): raw = pickle.dumps(k); put(d/n, raw); return n,hashlib.md5(raw).hexdigest()
     names = [f'c{i}' for i in range(10)]
@@ -250,7 +250,7 @@ def svhn(monkeypatch):
     for part in ('train','test'):
         f = io.BytesIO(); savemat(f, dict(X=np.full((32,32,3,6), len(part), 'u1'), y=n)); name = f'{part}_32x32.mat'
         raw[name],lists[part] = f.getvalue(),[f'http://svhn/{name}', name, hashlib.md5(f.getvalue()).hexdigest()]
-    monkeypatch.setattr(data.tv.SVHN, 'split_list', lists)
+    monkeypatch.setattr(data._tv().SVHN, 'split_list', lists)
     return Web(monkeypatch, **raw)
 
 def test_svhn_goes_on_after_half_a_download(cache, monkeypatch):
@@ -265,7 +265,7 @@ def test_svhn_goes_on_after_half_a_download(cache, monkeypatch):
     web.asked.clear(); load('svhn'); assert not web.asked                                           # whole: nothing is fetched
 
 def test_cifar10_goes_on_after_half_an_unpacking(cache, monkeypatch):
-    C,sub,tgz,files = data.tv.CIFAR10,'cifar-10-batches-py',io.BytesIO(),{}
+    C,sub,tgz,files = data._tv().CIFAR10,'cifar-10-batches-py',io.BytesIO(),{}
     for n,d in (('data_batch_1', dict(data=np.zeros((2,3072), 'u1'), labels=[0,1])), ('test_batch', dict(data=np.ones((1,3072), 'u1'),
                 labels=[1])), ('batches.meta', dict(label_names=['a','b']))): files[n] = pickle.dumps(d)
     with tarfile.open(fileobj=tgz, mode='w:gz') as t:
@@ -283,7 +283,7 @@ def mnist(monkeypatch, d):
     write_idx(d, gz=True)
     raw = {f.name:f.read_bytes() for f in d.iterdir()}
     res = [(n, hashlib.md5(raw[n]).hexdigest()) for n in raw]
-    monkeypatch.setattr(data.tv.MNIST, 'resources', res)
+    monkeypatch.setattr(data._tv().MNIST, 'resources', res)
     return Web(monkeypatch, **raw)
 
 @pytest.mark.parametrize('gz', [False,True])
