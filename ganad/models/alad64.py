@@ -5,12 +5,11 @@
 # %% auto #0
 __all__ = ['Adapted', 'Narrow', 'ALAD64', 'Augment']
 
-# %% ../../nbs/65_alad64.ipynb #5a2b11e4
+# %% ../../nbs/65_alad64.ipynb #ecb636e6
 import math
 from dataclasses import dataclass
 import torch
 from torch import nn
-from torchvision.transforms import v2
 from .alad import ALAD,PaperImages,bn,leaky
 from ..networks import Conv,Critic,Mlp,begin,family,stack
 
@@ -41,7 +40,7 @@ class Narrow:
         fx = stack(nn.Conv2d(2*c, n, 5, 2, 2), *leaky(), nn.Conv2d(n, 2*n, 5, 2, 2), *leaky(), **kw)
         return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(2*n*quarter(h)*quarter(w), 1)))
 
-# %% ../../nbs/65_alad64.ipynb #a36f051f
+# %% ../../nbs/65_alad64.ipynb #e4def0d6
 class ALAD64(ALAD):
     "ALAD for 64×64 images, with augmented rows; `fit` watches the L2 error"
     def __init__(self, shape, # Features a row, or (C,H,W)
@@ -63,7 +62,7 @@ class ALAD64(ALAD):
 
     def step(self, x): return super().step(self.augment(x) if self.augment else x)
 
-# %% ../../nbs/65_alad64.ipynb #3c833064
+# %% ../../nbs/65_alad64.ipynb #36ce6ce6
 @dataclass(frozen=True)
 class Augment:
     "Zoom, rotation and hue, drawn anew for each image from torch's global generator"
@@ -71,6 +70,7 @@ class Augment:
     zoom:tuple=(.9,1.2) # Smallest and largest factor
     hue:float=.05 # Share of the colour circle, either way
     def __call__(self, x): # Images (N,3,H,H) in [-1,1]; as many come back
+        from torchvision.transforms import v2                        # takes a second: only who augments waits
         a,n = math.radians(self.turn),x.shape[-1]
         edge = math.ceil(n/2*((math.cos(a) + math.sin(a))/self.zoom[0] - 1))     # what may turn in
         turn = v2.RandomAffine(self.turn, scale=self.zoom, interpolation=v2.InterpolationMode.BILINEAR)
