@@ -115,7 +115,7 @@ def described(cell:dict)->str: # One sentence
     "What a picture shows: the first sentence of its caption, or the last line of its code"
     s = text(cell)
     if m := re.search(r'^#\|\s*fig-cap:\s*(.+)$', s, re.M):
-        return re.split(r'(?<=[.:;])\s', m[1].strip('"\' '))[0]
+        return re.split(r'(?<=[.;])\s', m[1].strip('"\' '))[0]
     code = [l for l in s.splitlines() if l.strip() and l[:2]!='#|']
     return f'Picture made by: {code[-1].strip()[:80]}' if code and 'echo: false' not in s else 'Picture'
 

@@ -1,6 +1,6 @@
 // On a phone, figures of several panels keep a width at which they can be read. What scrolls sideways can be reached with the keyboard;
 // what is folded is printed. Nothing else needs a script.
-const panels = () => document.querySelectorAll('main .figure-img').forEach(i => i.classList.toggle('panels', innerWidth<576 && i.naturalWidth>560 && i.naturalWidth>1.9*i.naturalHeight))
+const panels = () => document.querySelectorAll('main figure img').forEach(i => i.classList.toggle('panels', innerWidth<576 && i.naturalWidth>560 && i.naturalWidth>1.9*i.naturalHeight))
 const wide = 'main pre, main table, main .sd-table, main .katex-display, main .math.display, main .cell-output-display, main figure p:has(> .panels)'
 const reach = () => document.querySelectorAll(wide).forEach(e => {
   const s = getComputedStyle(e)
