@@ -81,6 +81,12 @@ def test_what_scrolls_can_be_reached_and_print_has_no_bars(docs, serve, chrome):
     assert v.page.evaluate(f'{cut}.length')==0                                    # code lines are broken instead
     v.page.close()
 
+def test_figures_of_panels_can_be_read_on_a_phone(docs, serve, chrome):
+    v = Visit(chrome, serve(docs), 'gan.html', width=360)
+    sizes = v.page.evaluate("[...document.querySelectorAll('main figure:has(.panels)')].map(f => [f.querySelector('img').width, f.clientWidth])")
+    assert len(sizes)>3 and all(i==640 and f<360 for i,f in sizes), sizes          # the figure scrolls, its caption does not
+    v.page.close()
+
 def test_without_scripts_the_text_is_there(docs, serve, chrome):
     v = Visit(chrome, serve(docs), 'bigan.html', java_script_enabled=False)
     assert 'You will be able to' in v.page.locator('main .head').inner_text() and v.page.locator('main img').count()>5
