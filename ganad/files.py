@@ -61,12 +61,12 @@ def joined(parts, path):
 # %% ../nbs/09_files.ipynb #35b78d02
 class Rows:
     "A file, or a folder, that is read a part at a time"
-    kind = 'table'
+    kind,unit = 'table','row'                               # what is in it; what a row of it is called
     def __init__(self, path, # What to read
                  label=None, drop=(), # Column that says who is an anomaly; columns that are no features
                  types=None, # Feature → 'number' or 'text', of the model; None: all columns, types as found
                  strict=False, # Stop at the first picture that cannot be read?
-                 **_):
+                 size=None, grey=None, part=None): # For `Pictures`
         self.path,self.label,self.drop,self.types,self.strict = Path(path),label,[*drop],types,strict
         self.skipped,self.ignored = [],[]                   # (name, why); columns not looked at
         self.begin()
@@ -180,6 +180,7 @@ def csv_frame(text, # Rows as they stand in the file
 # %% ../nbs/09_files.ipynb #70006415
 class CSV(Rows):
     "A CSV file, gzipped or not: values between commas, semicolons or tabs, names in the first line"
+    unit = 'line'
     def begin(self):
         with _csv(self.path) as f:
             line = f.readline(1<<24)
@@ -236,7 +237,7 @@ class Parquet(Rows):
 
 # %% ../nbs/09_files.ipynb #a63917d3
 def _arrow(s, c, path): # 'number' or 'text', or an error for what is neither
-    v = next((o for o in s if o is not None and o is not pd.NA), 0)
+    v = next(iter(s.dropna()), 0 if s.dtype.kind in 'biuf' else '')
     if isinstance(v, (str,bool,np.bool_)) or s.dtype=='category': return 'text'
     if pd.api.types.is_numeric_dtype(s) or type(v).__name__=='Decimal': return 'number'
     raise DataError(f"{path}, column {c!r} holds {type(v).__name__}, neither numbers nor text; --drop {c}")
@@ -281,6 +282,9 @@ class NPZ(Rows):
         if len(self.shape) not in (2,3,4) or dtype.kind not in 'biuf':
             raise DataError(f"{self.path}: {self.x!r} has shape {self.shape} and type {dtype}; "
                             "give numbers, rows × features or rows × height × width (× channels)")
+        if self.y in self.arrays and (of := self.arrays[self.y][0])!=self.shape[:1]:
+            n = self.shape[0]
+            raise DataError(f"{self.path}: {self.y!r} has shape {of}; give one label for each of {n} rows")
         self.kind = 'table' if len(self.shape)==2 else 'images'
         if self.kind=='table': self.choose([f'x{i}' for i in range(self.shape[1])]); self.head = 'row'
 
@@ -413,7 +417,7 @@ def said(skipped, most=5): # As the end of a sentence
 # %% ../nbs/09_files.ipynb #dc306b22
 class Pictures(Rows):
     "A folder of pictures, or a ZIP archive of one"
-    kind = 'images'
+    kind,unit = 'images','file'
     def __init__(self, path, label=None, size=None, grey=None, part=None, **kw): # `part`: 'train' or 'test'
         self.size,self.grey,self.side = size,grey,part
         super().__init__(path, **kw)

@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['odd', 'split', 'of_rows', 'constant', 'no_names', 'variety', 'of_model', 'of_files', 'of_scores', 'rule', 'learn',
-           'fitted', 'known_apart', 'fit_file', 'unfinished', 'as_read', 'reader', 'judged', 'limit', 'p_of', 'sink',
-           'beside', 'new_names', 'score_file']
+           'fitted', 'known_apart', 'fit_file', 'usable', 'not_over', 'in_lines', 'unfinished', 'as_read', 'as_fitted',
+           'reader', 'judged', 'limit', 'p_of', 'sink', 'beside', 'new_names', 'score_file']
 
 # %% ../nbs/09_own.ipynb #377b5280
-import contextlib,math,re,sys
+import contextlib,math,re,shlex,sys
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from . import bench as B
 from .core import DataError,GanadError,pick
 from .estimator import estimators,load
-from .files import listed,rows_of,said,sha256,writing
+from .files import csv_line,listed,rows_of,said,sha256,writing
 from .metrics import auroc
+from .preprocess import wanted
 from .threshold import p_values,rows_needed
 
 # %% ../nbs/09_own.ipynb #b94f67a7
@@ -65,7 +66,7 @@ def no_names(x, path):
     text = x.select_dtypes(object) if hasattr(x, 'iloc') else []
     if many := [c for c in text if x[c].nunique()>max(50, .5*len(x))]:
         raise DataError(f"{path}: the text in column {listed(many)} differs from row to row; "
-                        f"--drop {','.join(many)}")
+                        f"--drop {shlex.quote(csv_line(many))}")
 
 # %% ../nbs/09_own.ipynb #9469193c
 def variety(m, # Fitted detector
@@ -155,16 +156,38 @@ def fit_file(path, # What to learn from
     "Fit a method to a file or folder, and save it"
     cls,save = estimators()[pick(method, estimators(), 'method')],Path(save)
     rows = rows_of(path, label=label, drop=drop, size=size, strict=strict, part='train')
-    B.writable(save.parent)
+    not_over(save, path); usable(save, size, settings.get('random_state', seed))
     part = rows.all(); x,bad = split(part, normal, path); no_names(x, path)
     how,notes = rule(len(x), contamination, false_alarms)
-    est = learn(cls(random_state=seed, **how, **settings), x, bad, unfinished(save, cls))
+    est = cls(**dict(random_state=seed, size=size)|how|settings)
+    with in_lines(rows, part, x, bad): learn(est, x, bad, unfinished(save, cls))
     notes += [*of_rows(x), *of_model(variety(est.model_, as_read(est, x[:500]))), *of_files(rows)]
     about = dict(file=Path(path).name, sha256=sha256(rows), rows=len(part), normal=len(x), anomalies=len(bad),
                  label=label, normal_is=normal, drop=drop, skipped=rows.skipped, found=known_apart(est, bad))
     with writing(save) as tmp: est.save(tmp, notes=notes, **about)
-    unfinished(save, cls, remove=True)
-    return est,dict(about, notes=notes)
+    unfinished(save, cls, remove=True); return est,dict(about, notes=notes)
+
+def usable(save, size, seed):
+    "`DataError` before the training, not after it, for what will not do"
+    if save.is_dir(): raise DataError(f"{save} is a folder; name a file, as {save/'m.safetensors'}")
+    if not (isinstance(seed, int) and 0<=seed<2**32): raise DataError(f"seed={seed}; give 0 to 2**32-1")
+    wanted(size); B.writable(save.parent)
+
+def not_over(out, *inputs): # File to write, if any; what is read
+    "`DataError` if what is written would take the place of what is read"
+    if str(out)=='-': raise DataError("- is no name of a file; give one")
+    if out is not None and Path(out).resolve() in [Path(i).expanduser().resolve() for i in inputs]:
+        raise DataError(f"{out} is what is read; write to another file")
+
+@contextlib.contextmanager
+def in_lines(rows, part, *xs): # What is read; some of it; frames of its rows, if not all of them in order
+    "What a model says of a row names the line of the file"
+    at = [i for x in xs for i in getattr(x, 'index', [])] or range(len(part))
+    line = lambda m: f'first in {rows.unit} {part.names[at[int(m[1])]]}'
+    try: yield
+    except GanadError as e:
+        text = re.sub(r'first in row (\d+)', line, str(e))
+        raise type(e)(f'{rows.path}: {text}' if text!=str(e) else text) from e
 
 def unfinished(save, cls, remove=False): # Model file; its estimator
     "Where a training of this model keeps its state; None for what is fitted in one step"
@@ -174,7 +197,11 @@ def unfinished(save, cls, remove=False): # Model file; its estimator
 
 def as_read(est, x): # Estimator, rows
     "Rows as the network reads them"
-    return torch.as_tensor(est.prep_.rows(x)).float()
+    return torch.as_tensor(est.prep_.rows(as_fitted(est, x))).float()
+
+def as_fitted(est, x):
+    "A table without its names, if the model was fitted on an array"
+    return x.to_numpy() if hasattr(x, 'iloc') and not est.prep_.names else x
 
 # %% ../nbs/09_own.ipynb #997d500d
 def reader(est, path, # Of the estimator: what to read
@@ -194,13 +221,13 @@ def judged(est, rows, # Estimator, `Rows`
           ): # (part, scores) after (part, scores)
     "The scores, a part at a time"
     for part in rows.parts():
-        x = part.x if rows.kind=='images' or est.prep_.names else part.x.to_numpy()
-        try: yield part,est.anomaly_score(x)
-        except GanadError as e: raise type(e)(f"{rows.path}, from {part.names[0]} on: {e}") from e
+        with in_lines(rows, part): s = est.anomaly_score(as_fitted(est, part.x))
+        yield part,s
 
 def limit(est, threshold=None)->float:
     "The score above which a row is flagged"
-    if threshold is not None: return threshold
+    if threshold is not None and math.isfinite(threshold): return threshold
+    if threshold is not None: raise DataError(f"threshold={threshold}; give a finite number")
     if hasattr(est, 'offset_'): return est.threshold_
     raise DataError("the model has no threshold; give --threshold")
 
@@ -220,13 +247,11 @@ def beside(text, s, p, flag, sep)->list: # Rows as text; scores; p-values or Non
     p = ['']*len(s) if p is None else [f'{v:.4g}' for v in p]
     return [f'{t}{sep}{v:.8g}{sep}{q}{sep}{int(b)}\n' for t,v,q,b in zip(text, s, p, flag)]
 
-def new_names(rows, prefix, out)->list:
+def new_names(rows, prefix)->list:
     "Names of the new columns, if nothing is in their way"
     new = [prefix+c for c in ('score','p_value','flag')]
     if taken := [c for c in new if c in getattr(rows, 'at', {})]:
         raise DataError(f"{rows.path} has a column {listed(taken)} already; give --prefix, as --prefix new_")
-    if out and Path(out).resolve()==rows.path.resolve():
-        raise DataError(f"{out} is what is read; write to another file")
     return new
 
 # %% ../nbs/09_own.ipynb #8befdd86
@@ -236,8 +261,8 @@ def score_file(model, path, # Model file; what to score
                prefix='', progress=False, # Of the new columns; show a bar?
               )->dict: # What is worth saying
     "Write the rows with a score, a p-value and a flag beside each"
-    est = load(model); rows,t = reader(est, path, strict),limit(est, threshold)
-    sep,new,n,high = getattr(rows, 'sep', ','),new_names(rows, prefix, out),0,0
+    not_over(out, path, model); est = load(model); rows,t = reader(est, path, strict),limit(est, threshold)
+    sep,new,n,high = getattr(rows, 'sep', ','),new_names(rows, prefix),0,0
     with sink(out) as f, tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
         f.write(sep.join([rows.head, *new]) + '\n')
         for part,s in judged(est, rows):

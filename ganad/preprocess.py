@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['FILLS', 'HUGE', 'FAR', 'MOST', 'is_frame', 'names_of', 'some', 'take_column', 'read_column', 'frequent', 'refuse',
-           'Part', 'Columns', 'Encode', 'flags', 'Table', 'fits', 'channels_first', 'limits', 'Pixels', 'Images']
+           'later', 'Part', 'Columns', 'Encode', 'flags', 'Table', 'fits', 'wanted', 'channels_first', 'limits',
+           'Pixels', 'Images']
 
 # %% ../nbs/09_preprocess.ipynb #3b183841
-import math,numbers,warnings
+import math,numbers,re,warnings
 from collections import Counter
 from dataclasses import dataclass,field
 from itertools import repeat
@@ -79,6 +80,10 @@ def refuse(bad:dict, # Name of a column → which of its rows are bad
     more = f" and {len(found)-5} columns more" if found[5:] else ''
     if found: raise DataError(f"{what} in {', '.join(found[:5])}{more}; {mend}")
 
+def later(e, n:int)->str: # An error; how many rows stand before those it speaks of
+    "Its text, with rows counted from the first of all"
+    return re.sub(r'(?<=first in row )\d+', lambda m: str(int(m[0])+n), str(e))
+
 # %% ../nbs/09_preprocess.ipynb #48f9cb45
 class Part:
     "One part of a class that is put together from several: what the others define, it may use"
@@ -103,7 +108,14 @@ class Columns(Part):
         text = {i:c for i,c in cols.items() if c.dtype.kind=='O'}
         num,at = [c for i,c in cols.items() if i not in text],[i for i in range(X.shape[1]) if i not in text]
         x = np.asarray(X, 'f8') if not cols else np.stack(num, 1) if num else np.empty((X.shape[0],0))
+        if not self.impute: self.no_gaps(x, at, text)
         return self.whole(x, at),{i:self.whole(c[:,None], [i])[:,0] for i,c in text.items()}
+
+    def no_gaps(self, x, at, text): # `DataError` that names every column with a gap, numbers or text
+        gone = np.isnan(x).T if x.size and np.isnan(x.min()) else []
+        bad = dict(zip(at, gone)) | {i:np.equal(c, None) for i,c in text.items()}
+        refuse({self.title(i):bad[i] for i in sorted(bad)}, 'missing values (NaN)',
+               "drop them, or fit with impute='median'")
 
     def whole(self, x, at): # Gaps filled, if that is wanted; `at`: which columns these are
         text = x.dtype.kind=='O'
@@ -111,7 +123,6 @@ class Columns(Part):
         bad = lambda m: {self.title(i):m[:,j] for j,i in enumerate(at) if m[:,j].any()}
         if not text: refuse(bad(abs(x)>=HUGE), f'infinite values (inf, or beyond {HUGE:g})', 'mend such rows')
         gone = np.equal(x, None) if text else np.isnan(x)
-        if not self.impute: refuse(bad(gone), 'missing values (NaN)', "drop them, or give impute='median'")
         return np.where(gone, [self.fill[i] for i in at], x) if gone.any() else x
 
 # %% ../nbs/09_preprocess.ipynb #bd217328
@@ -165,11 +176,14 @@ class Table(Columns, Encode):
     scale:list=field(default_factory=list) # Of each feature
     kind = 'table'
 
-    def fit(self, X): # Frame, or array (N,n) of numbers
+    def begin(self, X): # Frame, or array (N,n) of numbers → numbers (N,n); index → text (N,)
         if self.impute is not None: pick(self.impute, FILLS, 'way to impute')
         self.names,self.values = names_of(X) if is_frame(X) else None,[]
         self.fill = [self.usual(X, i) for i in range(X.shape[1])]
-        num,text = self.read(X)
+        return self.read(X)
+
+    def fit(self, X): # As `begin`
+        num,text = self.begin(X)
         self.values = [sorted({*text[i]}) if i in text else None for i in range(X.shape[1])]
         if many := [self.title(i) for i,v in enumerate(self.values) if v and len(v)>MOST]:
             raise DataError(f"over {MOST} different texts in {', '.join(many)}; drop or group them")
@@ -190,6 +204,11 @@ def fits(side:int)->bool: # Pixels
     n = side
     while n%2==0 and n>4: n //= 2
     return 3<=n<=7 and n<side
+
+def wanted(size:int|None)->None: # Pixels a side, as asked for, if at all
+    "`DataError` if networks cannot halve that"
+    if size is None or isinstance(size, (int,np.integer)) and fits(int(size)): return
+    raise DataError(f"size={size!r} cannot be halved down to 3 to 7; give 8, 16, 28, 32 or 64")
 
 def channels_first(x:np.ndarray, # (N,H,W), (N,H,W,C) or (N,C,H,W)
                    c:int|None=None, # Channels, if they are known
@@ -219,6 +238,7 @@ class Pixels(Part):
         slack,dark = (b-a)/100,b==255 and 0<hi<=1 and x.dtype.kind=='f'
         if dark or lo<a-slack or hi>b+slack:
             raise DataError(f"images with values from {lo:g} to {hi:g}, in training {a:g} to {b:g}; scale it")
+        if a==-1 and lo>=0: warnings.warn(f"images from {lo:g} to {hi:g}, in training -1 to 1: is 0 black?")
         return torch.from_numpy(((x.astype('f4') - a)*(2/(b-a)) - 1).clip(-1, 1))
 
     def rows(self, X)->torch.Tensor: # (N,C,side,side) float32
@@ -238,8 +258,7 @@ class Images(Pixels):
 
     def fit(self, X): # (N,H,W), (N,H,W,C) or (N,C,H,W)
         x = channels_first(X); c,h,w = x.shape[1:]
-        if self.size is not None and not (isinstance(self.size, (int,np.integer)) and fits(self.size)):
-            raise DataError(f"size={self.size!r} cannot be halved down to 3 to 7; give 8, 16, 28, 32 or 64")
+        wanted(self.size)
         own = h if h==w and fits(h) and h<=64 else next((s for s in (8,16,32,64) if s>=max(h, w)), 64)
         side = int(self.size or own)
         self.seen,self.shape,self.range = [h,w],[c,side,side],[*limits(x)]

@@ -21,7 +21,7 @@ from .detector import detectors
 from .estimator import info,load
 from .files import said,sha256,writing
 from .metrics import auprc,auroc,base_rate
-from .own import as_read,judged,limit,odd,of_files,of_scores,p_of,reader
+from .own import as_fitted,as_read,judged,limit,not_over,odd,of_files,of_scores,p_of,reader
 
 # %% ../nbs/09_report.ipynb #62da612c
 @dataclass
@@ -61,7 +61,7 @@ def plain(v): return f'{v:.4g}' if isinstance(v, float) else str(v)
 
 def reasons(est, x, most=3)->list: # DataFrame of rows -> a sentence for each
     "The columns that contributed most to each score"
-    c = est.explain(x if est.prep_.names else x.to_numpy()).clip(0)
+    c = est.explain(as_fitted(est, x)).clip(0)
     share = c/np.maximum(c.sum(1, keepdims=True), 1e-12)
     best = [[i for i in np.argsort(-row)[:most] if row[i]>.1] for row in share]
     say = lambda r,i: f'{x.columns[i]} {plain(x.iat[r,i])} ({share[r,i]:.0%}; usual {usual(est, i)})'
@@ -208,6 +208,8 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
                 top=12, progress=False, # Rows to show; show a bar?
                )->dict: # What is worth saying
     "Score, and write the page"
+
+    not_over(out, path, model)
     est = load(model); rows,t,seen = reader(est, path, strict),limit(est, threshold),Seen()
     with tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
         for part,s in judged(est, rows): seen.add(est, part, s, top); bar.update(len(s))

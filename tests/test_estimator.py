@@ -199,8 +199,13 @@ def test_any_type_of_number(dtype):
 
 def test_gaps():
     d = frame().astype({'n': float}); d.loc[[3, 5], 'n'] = np.nan; d.loc[7, '🌍'] = None
-    with pytest.raises(DataError, match=r"missing values \(NaN\) in 'n' 2 \(first in row 3\); drop them, or give impute="): PCADetector().fit(d)
+    with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\), 'n' 2 \(first in row 3\); drop them, or fit with impute="): PCADetector().fit(d)
     with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\)"): PCADetector().fit(d.fillna({'n': 0}))
+    for n in 3, 250:                                              # wherever it is: said before the training, in the row of the file
+        x = table(); x = np.concatenate([x]*(300//len(x) + 1)); x[n, 1] = np.nan
+        with pytest.raises(DataError, match=rf'first in row {n}\)'): PCADetector(false_alarms=.05, random_state=0).fit(x)
+    e = PCADetector(random_state=0).fit(table()); x = np.zeros((9_000, table().shape[1])); x[8_900, 0] = np.nan
+    with pytest.raises(DataError, match=r'first in row 8900\)'): e.anomaly_score(x)
     for how in ('median', 'mean', 'most_frequent'):
         e = PCADetector(impute=how, random_state=0).fit(d)
         by_hand = d.fillna({'n': d['n'].mode()[0] if how == 'most_frequent' else getattr(d['n'], how)(), '🌍': d['🌍'].mode()[0]})
@@ -226,6 +231,12 @@ def test_a_category_that_was_never_seen_is_odd():
 def test_a_table_that_has_changed(bad, says):
     e = PCADetector().fit(frame())
     with pytest.raises(ValueError, match=says): e.predict(bad(frame()))
+
+
+def test_columns_that_are_numbered_keep_their_order():
+    d = pd.DataFrame(table()); e = PCADetector(random_state=0).fit(d)
+    assert np.array_equal(e.anomaly_score(d), PCADetector(random_state=0).fit(table()).anomaly_score(table()))
+    with pytest.raises(DataError, match=r"columns \['3', '2', '1', '0'\], in training \['0', .*; give them in that order"): e.predict(d[[3, 2, 1, 0]])
 
 
 @pytest.mark.filterwarnings('ignore:X does not have valid feature names')
@@ -286,8 +297,10 @@ def test_colours_and_sizes():
     for bad, says in [(x[..., :1], 'in training they had 3 channels'), (x/255., 'values from 0 to 1, in training 0 to 255'),
                       (x.astype('f4')*2, 'in training 0 to 255'), (np.full(x.shape, np.nan), 'NaN or infinite'), (table(), 'fitted on images, this is table')]:
         with pytest.raises(GanadError, match=says): f.predict(bad)
-    for bad, says in [(x[:1], 'are no images'), (x[..., :2], 'neither 1 nor 3 channels'), (x.astype('f4')-500, 'values from -500'), (x.astype(str), 'are no images')]:
+    for bad, says in [(x[:1], 'only 1 picture; give 2 or more'), (x[..., :2], 'neither 1 nor 3 channels'), (x.astype('f4')-500, 'values from -500'), (x.astype(str), 'are no images')]:
         with pytest.raises(GanadError, match=says): PCADetector().fit(bad)
+    half = x/127.5 - 1; f = PCADetector(k=2).fit(half)
+    with pytest.warns(UserWarning, match='images from 0 to 1, in training -1 to 1: is 0 black'): f.predict((half - half.min())/(half.max() - half.min()))
     with pytest.raises(DataError, match='size=30 cannot be halved'): PCADetector(size=30).fit(x)
 
 

@@ -1,13 +1,15 @@
 "`ganad fit`, `score`, `report` on your own files: right answers, or one line that says what to mend"
-import json, os, re, resource, subprocess, sys
+import json, os, re, resource, shlex, subprocess, sys
 from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 from ganad.cli import main
-from ganad.estimator import info, load
-from ganad.files import csv_line
+from ganad.detector import save_model
+from ganad.estimator import PCADetector, info, load
+from ganad.files import csv_line, rows_of
+from ganad.own import reader
 
 ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
 FIT = ['--method', 'pca', '--set', 'k=2']
@@ -118,6 +120,25 @@ def test_pictures(run, tmp_path):
     bad(run('fit', tmp_path/'two', '--save', m, '--normal', 'god'), "no label in .* 'god'; there are: a")
 
 
+def test_training_and_scoring_see_the_same_pixels(run, tmp_path):
+    for i in range(30): Image.fromarray(np.random.default_rng(i).integers(256, size=(40, 40, 3)).astype('u1')).save(tmp_path/f'{i:02}.png')
+    for size in 30, 0, -8: bad(run('fit', tmp_path, '--save', tmp_path/'m', '--size', size), f'--size {size} cannot be halved .* give 8, 16')
+    for size in [], ['--size', '16']:
+        assert run('fit', tmp_path, '--save', tmp_path/'m', '--method', 'pca', '--quiet', *size)[0] == 0
+        est = load(tmp_path/'m'); side = est.prep_.shape[1]
+        x = np.concatenate([p.x for p in reader(est, tmp_path).parts(7)])
+        assert side == (16 if size else 40) and np.array_equal(x, rows_of(tmp_path, size=side).all().x) and x.shape[1] == side
+        assert np.allclose(np.sort(est.anomaly_score(x)), est.reference_)                           # none held back: the threshold saw these
+
+
+def test_a_model_of_an_array_reports(run, tmp_path):
+    x = np.random.default_rng(0).normal(size=(80, 3)); np.savez(tmp_path/'t.npz', x=x)
+    m = PCADetector(k=2, random_state=0).fit(x).save(tmp_path/'m')
+    for f in m, save_model(load(m).model_, tmp_path/'old'):                                         # of format 1 too
+        argv = ['report', tmp_path/'t.npz', '--model', f, '--out', tmp_path/'r.html', '--threshold', '1']
+        assert run(*argv)[0] == 0 and 'Most anomalous' in (tmp_path/'r.html').read_text()
+
+
 def test_same_seed_same_model(run, at, tmp_path):
     for n in 'ab': run('fit', at/'train.csv', '--save', tmp_path/n, '--label', 'bad', '--drop', 'no', '--method', 'gan', '--epochs', '2', '--quiet')
     assert info(tmp_path/'a')['digest'] == info(tmp_path/'b')['digest']
@@ -154,6 +175,17 @@ def test_threshold_of_ones_own(run, at):
         assert r['flagged'] == n == pd.read_csv(at/'x.csv').flag.sum()
 
 
+    for t in 'nan', 'inf': bad(run('score', at/'test.csv', '--model', at/'m.safetensors', '--threshold', t, '--out', at/'y.csv'), f'threshold {t}; give a finite')
+    assert not (at/'y.csv').exists()
+
+
+def test_a_column_with_a_comma_can_be_dropped(run, tmp_path):
+    pd.DataFrame({'name, first': [f'n{i}' for i in range(200)], 'a': range(200), 'b': range(200)}).to_csv(tmp_path/'t.csv', index=False)
+    code, out, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', *FIT); drop = shlex.split(err.split('; ')[1])
+    assert (code, drop) == (2, ['--drop', '"name, first"']) and run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', *FIT, *drop)[0] == 0
+    assert load(tmp_path/'m').feature_names_in_.tolist() == ['a', 'b']
+
+
 # Files to score that are not like the training file
 
 def changed(at, tmp_path, how):
@@ -173,7 +205,7 @@ UNLIKE = {
     'missing column': (lambda t: t.drop(columns=['heat, °C']), "has no column 'heat, °C'; it has 'no'"),
     'numbers became text': (lambda t: t.assign(speed=t.speed.astype(str) + ' rpm'), r"line 2, column 'speed': '.* rpm' is no number"),
     'one typing error': (lambda t: t.assign(speed=[*t.speed[:-1].astype(str), '2O']), "line 301, column 'speed': '2O' is no number"),
-    'missing values': (lambda t: t.assign(flow=[None]*3 + [*t.flow[3:]]), r"t.csv, from 2 on: missing values \(NaN\) in .*flow.*--impute median"),
+    'missing values': (lambda t: t.assign(flow=[None]*3 + [*t.flow[3:]]), r"t.csv: missing values \(NaN\) in 'flow' 3 \(first in line 2\); drop them, or fit with --impute median"),
     'infinities': (lambda t: t.assign(flow=[np.inf] + [*t.flow[1:]]), r'infinite values .*flow'),
     'no rows': (lambda t: t[:0], 'has no rows to score'),
     'already scored': (lambda t: t.assign(score=1), "column 'score' already; give --prefix"),
@@ -242,6 +274,13 @@ def test_poor_training_file_is_learned_and_said(run, tmp_path, how, note, method
     assert np.isfinite(pd.read_csv(tmp_path/'s.csv').score).all()
 
 
+def test_gaps_are_named_by_line(run, at, tmp_path):
+    t = pump(300, broken=10); t.loc[200:, 'flow'] = np.nan; t.loc[250, 'mode 🌡'] = None; t.to_csv(tmp_path/'t.csv', index=False)
+    for method in 'pca', 'classifier':                            # rows that are held back, and known anomalies, are counted, too
+        got = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', '--method', method)
+        bad(got, r"t.csv: missing values \(NaN\) in 'mode 🌡' 1 \(first in line 252\), 'flow' 100 \(first in line 202\); drop them, or fit with --impute")
+
+
 def test_impute_and_wrong_settings(run, at, tmp_path):
     t = pump(300).drop(columns=['no', 'bad']); t.loc[::9, 'flow'] = np.nan; t.loc[::7, 'mode 🌡'] = None; t.to_csv(tmp_path/'t.csv', index=False)
     assert run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', *FIT, '--impute', 'most_frequent')[0] == 0
@@ -250,8 +289,12 @@ def test_impute_and_wrong_settings(run, at, tmp_path):
     for more, why in ((['--method', 'alda'], "no method 'alda'; there are: alad"), (['--set', 'nzz=3'], "no setting of alad 'nzz'"), (['--set', 'nz'], 'equals sign'),
                       (['--false-alarms', '.001'], 'held-out normal rows'), (['--false-alarms', '2'], 'false.alarms.2'), (['--contamination', '.9'], 'contamination.0.9'),
                       (['--epochs', '0'], 'epochs.0'), (['--drop', 'nothing'], "no column 'nothing'"), (['--label', 'what'], "no column 'what'"),
-                      (['--device', 'tpu'], "no device 'tpu'"), (['--normal', '7'], "no label in .* '7'")):
+                      (['--device', 'tpu'], "no device 'tpu'"), (['--normal', '7'], "no label in .* '7'"),
+                      (['--set', 'nz=abc'], "nz: 'abc' is no number"), (['--set', 'nz=-1'], 'these settings make no alad: .*negative'), (['--set', 'nets=3'], 'these settings make no alad'),
+                      (['--seed', '-1'], '--seed -1; give 0 to'), (['--set', 'random_state=x'], '--seed x; give 0'), (['--save', tmp_path], 'is a folder; name a file')):
         bad(run(*fit, *more), why)
+    for n in '0', '-1': bad(run('report', at/'test.csv', '--model', at/'m.safetensors', '--out', tmp_path/'r', '--top', n), f'--top {n} is too few; give 1')
+    assert run(*fit, *FIT, '--set', 'random_state=1')[0] == 0 and info(tmp_path/'x')['settings']['random_state'] == 1; (tmp_path/'x').unlink()
     assert not (tmp_path/'x').exists() and not (tmp_path/'x.part').exists()
 
 
@@ -261,7 +304,14 @@ def test_model_and_data_that_do_not_fit(run, at, tmp_path):
     bad(run('score', at/'test.csv', '--model', at/'train.csv'), 'no model|damaged')
     bad(run('score', at/'test.csv', '--model', tmp_path/'nothing'), 'is not there')
     bad(run('score', tmp_path/'nothing.csv', '--model', at/'m.safetensors'), 'give one that is there')
-    bad(run('score', at/'test.csv', '--model', at/'m.safetensors', '--out', at/'test.csv'), 'is what is read')
+    argv = ['--model', at/'m.safetensors', '--out']
+    was = {f: f.read_bytes() for f in (at/'test.csv', at/'m.safetensors')}
+    for command in 'score', 'report':
+        for f in was: bad(run(command, at/'test.csv', *argv, f), 'is what is read; write to another')
+        bad(run(command, at/'test.csv', *argv, tmp_path), 'it is no file')
+    bad(run('fit', at/'test.csv', '--drop', 'no', '--save', at/'x/../test.csv', *FIT), 'is what is read; write to another')
+    assert all(f.read_bytes() == b for f, b in was.items())
+    if hasattr(os, 'mkfifo'): os.mkfifo(tmp_path/'pipe'); bad(run('score', at/'test.csv', *argv, tmp_path/'pipe'), 'it is no file'); assert (tmp_path/'pipe').is_fifo()
     cut = tmp_path/'cut'; cut.write_bytes((at/'m.safetensors').read_bytes()[:-9])
     bad(run('info', cut), 'damaged')
 
