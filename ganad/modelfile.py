@@ -26,8 +26,9 @@ def fingerprint(head:dict, # Header without its digest
                )->str: # SHA-256
     "A digest of header and tensors: a file that was edited no longer has it"
     h = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-    for k in sorted(state):
-        h.update(f'{k} {state[k].dtype} {[*state[k].shape]}'.encode() + state[k].numpy().tobytes())
+    for k,v in sorted(state.items()):
+        h.update(f'{k} {v.dtype} {[*v.shape]}'.encode())
+        if v.numel(): h.update(v.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())    # any type
     return h.hexdigest()
 
 # %% ../nbs/09_modelfile.ipynb #902a1feb
@@ -43,11 +44,13 @@ def write(path, # Where to, as 'm.safetensors'
         save_file(state, tmp, dict(ganad=json.dumps(dict(head, digest=fingerprint(head, state)))))
     return Path(path)
 
+def _json(text): return json.loads(text, parse_constant=int)        # NaN and Infinity are a ValueError
+
 def info(path)->dict:
     "The header of a model file, without its weights: method, settings, data, threshold, versions, …"
     bad = lambda why: CheckpointError(f"{path} {why}")
     try:
-        with safe_open(path, 'pt') as f: head = json.loads((f.metadata() or {})['ganad'])
+        with safe_open(path, 'pt') as f: head = _json((f.metadata() or {})['ganad'])
     except FileNotFoundError as e: raise bad("is not there; give the path of a model file") from e
     except (KeyError,ValueError,RecursionError) as e:
         raise bad("is no model of ganad; give a file made by save") from e
@@ -65,7 +68,7 @@ def read(path)->tuple[dict,dict]: # Header of the newest format, name → tensor
         raise CheckpointError(f"{path} was changed after it was saved; get the original, or make it again")
     try:
         while v<FORMAT: (head,state),v = MIGRATE[v](head, state),v+1
-    except (KeyError,TypeError,IndexError) as e:
+    except (KeyError,TypeError,IndexError,ValueError) as e:
         raise CheckpointError(f"{path} lacks {str(e)[:50]}; make it again") from e
     return head,state
 
