@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['EXAMPLES', 'SAME', 'WHERE', 'FILES', 'words', 'in_words', 'value', 'settings_for', 'told', 'comma', 'shown', 'fit',
-           'score', 'report', 'flagged', 'lies', 'flat', 'about_model', 'in_short', 'about_methods', 'about_data',
-           'completion', 'commands']
+           'score', 'report', 'learned', 'flagged', 'lies', 'flat', 'about_model', 'in_short', 'about_methods',
+           'about_data', 'completion', 'commands']
 
 # %% ../nbs/09_commands.ipynb #67c2a3f1
 import argparse,ast,csv,json,re,sys
@@ -14,7 +14,7 @@ from . import data
 from .core import CheckpointError,GanadError,pick
 from .detector import detectors
 from .estimator import estimators,info
-from .files import needs
+from .files import counted,needs
 from .modelfile import read
 from .own import fit_file,score_file
 from .report import report_file
@@ -89,12 +89,13 @@ def fit(a): # Parsed arguments
         if Path(f'{a.save}.part').exists(): print("stopped; the same command goes on", file=sys.stderr)
         raise
     t,found = est.threshold_,about['found']
-    text = f"{a.method} learned from {about['normal']:,} normal rows; flags scores above {t:.4g}: {a.save}"
+    text = f"{a.method} learned from {learned(about, est)}; flags scores above {t:.4g}: {a.save}"
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
     return told(a, text, dict(model=a.save, method=a.method, threshold=t, **about))
 
 def score(a): # Parsed arguments
     "The command `ganad score`"
+    a.out = None if a.out=='-' else a.out
     if a.json and not a.out: raise GanadError("scores and JSON cannot both go to standard output; give --out")
     r = score_file(a.model, a.data, a.out, a.threshold, a.strict, a.prefix, shown(a))
     return told(a, flagged(r) if a.out else '', r)
@@ -102,8 +103,12 @@ def score(a): # Parsed arguments
 def report(a): # Parsed arguments
     "The command `ganad report`"
     if a.top<1: raise GanadError(f"--top {a.top} is too few; give 1 or more")
-    r = report_file(a.model, a.data, a.out, a.threshold, a.strict, a.top, shown(a))
+    r = report_file(a.model, a.data, a.out, a.threshold, a.strict, a.top, shown(a), a.normal)
     return told(a, flagged(r), r)
+
+def learned(about, est)->str: # Of `fit_file`
+    held = est.data_['held']; more = f' ({held:,} more drew the line)'*bool(held)
+    return counted(about['normal']-held, 'normal row') + more
 
 def flagged(r)->str: # Of `score_file` or `report_file`
     return f"{r['flagged']:,} of {r['rows']:,} rows score above {r['threshold']:.4g}: {r['out']}"
@@ -193,8 +198,9 @@ def _fit(c):
     arg('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     arg('--batch-size', type=int, metavar='N', help='rows of a step (default: 64)')
     arg('--set', action='append', metavar='NAME=VALUE', help='a setting of the method, as nz=8; repeatable')
-    arg('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
-    arg('--contamination', type=float, metavar='P', help='instead: share of anomalies in the training rows')
+    line = c.add_mutually_exclusive_group().add_argument
+    line('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
+    line('--contamination', type=float, metavar='P', help='instead: share of anomalies in the training rows')
     arg('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     arg('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
     arg('--seed', type=int, default=0, metavar='N', help='same seed, same model (default: 0)')
@@ -209,9 +215,10 @@ def _model(c):
     _strict(c)
 
 def _score(c):
-    _path(c, '--out', metavar='FILE', help='CSV file to write (default: standard output)')
+    _path(c, '--out', metavar='FILE', help='CSV file to write, also .csv.gz (default: standard output)')
     c.add_argument('--prefix', default='', metavar='TEXT', help='before the names of the new columns')
 
 def _report(c):
-    _path(c, '--out', required=True, metavar='FILE', help='page to write')
+    _path(c, '--out', required=True, metavar='FILE', help='page to write, as report.html')
+    c.add_argument('--normal', metavar='VALUE', help='value of the label that is normal (default: as in fit)')
     c.add_argument('--top', type=int, default=12, metavar='N', help='rows to show (default: 12)')

@@ -62,8 +62,36 @@ def test_report_says_which_and_why(run, at):
     assert code == 0 and r['rows'] == 300 and not re.search(r'(src|href)="(?!data:)', page) and 'http' not in page
     for part in ('Warnings', 'Against the labels', 'Most anomalous', 'Scores', 'Training', 'Data and settings', 'type="range"', 'AUROC'):
         assert part in page, part
-    rows = re.findall(r'<td>(\d+)</td>\s*<td>[\d.]+</td>', page)
+    rows = re.findall(r'<tr>\s*<td>(\d+)</td>\s*<td>[\d.]+</td>', page)
     assert len(rows) == 12 and {*map(int, rows)} <= {*range(2, 14)} and page.count('heat, °C') >= 12       # the broken ones, for their heat
+    head = re.findall('<th>(.*?)</th>', page); assert head[:6] == ['line', 'score', 'p-value', 'why', 'no', 'bad']        # who it is, and what its label says
+    pts, start = json.loads(re.search('const S=(.*), k=', page)[1]), int(re.search('max="[0-9]+" value="([0-9]+)"', page)[1])
+    n, t, usual = pts[start]; said = re.search('class="verdict">(.*?)</p>', page)[1]                    # the slider begins at the verdict, and says the same
+    assert n == r['flagged'] and t == r['threshold'] and said.endswith(usual) and 'held-out normal rows' in usual
+    assert f"ganad score {at/'test.csv'} --model" in page and '--prefix' not in page
+
+
+def test_report_of_awkward_files(run, at, tmp_path):
+    f = changed(at, tmp_path, lambda t: t.assign(flag=0)).rename(tmp_path/"pump's data.csv")
+    assert run('report', f, '--model', at/'m.safetensors', '--out', tmp_path/'r.html')[0] == 0
+    assert 'ganad score ' + json.dumps(shlex.quote(str(f)))[1:-1] in (tmp_path/'r.html').read_text() and '--prefix new_"' in (tmp_path/'r.html').read_text()
+    for i in range(30): Image.fromarray(np.random.default_rng(i).integers(256, size=(8, 8)).astype('u1')).save(tmp_path/f'{i:02}.png')
+    assert run('fit', tmp_path, '--save', tmp_path/'p', '--method', 'pca', '--quiet')[0] == 0
+    argv = ['report', tmp_path, '--model', tmp_path/'p', '--out', tmp_path/'r.html', '--json']
+    assert not [n for n in json.loads(run(*argv)[1])['notes'] if 'label' in n]                          # one folder: no labels
+    for i in range(30): (tmp_path/('ok' if i else 'torn')).mkdir(exist_ok=True); (tmp_path/f'{i:02}.png').rename(tmp_path/('ok' if i else 'torn')/f'{i:02}.png')
+    assert '--normal ok' in json.loads(run(*argv)[1])['notes'][0]
+    assert 'AUROC' not in (tmp_path/'r.html').read_text() and run(*argv, '--normal', 'ok')[0] == 0 and 'AUROC' in (tmp_path/'r.html').read_text()
+    bad(run(*argv, '--normal', 'good'), "no label in .* 'good'; there are: ok, torn")
+
+
+def test_endings_are_kept_or_refused(run, at, tmp_path):
+    argv = ['score', at/'test.csv', '--model', at/'m.safetensors', '--out']
+    assert run(*argv, tmp_path/'s.csv.gz')[0] == 0 and len(pd.read_csv(tmp_path/'s.csv.gz')) == 300
+    code, out, err = run(*argv, '-'); assert code == 0 and out.startswith('no,mode') and out.count('\n') == 301
+    for f in 's.parquet', 's.npz', 's.xlsx': bad(run(*argv, tmp_path/f), 'name it .csv or')
+    bad(run('report', *argv[1:], tmp_path/'r.pdf'), 'name it .html'); bad(run('report', *argv[1:], '-'), 'no name of a file')
+    assert [*tmp_path.iterdir()] == [tmp_path/'s.csv.gz']
 
 
 def test_known_anomalies_are_kept_out_and_measured(at):
@@ -108,7 +136,7 @@ def test_pictures(run, tmp_path):
     assert run('fit', tmp_path/'pics', '--normal', 'good', '--save', m, '--method', 'pca')[0] == 0
     h = info(m); assert h['prep']['shape'] == [1, 16, 16] and h['extra']['rows'] == 120
     code, out, err = run('score', tmp_path/'pics', '--model', m, '--out', tmp_path/'s.csv')
-    assert code == 0 and '1 pictures were skipped; test/good/007.png' in err and err.count('\n') == 1
+    assert code == 0 and '1 picture skipped; test/good/007.png' in err and err.count('\n') == 1
     t = pd.read_csv(tmp_path/'s.csv'); assert len(t) == 24 and [*t.columns] == ['file', 'class', 'score', 'p_value', 'flag']
     assert t[t['class'] == 'crack'].score.min() > t[t['class'] == 'good'].score.max()
     code, out, err = run('report', tmp_path/'pics', '--model', m, '--out', tmp_path/'r.html', '--json', '--top', '5')
@@ -204,6 +232,7 @@ def test_columns_in_another_order_and_more_of_them(run, at, tmp_path):
 UNLIKE = {
     'missing column': (lambda t: t.drop(columns=['heat, °C']), "has no column 'heat, °C'; it has 'no'"),
     'numbers became text': (lambda t: t.assign(speed=t.speed.astype(str) + ' rpm'), r"line 2, column 'speed': '.* rpm' is no number"),
+    'decimal comma': (lambda t: t.assign(speed=t.speed.round(2).astype(str).str.replace('.', ',')), r"is no number \(a decimal comma\?\); mend it, or --drop speed"),
     'one typing error': (lambda t: t.assign(speed=[*t.speed[:-1].astype(str), '2O']), "line 301, column 'speed': '2O' is no number"),
     'missing values': (lambda t: t.assign(flow=[None]*3 + [*t.flow[3:]]), r"t.csv: missing values \(NaN\) in 'flow' 3 \(first in line 2\); drop them, or fit with --impute median"),
     'infinities': (lambda t: t.assign(flow=[np.inf] + [*t.flow[1:]]), r'infinite values .*flow'),
@@ -223,17 +252,22 @@ def test_prefix_one_row_and_unseen_categories(run, at, tmp_path):
     f = changed(at, tmp_path, lambda t: t[:1].assign(score=1))
     assert run('score', f, '--model', at/'m.safetensors', '--prefix', 'new_', '--out', tmp_path/'s.csv')[0] == 0
     assert pd.read_csv(tmp_path/'s.csv').columns[-3:].tolist() == ['new_score', 'new_p_value', 'new_flag']
-    assert run('report', f, '--model', at/'m.safetensors', '--out', tmp_path/'r.html')[0] == 0 and 'Only 1 rows' in (tmp_path/'r.html').read_text()
+    assert run('report', f, '--model', at/'m.safetensors', '--out', tmp_path/'r.html')[0] == 0 and 'Only 1 row scored' in (tmp_path/'r.html').read_text()
     f = changed(at, tmp_path, lambda t: t.assign(**{'mode 🌡': '7'}))                       # digits, where words were
     assert run('score', f, '--model', at/'m.safetensors', '--out', tmp_path/'s.csv')[0] == 0
     assert pd.read_csv(tmp_path/'s.csv').flag.mean() > .5
+    new = "300 of 300 values of 'mode 🌡' were never seen in training (7)."
+    for argv in ['score', tmp_path/'s.csv'], ['report', tmp_path/'r.html']:
+        notes = json.loads(run(argv[0], f, '--model', at/'m.safetensors', '--out', argv[1], '--json')[1])['notes']; assert new in notes, notes
+    assert re.search(r'<td>mode 🌡</td>\s*<td>known text</td>\s*<td>100% new text</td>', (tmp_path/'r.html').read_text('utf-8'))
 
 
 def test_shifted_scores_are_said(run, at, tmp_path):
     f = changed(at, tmp_path, lambda t: t.assign(flow=t.flow*3.6))                            # another unit
     code, out, err = run('report', f, '--model', at/'m.safetensors', '--out', tmp_path/'r.html')
     page = (tmp_path/'r.html').read_text()
-    assert 'another unit or sensor' in err and 'Columns that have moved' in page and '<td>flow</td>' in page
+    assert 'another unit or sensor' in err and 'another unit or sensor' in run('score', f, '--model', at/'m.safetensors', '--out', tmp_path/'s.csv')[2]
+    assert 'Columns that have moved' in page and '<td>flow</td>' in page
     code, out, err = run('report', at/'train.csv', '--model', at/'m.safetensors', '--out', tmp_path/'r.html')
     assert 'very rows of the training' in err
 
@@ -245,6 +279,7 @@ LEARN = {
     'a name in each row': (''.join(['a,name\n', *(f'{i},n{i}\n' for i in range(99))]), "column 'name' differs from row to row; --drop name"),
     'a column without values': ('a,b\n' + '1,\n2,\n'*9, "no value at all in 'b'"), 'infinity': ('a\n' + '1\n2\ninf\n'*9, r'inf.*\ba\b'),
     'all anomalous': ('a,y\n' + '1,1\n2,1\n'*9, 'every row .* is labelled as an anomaly'),
+    'decimal comma': ('a;b\n' + '1,5;2\n-2,25;3\n'*9, "decimal comma in 'a'; save it with points"),
     'labels that nobody explains': ('a,y\n' + '1,ok\n2,no\n'*9, "label 'ok' is neither 0 .* nor 1 .*--normal ok"),
 }
 
@@ -261,6 +296,8 @@ MENDED = {
     'duplicates only': (lambda t: pd.concat([t[:1]]*300), 'All rows are the same'),
     'few rows': (lambda t: t[:40], 'Only 40 rows to learn from'),
     'too few to promise': (lambda t: t[:90], 'too few to promise a rate of false alarms'),
+    'rows by heart': (lambda t: t[:90], 'of new normal rows perhaps many more'),
+    'number of an order': (lambda t: t.assign(**{'order id': range(7000, 7600, 2)}), "'order id' only rises, as row numbers do; --drop 'order id'"),
 }
 
 
