@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['EXAMPLES', 'SAME', 'WHERE', 'FILES', 'words', 'in_words', 'value', 'settings_for', 'told', 'comma', 'shown', 'fit',
-           'score', 'report', 'learned', 'flagged', 'lies', 'flat', 'about_model', 'in_short', 'about_methods',
-           'about_data', 'completion', 'commands']
+           'score', 'report', 'learned', 'flagged', 'lies', 'flat', 'about_model', 'in_short', 'drawn_by',
+           'about_methods', 'about_data', 'completion', 'commands']
 
 # %% ../nbs/09_commands.ipynb #67c2a3f1
 import argparse,ast,csv,json,re,sys
@@ -139,9 +139,19 @@ def about_model(a): # Parsed arguments
 def in_short(h)->dict: # Header of a model file
     "What a reader wants to know of a model"
     x,d,p = h.get('extra', {}),h.get('data', {}),h.get('prep', {})
-    return dict(method=h['method'], kind=h.get('kind'), threshold=h.get('threshold'), trained=x.get('file'),
-                rows=d.get('rows'), held=d.get('held'), features=p.get('names') or p.get('shape'),
-                settings=h['settings'], notes=x.get('notes'), versions=h.get('versions'), format=h['format'])
+    line = {'threshold':h.get('threshold'), 'drawn by':drawn_by(h)}
+    line |= {'p-values':'yes' if h.get('calibrated') else 'no'}
+    return dict(method=h['method'], kind=h.get('kind'), **line, trained=x.get('file'), rows=d.get('rows'),
+                held=d.get('held'), label=x.get('label'), normal=x.get('normal_is'), dropped=x.get('drop'),
+                features=p.get('names') or p.get('shape'), settings=h['settings'], notes=x.get('notes'),
+                versions=h.get('versions'), format=h['format'])
+
+def drawn_by(h)->str: # Header of a model file; None if it has no threshold
+    "What the threshold was drawn by"
+    s = h['settings']
+    if s.get('threshold') is not None: return 'you'
+    if h.get('calibrated'): return f"a rate of false alarms of {s['false_alarms']:g}, on rows held out"
+    if s.get('contamination'): return f"a share of {s['contamination']:g} of the training rows"
 
 def about_methods(a): # Parsed arguments
     "The command `ganad methods`"

@@ -55,10 +55,17 @@ def info(path)->dict:
     except (KeyError,ValueError,RecursionError) as e:
         raise bad("is no model of ganad; give a file made by save") from e
     except (OSError,SafetensorError) as e:
-        raise bad(f"is damaged or no model file ({str(e).splitlines()[0]}); get another copy") from e
+        raise bad(_broken(path, e)) from e
     v = head.get('format') if isinstance(head, dict) else None
     if isinstance(v, int) and 1<=v<=FORMAT: return head
     raise bad(f"is of format {v}; ganad {ganad.__version__} reads 1 to {FORMAT}: install a newer one")
+
+def _broken(path, e): # A file of weights begins with eight bytes and a brace
+    text = False
+    if Path(path).is_file():
+        with open(path, 'rb') as f: text = f.read(9)[8:] not in (b'{',b'')
+    if text: return "is no model of ganad; give a file made by save"
+    return f"is damaged or no model file ({str(e).splitlines()[0]}); get another copy"
 
 def read(path)->tuple[dict,dict]: # Header of the newest format, name → tensor
     "What is in a model file, if it is as it was written; older formats are brought up to date"

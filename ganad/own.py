@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from . import bench as B
-from .core import DataError,GanadError,pick
+from .core import CheckpointError,DataError,GanadError,pick
 from .estimator import estimators,load
 from .files import counted,listed,rows_of,said,sha256,to_drop,writing
 from .metrics import auroc
@@ -154,8 +154,12 @@ def learn(est, x, bad, # Unfitted; normal rows, known anomalies
     return fitted(est, both, np.arange(len(both))>=len(x), checkpoint=checkpoint)
 
 def fitted(est, *rows, checkpoint): # The estimator
-    "`fit`, which says so if its checkpoint cannot be written"
+    "`fit`, which says so if its checkpoint cannot be written, or is that of another command"
     try: return est.fit(*rows, checkpoint=checkpoint)
+    except CheckpointError as e:
+        why = re.sub(r'its data is.*?;|began with.*?;', 'it had another --seed, or other rows;', str(e))
+        why = why.partition('; name another')[0]
+        raise CheckpointError(f"{why}; delete it, or repeat its command to go on with it") from e
     except (OSError,RuntimeError) as e:
         if isinstance(e, RuntimeError) and not re.search('iostream|inline_container|Writer', str(e)): raise
         raise DataError(f"{checkpoint} cannot be written; free some room, or --save to another disk") from e

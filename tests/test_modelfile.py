@@ -77,7 +77,7 @@ DAMAGE = dict(
     truncated=(lambda d: d[:-9], 'is damaged or no model file'), half=(lambda d: d[:len(d)//2], 'is damaged or no model file'),
     empty=(lambda d: b'', 'is damaged or no model file'), longer=(lambda d: d + b'x'*99, 'is damaged or no model file'),
     header_of_exabytes=(lambda d: struct.pack('<Q', 2**60) + d[8:], 'is damaged or no model file'),
-    text=(lambda d: b'method,score\nalad,1\n', 'is damaged or no model file'), pickle=(lambda d: pickle.dumps(dict(a=1)), 'is damaged or no model file'),
+    text=(lambda d: b'method,score\nalad,1\n', 'is no model of ganad'), pickle=(lambda d: pickle.dumps(dict(a=1)), 'is no model of ganad'),
     flipped=(lambda d: d[:-40] + bytes([d[-40] ^ 1]) + d[-39:], 'was changed after it was saved'),
     threshold=(lambda d: d.replace(b'threshold\\": ', b'threshold\\": 9'), 'was changed after it was saved|is damaged'),
     no_header=(lambda d: joined({k: v for k, v in parts(d)[1].items() if k != '__metadata__'}, parts(d)[2]), 'is no model of ganad'),

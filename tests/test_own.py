@@ -167,6 +167,16 @@ def test_a_model_of_an_array_reports(run, tmp_path):
         assert run(*argv)[0] == 0 and 'Most anomalous' in (tmp_path/'r.html').read_text()
 
 
+def test_what_is_left_of_another_training_is_named(run, at, tmp_path, monkeypatch):
+    fit = ['fit', at/'train.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', '--method', 'gan', '--epochs', '1', '--set', 'nz=2']
+    with monkeypatch.context() as m:
+        m.setattr('ganad.own.known_apart', lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))             # trained, not yet saved
+        assert run(*fit)[0] == 130 and (tmp_path/'m.part').exists()
+    for more, why in ((['--seed', '1'], 'it had another --seed, or other rows'), (['--set', 'nz=3'], 'its nz is 2, not 3'), (['--batch-size', '9'], 'its bs is 64, not 9')):
+        bad(run(*fit, *more), f'm.part is of another training: {why}; delete it, or repeat its command')
+    assert run(*fit)[0] == 0 and [*tmp_path.iterdir()] == [tmp_path/'m']
+
+
 def test_same_seed_same_model(run, at, tmp_path):
     for n in 'ab': run('fit', at/'train.csv', '--save', tmp_path/n, '--label', 'bad', '--drop', 'no', '--method', 'gan', '--epochs', '2', '--quiet')
     assert info(tmp_path/'a')['digest'] == info(tmp_path/'b')['digest']
@@ -176,6 +186,9 @@ def test_same_seed_same_model(run, at, tmp_path):
 
 def test_info_methods_data_completion(run, at):
     code, out, err = run('info', at/'m.safetensors'); assert code == 0 and 'alice' in out and 'heat, °C' in out
+    for line in 'drawn by   a rate of false alarms of 0.05, on rows held out', 'p-values   yes', 'label      bad', 'dropped    no': assert line in out, out
+    bad(run('info', at/'train.csv'), 'is no model of ganad; give a file made by save')
+    code, out, err = run('fit', at/'train.csv', '--save', at/'x', '--false-alarms', '.1', '--contamination', '.1'); assert code == 2 and 'not allowed with' in err
     assert json.loads(run('info', at/'m.safetensors', '--json')[1])['method'] == 'alice'
     assert 'twodiscriminators' in run('methods')[1] and len(json.loads(run('methods', '--json')[1])['methods']) >= 17
     out = run('data')[1]; assert 'digits         with scikit-learn' in out and 'kdd99' in out
