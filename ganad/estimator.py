@@ -74,7 +74,7 @@ class Take(Part):
     def _take_images(self, X, reset):
         if reset and hasattr(self, 'feature_names_in_'): del self.feature_names_in_
         if X.ndim<5 and X.dtype.kind in 'biuf' and X.size and len(X)>=1+reset: return X
-        if len(X)==1 and X.ndim<5 and X.dtype.kind in 'biuf': raise DataError('only 1 picture; give 2 or more')
+        if len(X)==1 and X.ndim<5 and X.dtype.kind in 'biuf': raise DataError('1 picture; give 2 or more')
         raise ShapeError(f"{X.dtype} of shape {X.shape} are no images; give (N,H,W), (N,H,W,C) or (N,C,H,W)")
 
 # %% ../nbs/09_estimator.ipynb #11ae81f2

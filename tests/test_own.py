@@ -10,6 +10,7 @@ from ganad.detector import save_model
 from ganad.estimator import PCADetector, info, load
 from ganad.files import csv_line, rows_of
 from ganad.own import reader
+from ganad.report import usual
 
 ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
 FIT = ['--method', 'pca', '--set', 'k=2']
@@ -64,6 +65,7 @@ def test_report_says_which_and_why(run, at):
         assert part in page, part
     rows = re.findall(r'<tr>\s*<td>(\d+)</td>\s*<td>[\d.]+</td>', page)
     assert len(rows) == 12 and {*map(int, rows)} <= {*range(2, 14)} and page.count('heat, °C') >= 12       # the broken ones, for their heat
+    assert '.top td:nth-child(4){min-width:14rem}' in page                                 # on a phone, too
     head = re.findall('<th>(.*?)</th>', page); assert head[:6] == ['line', 'score', 'p-value', 'why', 'no', 'bad']        # who it is, and what its label says
     pts, start = json.loads(re.search('const S=(.*), k=', page)[1]), int(re.search('max="[0-9]+" value="([0-9]+)"', page)[1])
     n, t, usual = pts[start]; said = re.search('class="verdict">(.*?)</p>', page)[1]                    # the slider begins at the verdict, and says the same
@@ -83,6 +85,13 @@ def test_report_of_awkward_files(run, at, tmp_path):
     assert '--normal ok' in json.loads(run(*argv)[1])['notes'][0]
     assert 'AUROC' not in (tmp_path/'r.html').read_text() and run(*argv, '--normal', 'ok')[0] == 0 and 'AUROC' in (tmp_path/'r.html').read_text()
     bad(run(*argv, '--normal', 'good'), "no label in .* 'good'; there are: ok, torn")
+
+
+def test_usual_values_are_possible_ones(tmp_path):
+    r = np.random.default_rng(0); t = pd.DataFrame(dict(a=r.exponential(size=300), b=r.normal(size=300)))
+    est = load(PCADetector(k=1, random_state=0).fit(t).save(tmp_path/'m'))
+    assert [float(v) for v in usual(est, 0).split(' to ')] == pytest.approx(np.quantile(t.a, [.025, .975]), rel=.01)
+    est.prep_.middle = []; assert usual(est, 0).startswith('-')                                 # a file from before: mean and deviation
 
 
 def test_endings_are_kept_or_refused(run, at, tmp_path):
