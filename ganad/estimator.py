@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING,Any
 import numpy as np, sklearn, torch
 from sklearn.base import BaseEstimator,OutlierMixin
 from sklearn.exceptions import NotFittedError
@@ -314,7 +314,15 @@ def versions()->dict:
                 numpy=np.__version__, sklearn=sklearn.__version__)
 
 # %% ../nbs/09_estimator.ipynb #990e83ba
-class Estimator(Take, Fit, Train, Line, Score, Judge, Explain, Files, Revived, OutlierMixin, BaseEstimator):
+if TYPE_CHECKING:
+    class _Sklearn:                 # scikit-learn has no types: without this, any misspelt name would pass
+        get_params:Any; set_params:Any
+        def __init__(self, **settings:Any): ...
+        def __sklearn_tags__(self)->Any: ...
+else:
+    class _Sklearn(OutlierMixin, BaseEstimator): pass
+
+class Estimator(Take, Fit, Train, Line, Score, Judge, Explain, Files, Revived, _Sklearn):
     "A method of this course as an outlier detector of scikit-learn"
     method:type[Detector]
     def __sklearn_tags__(self):

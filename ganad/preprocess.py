@@ -12,7 +12,7 @@ import math,numbers,re,warnings
 from collections import Counter
 from dataclasses import dataclass,field
 from itertools import repeat
-from typing import TYPE_CHECKING,Any
+from typing import Any
 import numpy as np, torch
 import torch.nn.functional as F
 from sklearn.preprocessing import StandardScaler
@@ -87,8 +87,13 @@ def later(e, n:int)->str: # An error; how many rows stand before those it speaks
 # %% ../nbs/09_preprocess.ipynb #48f9cb45
 class Part:
     "One part of a class that is put together from several: what the others define, it may use"
-    if TYPE_CHECKING:
-        def __getattr__(self, name:str)->Any: ...
+    names:Any; values:Any; fill:Any; mean:Any; scale:Any; impute:Any; range:Any; read:Any       # of `prep_`
+    method:Any; epochs:Any; batch_size:Any; device:Any; progress:Any; random_state:Any; size:Any # settings
+    contamination:Any; false_alarms:Any; holdout:Any; threshold:Any; get_params:Any
+    prep_:Any; model_:Any; history_:Any; data_:Any; metrics_:Any; extra_:Any; n_features_in_:Any  # learned
+    reference_:Any; calibrated_:Any; threshold_:Any; offset_:Any
+    fit:Any; anomaly_score:Any; score_samples:Any; _take:Any; _held:Any; _train:Any; _draw_line:Any
+    _digest:Any; _scores:Any; _scores_of:Any; _by_batch:Any; _rec:Any; _scorer:Any; _ready:Any; _new_model:Any
 
 # %% ../nbs/09_preprocess.ipynb #ac7e0bb8
 HUGE = 1e100      # squares of larger numbers overflow
@@ -243,6 +248,7 @@ def limits(x:np.ndarray)->tuple: # What is black, what is white
 
 class Pixels(Part):
     "How `Images` makes rows of pictures"
+    shape:list
     def scaled(self, x): # (N,C,H,W) → float32 in [-1,1]
         (a,b),lo,hi = limits(x) if x.dtype.kind in 'bu' else self.range,float(x.min()),float(x.max())
         if not math.isfinite(lo+hi): raise DataError("images with NaN or infinite values; mend or drop them")
