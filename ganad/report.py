@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOVED', 'SLIDER', 'LOOK', 'START', 'Seen', 'shifts', 'moved', 'usual', 'plain', 'reasons', 'others', 'top_rows',
-           'top_pictures', 'overlay', 'to_bytes', 'img', 'hist', 'usually', 'choices', 'command', 'slider', 'quality',
-           'listing', 'settings_table', 'start', 'verdict', 'warned', 'body', 'look', 'report_file']
+           'top_pictures', 'to_bytes', 'img', 'hist', 'usually', 'choices', 'command', 'slider', 'quality', 'listing',
+           'settings_table', 'start', 'verdict', 'warned', 'body', 'look', 'report_file']
 
 # %% ../nbs/09_report.ipynb #d3c9bd69
 import base64,csv,html,io,json
@@ -16,12 +16,13 @@ import numpy as np, pandas as pd
 from PIL import Image
 from tqdm.auto import tqdm
 from . import plots
-from .cli import CSS,figure
 from .core import DataError,GanadError,pick
 from .detector import detectors
 from .estimator import info,load
+from .explain import overlay
 from .files import said,sha256,writing
 from .metrics import auprc,auroc,base_rate
+from .plots import CSS,figure
 from .own import as_fitted,as_read,judged,limit,named,not_over,odd,of_files,of_scores,p_of,reader,Tally
 
 # %% ../nbs/09_report.ipynb #62da612c
@@ -103,17 +104,12 @@ def top_pictures(est, seen, p, rows)->str: # HTML
     except GanadError: maps = None
     out = ''
     for i,(s,name,*_) in enumerate(seen.top):
-        x = to_bytes(rows[i]); both = [x] if maps is None else [x, overlay(x, maps[i], maps.max())]
+        x = to_bytes(rows[i]); both = [x] if maps is None else [x, overlay(rows[i], maps[i], maps.max())]
         text = html.escape(f'{name}: score {s:.4g}' + ('' if p is None else f', p {p[i]:.3g}'))
         text = f'<figcaption>{text}</figcaption>'
         out += f'<figure class="pic">{"".join(img(b, name) for b in both)}{text}</figure>'
     how = '' if maps is None else '<p>Right, in red: what the model does not put back together.</p>'
     return f'<div class="pics">{out}</div>{how}'
-
-def overlay(x, m, top): # (H,W,3) bytes; (H,W) how odd each pixel is; what is fully red
-    "The picture in grey, and in red where it is odd"
-    heat,grey = (m/max(top, 1e-9)).clip(0, 1)[...,None],x.mean(2, keepdims=True).repeat(3, 2)
-    return (grey*(1-heat) + np.array([255,25,25])*heat).round().astype('u1')
 
 def to_bytes(x): return ((x+1)*127.5).round().byte().expand(3, -1, -1).permute(1, 2, 0).numpy()
 
