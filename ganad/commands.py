@@ -33,7 +33,7 @@ EXAMPLES = """examples:
 files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one. Rows to learn from
 should be normal; those that --label or a folder's name calls anomalous are left out of the training, or used
 by methods that learn from them. exit codes: 0 done, 2 a mistake that you can mend (one line says which),
-130 stopped by Ctrl-C: the same command goes on"""
+130 stopped by Ctrl-C: the same command goes on, 141 nobody reads the output any more, as with | head"""
 
 # %% ../nbs/09_commands.ipynb #1915ed69
 def words(e)->str:
