@@ -346,6 +346,17 @@ def test_feature_maps(name):
     if name == 'alad': assert small(name, height=True).fit(digits(40)).explain(digits(5), by='features').shape == (5, 8, 8)
 
 
+@pytest.mark.parametrize('name', ['alad', 'ganomaly'])
+def test_a_planted_blot_is_shown_by_what_a_critic_sees(name):
+    "The difference is largest in the blot; the features say where something was put, but other edges are as bright in their map"
+    x = digits(320).repeat(4, 1).repeat(4, 2); old, odd = x[300:], x[300:].copy(); odd[:, 4:8, 24:28] = 1
+    e = small(name, epochs=2).fit(x[:300])
+    far = lambda m: np.abs([np.unravel_index(v.argmax(), v.shape) for v in m] - np.array([5.5, 25.5])).max(1)      # pixels, of 32
+    assert (far(e.explain(odd)) < 3).mean() > .9
+    rise = e.explain(odd, by='features') - e.explain(old, by='features')
+    assert rise.shape == (20, 32, 32) and (far(rise) < 12).mean() >= .7, far(rise)           # a cell of the map has 8; by chance .3
+
+
 # ---- properties
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -425,6 +436,8 @@ estimators(3)                           # error: Too many arguments
 rows_needed('x')                        # error: Argument 1 has incompatible type
 load('x').p_values()                    # error: Missing positional argument
 load('x').fit([[1]], checkpint='c')     # error: Unexpected keyword argument
+load('x').anomaly_scroe([[1]])          # error: "Estimator" has no attribute
+load('x').mistake_                      # error: "Estimator" has no attribute
 """
 
 def mypy(cwd, *args):

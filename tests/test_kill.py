@@ -80,12 +80,13 @@ def content(d):
 WRITES = dict(fit=[('.part', 1), ('.part', 2), ('m.safetensors', 1), ('.tmp', 1)], bench=[('.json', 2)])    # aimed at; of the others the first
 
 def go(what, n):
-    "Kill, the first time at a certain moment, look at every file, go on; after some kills it may end"
+    "Kill n times, first at certain moments, look at every file, go on; after some kills a run may end"
     most = 3 if n > 16 else 1
     ref = Path(f'{what}-ref'); ref.mkdir(); start = time.time(); assert wait(child(what, ref)) == 0
     took, want, killed, resumed = time.time()-start, content(ref), 0, 0
     moments = [(m, *w) for m in ('begun', 'after', 'before', 'half') for w in WRITES.get(what, [('', 1)])]
-    for i in range(n):
+    for i in range(9*n):
+        if killed >= n: break
         d = Path(f'{what}-{i}'); d.mkdir(); kills, code = 0, -9
         while code:
             moment = moments.pop() if moments and not kills else ()

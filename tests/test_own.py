@@ -4,12 +4,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from ganad.cli import main
-from ganad.detector import save_model
+from ganad.detector import detectors, save_model
 from ganad.estimator import PCADetector, info, load
 from ganad.files import csv_line, rows_of
-from ganad.own import reader
+from ganad.own import of_model, reader, variety
 from ganad.report import usual
 
 ENV = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(Path(__file__).parents[1])}
@@ -236,6 +237,18 @@ def test_a_column_with_a_comma_can_be_dropped(run, tmp_path):
     assert load(tmp_path/'m').feature_names_in_.tolist() == ['a', 'b']
 
 
+@pytest.mark.parametrize('share,n', [(0, 1), (.2, 1), (.3, 0), (None, 0)])
+def test_a_collapsed_generator_is_said(share, n):
+    assert len(of_model(share)) == n and all('collapsed: what it makes varies by' in t for t in of_model(share))
+
+
+def test_variety_is_that_of_what_the_generator_makes():
+    m = detectors()['gan'](2, nz=2); x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0)); m.nz = 2
+    for k in 1, .1, 0:
+        m.G = torch.nn.Linear(2, 2, bias=False); m.G.weight.data = k*torch.eye(2)
+        assert abs(variety(m, x) - k) < .1 and bool(of_model(variety(m, x))) == (k < .25)
+
+
 # Files to score that are not like the training file
 
 def changed(at, tmp_path, how):
@@ -407,7 +420,7 @@ def test_full_disk_leaves_what_was_there(run, at, tmp_path, what):
 
 @pytest.mark.skipif(sys.platform != 'linux' or os.geteuid() != 0, reason='needs root for a disk of its own; the test above stands in')
 def test_a_disk_that_is_really_full(run, at, tmp_path):
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', tmp_path], capture_output=True).returncode: return   # a container may not
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', tmp_path], capture_output=True).returncode: pytest.skip('a container may not mount; the test above stands in')
     try:
         bad(run('score', at/'train.csv', '--model', at/'m.safetensors', '--out', tmp_path/'s.csv'), 'no space left.*free some')
         bad(run('fit', at/'train.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', '--method', 'knn'), 'free some')
