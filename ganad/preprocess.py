@@ -87,7 +87,8 @@ def later(e, n:int)->str: # An error; how many rows stand before those it speaks
 # %% ../nbs/09_preprocess.ipynb #48f9cb45
 class Part:
     "One part of a class that is put together from several: what the others define, it may use"
-    names:Any; values:Any; fill:Any; mean:Any; scale:Any; impute:Any; range:Any; read:Any       # of `prep_`
+    names:Any; values:Any; fill:Any; mean:Any; scale:Any; impute:Any; range:Any; read:Any
+    column:Any; title:Any                                                                       # of `prep_`
     method:Any; epochs:Any; batch_size:Any; device:Any; progress:Any; random_state:Any; size:Any # settings
     contamination:Any; false_alarms:Any; holdout:Any; threshold:Any; get_params:Any
     prep_:Any; model_:Any; history_:Any; data_:Any; metrics_:Any; extra_:Any; n_features_in_:Any  # learned

@@ -239,7 +239,6 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
                 normal=None, # Value of the label that is normal; None: as in training
                )->dict: # What is worth saying
     "Score, and write the page"
-
     not_over(out, path, model); named(out, '.html', '.htm')
     est = load(model); rows,t = reader(est, path, strict),limit(est, threshold)
     seen = look(est, rows, top, progress)
