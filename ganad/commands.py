@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['EXAMPLES', 'SAME', 'WHERE', 'FILES', 'words', 'in_words', 'value', 'settings_for', 'told', 'comma', 'shown', 'fit',
-           'score', 'report', 'flagged', 'lies', 'flat', 'about_model', 'about_methods', 'about_data', 'completion',
-           'commands']
+           'score', 'report', 'learned', 'flagged', 'lies', 'flat', 'about_model', 'in_short', 'drawn_by',
+           'about_methods', 'about_data', 'completion', 'commands']
 
 # %% ../nbs/09_commands.ipynb #67c2a3f1
-import argparse,ast,json,re,sys
+import argparse,ast,csv,json,re,sys
 from pathlib import Path
 from . import data
-from .core import GanadError,pick
+from .core import CheckpointError,GanadError,pick
 from .detector import detectors
 from .estimator import estimators,info
-from .files import needs
+from .files import counted,needs
+from .modelfile import read
 from .own import fit_file,score_file
 from .report import report_file
 
@@ -32,13 +33,13 @@ EXAMPLES = """examples:
 files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one. Rows to learn from
 should be normal; those that --label or a folder's name calls anomalous are left out of the training, or used
 by methods that learn from them. exit codes: 0 done, 2 a mistake that you can mend (one line says which),
-130 stopped by Ctrl-C: the same command goes on"""
+130 stopped by Ctrl-C: the same command goes on, 141 nobody reads the output any more, as with | head"""
 
 # %% ../nbs/09_commands.ipynb #1915ed69
 def words(e)->str:
     "A message of the estimators, with settings as this command line calls them"
     name = lambda m: f"--{m[1].replace('_', '-')}" + (f' {m[2]}' if m[2] else '')
-    return re.sub(r"\b([a-z_]+)=(?:'?([\w.]+)'?)?(?=[\s,;:)]|$)", name, str(e))
+    return re.sub(r"\b([a-z_]+)=(?:'?(-?[\w.]+)'?)?(?=[\s,;:)]|$)", name, str(e))
 
 def in_words(f):
     "The command `f`, whose errors speak of options"
@@ -54,22 +55,25 @@ def value(text): # As typed
 
 def settings_for(cls, pairs)->dict: # Estimator; 'name=value', …
     "Settings of a method as given with --set"
-    out,known = {},[*cls().get_params()]
+    out,known = {},cls().get_params()
     for k,eq,v in (p.partition('=') for p in pairs or []):
         if not eq: raise GanadError(f"--set {k}: give name and value, with an equals sign between them")
-        out[pick(k, known, f'setting of {cls.method.__name__.lower()}')] = value(v)
+        out[pick(k, known, f'setting of {cls.method.__name__.lower()}')] = v = value(v)
+        if isinstance(known[k], (int,float)) and not isinstance(v, (int,float)):
+            raise GanadError(f"--set {k}: {v!r} is no number; give one")
     return out
 
 # %% ../nbs/09_commands.ipynb #1dccb3c9
 def told(a, text, about): # Parsed arguments; a sentence; the same for JSON -> exit code
     "Say what was done"
-    if a.json: print(json.dumps(about, indent=1, ensure_ascii=False, default=str))
+    if a.json: print(json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False, default=str))
     elif not a.quiet:
         for n in about.get('notes', []): print(f'ganad: {n}', file=sys.stderr)
         if text: print(text)
     return 0
 
-def comma(text)->list: return [c for c in (text or '').split(',') if c]
+def comma(text)->list: # Names between commas; a name with a comma in it is in quotes
+    return [c for c in next(csv.reader([text or ''], skipinitialspace=True), []) if c]
 def shown(a)->bool: return not (a.quiet or a.json) and sys.stderr.isatty()
 
 # %% ../nbs/09_commands.ipynb #f654c689
@@ -85,20 +89,26 @@ def fit(a): # Parsed arguments
         if Path(f'{a.save}.part').exists(): print("stopped; the same command goes on", file=sys.stderr)
         raise
     t,found = est.threshold_,about['found']
-    text = f"{a.method} learned from {about['normal']:,} normal rows; flags scores above {t:.4g}: {a.save}"
+    text = f"{a.method} learned from {learned(about, est)}; flags scores above {t:.4g}: {a.save}"
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
     return told(a, text, dict(model=a.save, method=a.method, threshold=t, **about))
 
 def score(a): # Parsed arguments
     "The command `ganad score`"
+    a.out = None if a.out=='-' else a.out
     if a.json and not a.out: raise GanadError("scores and JSON cannot both go to standard output; give --out")
     r = score_file(a.model, a.data, a.out, a.threshold, a.strict, a.prefix, shown(a))
     return told(a, flagged(r) if a.out else '', r)
 
 def report(a): # Parsed arguments
     "The command `ganad report`"
-    r = report_file(a.model, a.data, a.out, a.threshold, a.strict, a.top, shown(a))
+    if a.top<1: raise GanadError(f"--top {a.top} is too few; give 1 or more")
+    r = report_file(a.model, a.data, a.out, a.threshold, a.strict, a.top, shown(a), a.normal)
     return told(a, flagged(r), r)
+
+def learned(about, est)->str: # Of `fit_file`
+    held = est.data_['held']; more = f' ({held:,} more drew the line)'*bool(held)
+    return counted(about['normal']-held, 'normal row') + more
 
 def flagged(r)->str: # Of `score_file` or `report_file`
     return f"{r['flagged']:,} of {r['rows']:,} rows score above {r['threshold']:.4g}: {r['out']}"
@@ -120,12 +130,28 @@ def flat(v)->str:
 
 def about_model(a): # Parsed arguments
     "The command `ganad info`"
-    h = info(a.model); x,d,p = h.get('extra', {}),h.get('data', {}),h.get('prep', {})
-    rows = dict(method=h['method'], kind=h.get('kind'), threshold=h.get('threshold'), trained=x.get('file'),
-                rows=d.get('rows'), held=d.get('held'), features=p.get('names') or p.get('shape'),
-                settings=h['settings'], notes=x.get('notes'), versions=h.get('versions'), format=h['format'],
-                bytes=Path(a.model).stat().st_size)
-    return told(a, '\n'.join(f'{k:10} {flat(v)}' for k,v in rows.items() if v not in (None,[],{})), h)
+    read(a.model); h = info(a.model)                   # whatever was changed since it was saved is refused
+    try: text = '\n'.join(f'{k:10} {flat(v)}' for k,v in in_short(h).items() if v not in (None,[],{}))
+    except (KeyError,AttributeError) as e:
+        raise CheckpointError(f"{a.model} does not fit together ({e}); make it again") from e
+    return told(a, f'{text}\nbytes      {Path(a.model).stat().st_size}', h)
+
+def in_short(h)->dict: # Header of a model file
+    "What a reader wants to know of a model"
+    x,d,p = h.get('extra', {}),h.get('data', {}),h.get('prep', {})
+    line = {'threshold':h.get('threshold'), 'drawn by':drawn_by(h)}
+    line |= {'p-values':'yes' if h.get('calibrated') else 'no'}
+    return dict(method=h['method'], kind=h.get('kind'), **line, trained=x.get('file'), rows=d.get('rows'),
+                held=d.get('held'), label=x.get('label'), normal=x.get('normal_is'), dropped=x.get('drop'),
+                features=p.get('names') or p.get('shape'), settings=h['settings'], notes=x.get('notes'),
+                versions=h.get('versions'), format=h['format'])
+
+def drawn_by(h)->str: # Header of a model file; None if it has no threshold
+    "What the threshold was drawn by"
+    s = h['settings']
+    if s.get('threshold') is not None: return 'you'
+    if h.get('calibrated'): return f"a rate of false alarms of {s['false_alarms']:g}, on rows held out"
+    if s.get('contamination'): return f"a share of {s['contamination']:g} of the training rows"
 
 def about_methods(a): # Parsed arguments
     "The command `ganad methods`"
@@ -178,12 +204,13 @@ def _fit(c):
     arg('--method', default='alad', metavar='NAME', help='one of `ganad methods` (default: alad)')
     arg('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     arg('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
-    arg('--drop', metavar='A,B', help='columns that are no features, such as numbers of orders')
+    arg('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
     arg('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     arg('--batch-size', type=int, metavar='N', help='rows of a step (default: 64)')
     arg('--set', action='append', metavar='NAME=VALUE', help='a setting of the method, as nz=8; repeatable')
-    arg('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
-    arg('--contamination', type=float, metavar='P', help='instead: share of anomalies in the training rows')
+    line = c.add_mutually_exclusive_group().add_argument
+    line('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
+    line('--contamination', type=float, metavar='P', help='instead: share of anomalies in the training rows')
     arg('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     arg('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
     arg('--seed', type=int, default=0, metavar='N', help='same seed, same model (default: 0)')
@@ -198,9 +225,10 @@ def _model(c):
     _strict(c)
 
 def _score(c):
-    _path(c, '--out', metavar='FILE', help='CSV file to write (default: standard output)')
+    _path(c, '--out', metavar='FILE', help='CSV file to write, also .csv.gz (default: standard output)')
     c.add_argument('--prefix', default='', metavar='TEXT', help='before the names of the new columns')
 
 def _report(c):
-    _path(c, '--out', required=True, metavar='FILE', help='page to write')
+    _path(c, '--out', required=True, metavar='FILE', help='page to write, as report.html')
+    c.add_argument('--normal', metavar='VALUE', help='value of the label that is normal (default: as in fit)')
     c.add_argument('--top', type=int, default=12, metavar='N', help='rows to show (default: 12)')

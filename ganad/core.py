@@ -7,7 +7,7 @@ __all__ = ['set_seed', 'GanadError', 'UnknownName', 'DataError', 'ShapeError', '
            'pick_device', 'batches', 'atomic', 'write_json']
 
 # %% ../nbs/00_core.ipynb #4686e166
-import json,math,os,random,tempfile
+import errno,json,math,os,random,tempfile
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, torch
@@ -68,8 +68,7 @@ def atomic(path, # Where the file will be
     "A temporary path beside `path`; it takes its place if the block ends well, and is removed if not"
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd,tmp = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
+        fd,tmp = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=_folder(path))
     except OSError as e:
         raise DataError(f"cannot write {path}: {e.strerror}; choose a place that you may write to") from e
     os.close(fd)
@@ -86,6 +85,11 @@ def _umask():
     m = os.umask(0)
     os.umask(m)
     return m
+
+def _folder(path): # Where a new file may be
+    if path.exists() and not path.is_file(): raise FileExistsError(errno.EEXIST, 'it is no file')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent
 
 # %% ../nbs/00_core.ipynb #2b19e40d
 def write_json(path, # Where to

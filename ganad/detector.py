@@ -213,6 +213,8 @@ def _start(m):
 
 def _other(k, w, v):
     "What differs between a checkpoint and this training"
+    if isinstance(w, dict) and isinstance(v, dict):
+        k = next((n for n in {**w, **v} if w.get(n)!=v.get(n)), k); w,v = w.get(k),v.get(k)
     if k!='start': return f"is of another training: its {k} is {w}, not {v}"
     return "began with other first weights (call set_seed with the same number before the model is built)"
 

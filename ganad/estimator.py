@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING,Any
 import numpy as np, sklearn, torch
 from sklearn.base import BaseEstimator,OutlierMixin
 from sklearn.exceptions import NotFittedError
@@ -27,7 +27,7 @@ from .detector import Detector,detectors
 from .explain import Explain
 from .metrics import auroc
 from .modelfile import info
-from .preprocess import Images,Part,Table,is_frame,some
+from .preprocess import Images,Part,Table,is_frame,later,names_of,some
 from .threshold import by_contamination,by_false_alarms,p_values
 
 # %% ../nbs/09_estimator.ipynb #759a3114
@@ -63,7 +63,8 @@ class Take(Part):
             if X.shape[0]<1+reset or not X.shape[1]:
                 raise DataError(f"{X.shape[0]} rows of {X.shape[1]} columns; give {1+reset} rows or more")
             validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
+            if reset or self.prep_.names in (None,names_of(X)): return X
+            raise DataError(f"columns {names_of(X)}, in training {self.prep_.names}; give them in that order")
         if getattr(X, 'dtype', np.dtype(float)).kind in 'OUS':
             try: X = X.astype(float)
             except ValueError as e: raise DataError(f"text in an array ({e}); give a data frame") from e
@@ -73,6 +74,7 @@ class Take(Part):
     def _take_images(self, X, reset):
         if reset and hasattr(self, 'feature_names_in_'): del self.feature_names_in_
         if X.ndim<5 and X.dtype.kind in 'biuf' and X.size and len(X)>=1+reset: return X
+        if len(X)==1 and X.ndim<5 and X.dtype.kind in 'biuf': raise DataError('1 picture; give 2 or more')
         raise ShapeError(f"{X.dtype} of shape {X.shape} are no images; give (N,H,W), (N,H,W,C) or (N,C,H,W)")
 
 # %% ../nbs/09_estimator.ipynb #11ae81f2
@@ -116,6 +118,7 @@ class Fit(Part):
         "Learn from the rows `X`, and from `y` if the method learns from known anomalies; others ignore it"
         self._check_settings(); X = self._take(X, reset=True); n = X.shape[0]
         odd = labels(y, n, type(self).__name__) if self.method.labelled else np.zeros(n, bool)
+        if is_frame(X) or X.ndim==2: Table(self.impute).begin(X)           # held-out rows may have gaps, too
         with seeded(check_random_state(self.random_state).randint(2**31)):
             held = self._held(np.flatnonzero(~odd)); rest = np.setdiff1d(np.arange(n), held)
             train = some(X, rest) if len(held) else X
@@ -148,12 +151,19 @@ class Train(Part):
         return x
 
     def _train(self, normal, known, checkpoint=None):
-        m,x = self._new_model(),self._rows(normal); bs = min(self.batch_size, len(x))
+        m,x = self._first_model(),self._rows(normal); bs = min(self.batch_size, len(x))
         how = dict(epochs=self.epochs or math.ceil(STEPS*bs/len(x)), bs=bs, checkpoint=checkpoint)
         if known is not None: how['known'] = self._rows(known)
         m.fit(x, device=self.device, progress=self.progress, **how)
         self.history_ = m.history; self._ready(m)
         self.metrics_ = dict(losses={k:v[-1] for k,v in m.history.items()})
+
+    def _first_model(self):
+        try: return self._new_model()
+        except GanadError: raise
+        except Exception as e:
+            why = (str(e).splitlines() or [type(e).__name__])[0]
+            raise DataError(f"these settings make no {self.method.__name__.lower()}: {why}; mend them") from e
 
     def _new_model(self):
         return self.method(tuple(self.prep_.shape), **{k:getattr(self, k) for k in settings_of(self.method)})
@@ -191,7 +201,10 @@ class Score(Part):
         with torch.no_grad(): return torch.cat([f(b.to(dev, self._dtype)).double().cpu() for b in bs]).numpy()
     def _scores_of(self, x): return self._by_batch(self._scorer.score_batch, x)
     def _scores(self, X):
-        return np.concatenate([self._scores_of(self.prep_.rows(some(X, at))) for at in slices(X)])
+        return np.concatenate([self._scores_of(self._read(X, at)) for at in slices(X)])
+    def _read(self, X, at):
+        try: return self.prep_.rows(some(X, at))
+        except DataError as e: raise DataError(later(e, at.start)) from e
 
     def anomaly_score(self, X:Any)->np.ndarray: # (N,)
         "The method's own score: higher is more anomalous"
@@ -209,7 +222,9 @@ class Judge(Part):
         "The `anomaly_score` above which a row is an anomaly; may be set"
         return -self.offset_
     @threshold_.setter
-    def threshold_(self, t:float): self.offset_ = -float(t)
+    def threshold_(self, t:float):
+        if not math.isfinite(t): raise DataError(f"threshold={t}; give a finite number")
+        self.offset_ = -float(t)
 
     def decision_function(self, X:Any)->np.ndarray: # (N,)
         "How far a row is on the normal side of the line; negative is an anomaly"
@@ -238,8 +253,9 @@ class Files(Part):
         "Write the model, with everything that scoring needs"
         check_is_fitted(self, 'model_'); default = settings_of(self.method)
         own,needs = modelfile.plain(self.get_params(deep=False)); name = self.method.__name__.lower()
+        needs = [k for k in needs if k in default]                 # no others are needed to score
         head = dict(
-            method=name, settings=own, needs=[k for k in needs if getattr(self, k) is not default.get(k, 0)],
+            method=name, settings=own, needs=[k for k in needs if getattr(self, k) is not default.get(k)],
             kind=self.prep_.kind, prep=asdict(self.prep_), features=self.n_features_in_,
             columns=[*getattr(self, 'feature_names_in_', '')] or None,
             threshold=self.threshold_ if hasattr(self, 'offset_') else None,
@@ -250,10 +266,11 @@ class Files(Part):
         return modelfile.write(path, head, {**state, 'reference':torch.tensor(self.reference_)})
 
     def to_onnx(self, path)->Path: # Where to, as 'm.onnx'
-        "Write the score as ONNX; input `x`: rows as `prep_` reads them, tables encoded but not scaled"
+        "Write the score as ONNX; input `x`: pictures as from `prep_.rows`, tables as from `prep_.encode`"
         check_is_fitted(self, 'model_')
         if getattr(self.model_, 'E', None):
-            return modelfile.to_onnx(Scaled(self), torch.zeros(2, *self.prep_.shape), path)
+            of = torch.float64 if self.prep_.kind=='table' else torch.float32     # large numbers, small steps
+            return modelfile.to_onnx(Scaled(self), torch.zeros(2, *self.prep_.shape, dtype=of), path)
         raise GanadError(f"{type(self).__name__} has no encoder; take a method with one, as ALADDetector")
 
 class Revived(Part):
@@ -282,14 +299,14 @@ class Scaled(torch.nn.Module):
     "Scaling and score in one, for ONNX"
     def __init__(self, est):
         super().__init__()
-        table = est.prep_.kind=='table'
-        mean,scale = (est.prep_.mean,est.prep_.scale) if table else (0.,1.)
-        self.register_buffer('mean', torch.tensor(mean)); self.register_buffer('scale', torch.tensor(scale))
+        mean,scale = (est.prep_.mean,est.prep_.scale) if est.prep_.kind=='table' else (0.,1.)
+        wide = lambda v: torch.tensor(v, dtype=torch.float64)
+        self.register_buffer('mean', wide(mean)); self.register_buffer('scale', wide(scale))
         with seeded(0): self.m = est._new_model().eval()    # no copy: copies share classes, changed below
         self.m.load_state_dict(est.model_.state_dict())
         for o in self.m.modules():
             if is_parametrized(o, 'weight'): remove_parametrizations(o, 'weight')       # spectral norm, done
-    def forward(self, x): return self.m.score_batch(((x - self.mean)/self.scale).clamp(-1e6, 1e6))
+    def forward(self, x): return self.m.score_batch(((x - self.mean)/self.scale).clamp(-1e6, 1e6).float())
 
 def versions()->dict:
     "Of what made a model"
@@ -297,7 +314,15 @@ def versions()->dict:
                 numpy=np.__version__, sklearn=sklearn.__version__)
 
 # %% ../nbs/09_estimator.ipynb #990e83ba
-class Estimator(Take, Fit, Train, Line, Score, Judge, Explain, Files, Revived, OutlierMixin, BaseEstimator):
+if TYPE_CHECKING:
+    class _Sklearn:                 # scikit-learn has no types: without this, any misspelt name would pass
+        get_params:Any; set_params:Any
+        def __init__(self, **settings:Any): ...
+        def __sklearn_tags__(self)->Any: ...
+else:
+    class _Sklearn(OutlierMixin, BaseEstimator): pass
+
+class Estimator(Take, Fit, Train, Line, Score, Judge, Explain, Files, Revived, _Sklearn):
     "`ALADDetector` and all others of `estimators()`: a method as scikit-learn's outlier detector"
     method:type[Detector]
     def __sklearn_tags__(self):
@@ -353,8 +378,8 @@ def auroc_scorer(est:Any, X:Any, y:Any)->float: # 1 = anomaly
 def _restore(est, head, state):
     part = lambda p: {k.removeprefix(p):v for k,v in state.items() if k.startswith(p)}
     est.prep_ = dict(table=Table, images=Images)[head['kind']](**head['prep'])
-    est.n_features_in_,est.calibrated_,est.data_,est.metrics_,est.extra_ = (
-        head[k] for k in ('features','calibrated','data','metrics','extra'))
+    est.n_features_in_,est.calibrated_ = head['features'],head['calibrated']
+    est.data_,est.metrics_,est.extra_ = ({**head[k]} for k in ('data','metrics','extra'))
     est.history_ = {k:v.tolist() for k,v in part('history.').items()}
     est.reference_ = state['reference'].numpy()
     if head['threshold'] is not None: est.threshold_ = head['threshold']

@@ -51,7 +51,7 @@ class Explorer:
 def threshold(y, # Labels: 0 normal, 1 anomaly
               s, # Scores, higher = more anomalous
              )->Explorer: # Controls `at` (a score) and `rate` (share of anomalies)
-    "Histogram, and precision over recall at a base rate; what lies at or above the threshold is flagged"
+    "Histogram, and precision over recall at a base rate; what lies above the threshold is flagged"
     y,s = checked(y, s)
     w,lo,hi = widgets(),s.min(),np.quantile(s, .995)
     at = w.FloatSlider(np.quantile(s[y==0], .95), min=lo, max=hi, step=(hi-lo)/500, description='threshold')
@@ -61,11 +61,11 @@ def threshold(y, # Labels: 0 normal, 1 anomaly
 
 def _flagged(y, s, at, rate):
     "Picture and text of one threshold"
-    share = lambda t: [(s[y==c]>=t).mean() for c in (1,0)]               # caught, falsely flagged
+    share = lambda t: [(s[y==c]>t).mean() for c in (1,0)]               # caught, falsely flagged
     worth = lambda r,f: rate*r/max(rate*r + (1-rate)*f, 1e-12)
     fig = Picture((9,3)); left,right = fig.subplots(1, 2)
     score_hist(y, s, left); left.axvline(min(at, left.get_xlim()[1]), color='black', ls='--')
-    pr = np.array([(r,worth(r, f)) for r,f in map(share, np.unique(s))])
+    pr = np.array([(r,worth(r, f)) for r,f in map(share, [-np.inf, *np.unique(s)[:-1]])])
     (r,f),p = share(at),worth(*share(at))
     right.plot(*pr.T, color=CURVES[0]); right.axhline(rate, color=MUTED, ls='--')
     right.plot(r, p, 'o', color=CURVES[1], ms=9)

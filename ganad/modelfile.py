@@ -26,8 +26,9 @@ def fingerprint(head:dict, # Header without its digest
                )->str: # SHA-256
     "A digest of header and tensors: a file that was edited no longer has it"
     h = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-    for k in sorted(state):
-        h.update(f'{k} {state[k].dtype} {[*state[k].shape]}'.encode() + state[k].numpy().tobytes())
+    for k,v in sorted(state.items()):
+        h.update(f'{k} {v.dtype} {[*v.shape]}'.encode())
+        if v.numel(): h.update(v.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())    # any type
     return h.hexdigest()
 
 # %% ../nbs/09_modelfile.ipynb #902a1feb
@@ -43,19 +44,28 @@ def write(path, # Where to, as 'm.safetensors'
         save_file(state, tmp, dict(ganad=json.dumps(dict(head, digest=fingerprint(head, state)))))
     return Path(path)
 
+def _json(text): return json.loads(text, parse_constant=int)        # NaN and Infinity are a ValueError
+
 def info(path)->dict:
     "The header of a model file, without its weights: method, settings, data, threshold, versions, …"
     bad = lambda why: CheckpointError(f"{path} {why}")
     try:
-        with safe_open(path, 'pt') as f: head = json.loads((f.metadata() or {})['ganad'])
+        with safe_open(path, 'pt') as f: head = _json((f.metadata() or {})['ganad'])
     except FileNotFoundError as e: raise bad("is not there; give the path of a model file") from e
     except (KeyError,ValueError,RecursionError) as e:
         raise bad("is no model of ganad; give a file made by save") from e
     except (OSError,SafetensorError) as e:
-        raise bad(f"is damaged or no model file ({str(e).splitlines()[0]}); get another copy") from e
+        raise bad(_broken(path, e)) from e
     v = head.get('format') if isinstance(head, dict) else None
     if isinstance(v, int) and 1<=v<=FORMAT: return head
     raise bad(f"is of format {v}; ganad {ganad.__version__} reads 1 to {FORMAT}: install a newer one")
+
+def _broken(path, e): # A file of weights begins with eight bytes and a brace
+    text = False
+    if Path(path).is_file():
+        with open(path, 'rb') as f: text = f.read(9)[8:] not in (b'{',b'')
+    if text: return "is no model of ganad; give a file made by save"
+    return f"is damaged or no model file ({str(e).splitlines()[0]}); get another copy"
 
 def read(path)->tuple[dict,dict]: # Header of the newest format, name → tensor
     "What is in a model file, if it is as it was written; older formats are brought up to date"
@@ -65,7 +75,7 @@ def read(path)->tuple[dict,dict]: # Header of the newest format, name → tensor
         raise CheckpointError(f"{path} was changed after it was saved; get the original, or make it again")
     try:
         while v<FORMAT: (head,state),v = MIGRATE[v](head, state),v+1
-    except (KeyError,TypeError,IndexError) as e:
+    except (KeyError,TypeError,IndexError,ValueError) as e:
         raise CheckpointError(f"{path} lacks {str(e)[:50]}; make it again") from e
     return head,state
 

@@ -62,7 +62,7 @@ def test_validation_rows_change_nothing_but_the_choice():
     assert fit(val=toy_rows(4, 64, seed=2), patience=9).history == fit().history, 'looking at them must not disturb the training'
 
 
-@pytest.mark.parametrize('make,what', [(lambda: BiGAN(4), 'method'), (lambda: GAN(4, nz=3), 'settings'), (lambda: GAN(5), 'settings')])
+@pytest.mark.parametrize('make,what', [(lambda: BiGAN(4), 'method'), (lambda: GAN(4, nz=3), 'nz'), (lambda: GAN(5), 'shape')])
 def test_checkpoint_of_another_training(tmp_path, make, what):
     GAN(4).fit(toy_rows(4), epochs=1, checkpoint=tmp_path/'c.pt')
     m = make()

@@ -202,8 +202,13 @@ def test_any_type_of_number(dtype):
 
 def test_gaps():
     d = frame().astype({'n': float}); d.loc[[3, 5], 'n'] = np.nan; d.loc[7, '🌍'] = None
-    with pytest.raises(DataError, match=r"missing values \(NaN\) in 'n' 2 \(first in row 3\); drop them, or give impute="): PCADetector().fit(d)
+    with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\), 'n' 2 \(first in row 3\); drop them, or fit with impute="): PCADetector().fit(d)
     with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\)"): PCADetector().fit(d.fillna({'n': 0}))
+    for n in 3, 250:                                              # wherever it is: said before the training, in the row of the file
+        x = table(); x = np.concatenate([x]*(300//len(x) + 1)); x[n, 1] = np.nan
+        with pytest.raises(DataError, match=rf'first in row {n}\)'): PCADetector(false_alarms=.05, random_state=0).fit(x)
+    e = PCADetector(random_state=0).fit(table()); x = np.zeros((9_000, table().shape[1])); x[8_900, 0] = np.nan
+    with pytest.raises(DataError, match=r'first in row 8900\)'): e.anomaly_score(x)
     for how in ('median', 'mean', 'most_frequent'):
         e = PCADetector(impute=how, random_state=0).fit(d)
         by_hand = d.fillna({'n': d['n'].mode()[0] if how == 'most_frequent' else getattr(d['n'], how)(), '🌍': d['🌍'].mode()[0]})
@@ -229,6 +234,12 @@ def test_a_category_that_was_never_seen_is_odd():
 def test_a_table_that_has_changed(bad, says):
     e = PCADetector().fit(frame())
     with pytest.raises(ValueError, match=says): e.predict(bad(frame()))
+
+
+def test_columns_that_are_numbered_keep_their_order():
+    d = pd.DataFrame(table()); e = PCADetector(random_state=0).fit(d)
+    assert np.array_equal(e.anomaly_score(d), PCADetector(random_state=0).fit(table()).anomaly_score(table()))
+    with pytest.raises(DataError, match=r"columns \['3', '2', '1', '0'\], in training \['0', .*; give them in that order"): e.predict(d[[3, 2, 1, 0]])
 
 
 @pytest.mark.filterwarnings('ignore:X does not have valid feature names')
@@ -289,8 +300,10 @@ def test_colours_and_sizes():
     for bad, says in [(x[..., :1], 'in training they had 3 channels'), (x/255., 'values from 0 to 1, in training 0 to 255'),
                       (x.astype('f4')*2, 'in training 0 to 255'), (np.full(x.shape, np.nan), 'NaN or infinite'), (table(), 'fitted on images, this is table')]:
         with pytest.raises(GanadError, match=says): f.predict(bad)
-    for bad, says in [(x[:1], 'are no images'), (x[..., :2], 'neither 1 nor 3 channels'), (x.astype('f4')-500, 'values from -500'), (x.astype(str), 'are no images')]:
+    for bad, says in [(x[:1], '1 picture; give 2 or more'), (x[..., :2], 'neither 1 nor 3 channels'), (x.astype('f4')-500, 'values from -500'), (x.astype(str), 'are no images')]:
         with pytest.raises(GanadError, match=says): PCADetector().fit(bad)
+    half = x/127.5 - 1; f = PCADetector(k=2).fit(half)
+    with pytest.warns(UserWarning, match='images from 0 to 1, in training -1 to 1: is 0 black'): f.predict((half - half.min())/(half.max() - half.min()))
     with pytest.raises(DataError, match='size=30 cannot be halved'): PCADetector(size=30).fit(x)
 
 
@@ -334,6 +347,17 @@ def test_feature_maps(name):
     e = small(name).fit(digits(40)); m = e.explain(digits(5), by='features')
     assert m.shape == (5, 8, 8) and (m >= 0).all() and m.std() > 0
     if name == 'alad': assert small(name, height=True).fit(digits(40)).explain(digits(5), by='features').shape == (5, 8, 8)
+
+
+@pytest.mark.parametrize('name', ['alad', 'ganomaly'])
+def test_a_planted_blot_is_shown_by_what_a_critic_sees(name):
+    "The difference is largest in the blot; the features say where something was put, but other edges are as bright in their map"
+    x = digits(320).repeat(4, 1).repeat(4, 2); old, odd = x[300:], x[300:].copy(); odd[:, 4:8, 24:28] = 1
+    e = small(name, epochs=2).fit(x[:300])
+    far = lambda m: np.abs([np.unravel_index(v.argmax(), v.shape) for v in m] - np.array([5.5, 25.5])).max(1)      # pixels, of 32
+    assert (far(e.explain(odd)) < 3).mean() > .9
+    rise = e.explain(odd, by='features') - e.explain(old, by='features')
+    assert rise.shape == (20, 32, 32) and (far(rise) < 12).mean() >= .7, far(rise)           # a cell of the map has 8; by chance .3
 
 
 # ---- properties
@@ -415,6 +439,8 @@ estimators(3)                           # error: Too many arguments
 rows_needed('x')                        # error: Argument 1 has incompatible type
 load('x').p_values()                    # error: Missing positional argument
 load('x').fit([[1]], checkpint='c')     # error: Unexpected keyword argument
+load('x').anomaly_scroe([[1]])          # error: "Estimator" has no attribute
+load('x').mistake_                      # error: "Estimator" has no attribute
 """
 
 def mypy(cwd, *args):

@@ -21,9 +21,9 @@ def changes(e, **values):
 def test_threshold(labelled):
     y,s = labelled
     e = explore.threshold(y, s)
-    at = np.sort(s[y==1])[int(.05*(y==1).sum())]                       # 95 % of the anomalies lie at or above
+    at = np.sort(s[y==1])[int(.05*(y==1).sum())]                       # 95 % of the anomalies lie at or above; those above are flagged
     said = changes(e, at=at)
-    r,f = (s[y==1]>=e.controls['at'].value).mean(),(s[y==0]>=e.controls['at'].value).mean()
+    r,f = (s[y==1]>e.controls['at'].value).mean(),(s[y==0]>e.controls['at'].value).mean()
     assert f'{r:.0%} of anomalies caught, {f:.1%} of normals flagged' in said and f==pytest.approx(fpr_at(y, s), abs=.03)
     assert f"precision {.01*r/(.01*r+.99*f):.0%}" in changes(e, rate=.01)
     assert changes(e, at=s.max()+1).startswith(f"threshold {e.controls['at'].value:.3g}")          # a slider keeps to its ends

@@ -75,6 +75,25 @@ def test_csv_and_parquet_say_the_same(t):
         pd.testing.assert_frame_equal(a, b)
 
 
+@pytest.mark.parametrize('first', [None, 'a', float('nan')])
+def test_parquet_with_gaps_says_the_same_without_types(tmp_path, first):
+    df = pd.DataFrame(dict(f=[None, 1.5, 2.], n=[1, 2, 3], x=[first, 'a', 'ü']), index=range(3))
+    df.to_csv(tmp_path/'t.csv', index=False); df.to_parquet(tmp_path/'t.parquet')
+    a, b = (rows_of(tmp_path/n).all().x for n in ('t.csv', 't.parquet'))
+    pd.testing.assert_frame_equal(a, b); assert [*b.dtypes.astype(str)] == ['float64', 'float64', 'object']
+
+
+def test_a_misspelt_option_is_an_error(tmp_path):
+    (tmp_path/'t.csv').write_text('a\n1\n')
+    with pytest.raises(TypeError, match='lable'): rows_of(tmp_path/'t.csv', lable='y')
+
+
+@pytest.mark.parametrize('y', [np.zeros(4), np.zeros((5, 2)), np.zeros(())])
+def test_labels_of_another_shape_are_said(tmp_path, y):
+    np.savez(tmp_path/'t.npz', x=np.ones((5, 2)), y=y)
+    with pytest.raises(DataError, match="'y' has shape .*; give one label for each of 5 rows"): rows_of(tmp_path/'t.npz', label='y')
+
+
 # What is odd in a table
 
 ODD = {

@@ -26,21 +26,30 @@ ARGV = dict(fit='fit t.csv --save {d}/m.safetensors --method alice --set nz=2 --
             bench='demo --quick --methods meanrow,pca,gan --out {d}')
 os.chdir(where)
 
-def at(moment):
-    "Die at a certain moment of writing: before the file is there, half written, or just before and after it gets its name"
-    replace, chmod = os.replace, os.chmod
+def at(moment, end, nth, log):
+    "Die at a moment of the nth write to a name with this end, the probe of the folder not counted: before there is a byte, half written, or just before and after it gets its name"
+    replace, chmod, mkstemp, made, goal = os.replace, os.chmod, core.tempfile.mkstemp, [], []
+    def last(name): Path(log).open('a').write(f'{moment} {name}\n'); die()
+    def begun(**k):
+        fd, tmp = mkstemp(**k); name = k['prefix'][1:-1]
+        if name != '.probe' and name.endswith(end): made.append(tmp)
+        if made[nth-1:] == [tmp]: goal.extend([tmp, name])
+        if tmp in goal and moment == 'begun': last(name)
+        return fd, tmp
     def half(path, *a):
-        b = Path(path).read_bytes(); Path(path).write_bytes(b[:len(b)//2]); die()
-    if moment == 'half': os.chmod = half
-    if moment == 'before': os.replace = lambda *a: die()
-    if moment == 'after': os.replace = lambda *a: (replace(*a), die())
-    if moment == 'begun': core.tempfile.mkstemp = lambda **k: (open(Path(k['dir'])/'.begun.tmp', 'w').write('x'), die())
+        if moment == 'half' and str(path) in goal: b = Path(path).read_bytes(); Path(path).write_bytes(b[:len(b)//2]); last(goal[1])
+        chmod(path, *a)
+    def named(tmp, path):
+        if moment == 'before' and str(tmp) in goal: last(goal[1])
+        replace(tmp, path)
+        if moment == 'after' and str(tmp) in goal: last(goal[1])
+    core.tempfile.mkstemp, os.chmod, os.replace = begun, half, named
 
-def child(what, d, moment=None):
+def child(what, d, *moment):
     pid = os.fork()
     if pid: return pid
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    if moment: at(moment)
+    if moment: at(*moment, f'{what}-log')
     try: main(ARGV[what].format(d=d).split())
     except SystemExit as e: os._exit(e.code or 0)
     except BaseException:
@@ -68,23 +77,28 @@ def content(d):
         elif f.suffix == '.json' and f.name != 'results.json': out[name] = json.loads(f.read_text())['metrics']
     return json.dumps(out, sort_keys=True).replace(str(d.resolve()), '').replace(f'{d}/', '')
 
+WRITES = dict(fit=[('.part', 1), ('.part', 2), ('m.safetensors', 1), ('.tmp', 1)], bench=[('.json', 2)])    # aimed at; of the others the first
+
 def go(what, n):
-    "Kill, look at every file, go on; after three kills it may end"
+    "Kill n times, first at certain moments, look at every file, go on; after some kills a run may end"
+    most = 3 if n > 16 else 1
     ref = Path(f'{what}-ref'); ref.mkdir(); start = time.time(); assert wait(child(what, ref)) == 0
-    took, want, killed, resumed, moments = time.time()-start, content(ref), 0, 0, ['half', 'before', 'after', 'begun']
-    for i in range(n):
+    took, want, killed, resumed = time.time()-start, content(ref), 0, 0
+    moments = [(m, *w) for m in ('begun', 'after', 'before', 'half') for w in WRITES.get(what, [('', 1)])]
+    for i in range(9*n):
+        if killed >= n: break
         d = Path(f'{what}-{i}'); d.mkdir(); kills, code = 0, -9
         while code:
-            moment = moments.pop() if moments and not kills else None
-            pid = child(what, d, moment)
-            if not moment and kills < 3: time.sleep(rng.uniform(0, took)); os.kill(pid, signal.SIGKILL)
+            moment = moments.pop() if moments and not kills else ()
+            pid = child(what, d, *moment)
+            if not moment and kills < most: time.sleep(rng.uniform(0, took)); os.kill(pid, signal.SIGKILL)
             code = wait(pid); whole(d)
             assert code in (0, -9), (d, code)
             resumed += bool([*d.rglob('*.part')]); kills += code != 0
         assert content(d) == want, f'{d}, killed {kills} times, ended otherwise'
         assert not [*d.rglob('*.part')], d
         killed += kills
-    return dict(killed=killed, resumed=resumed, took=took)
+    return dict(killed=killed, resumed=resumed, took=took, at=Path(f'{what}-log').read_text().splitlines())
 
 print(json.dumps({j.split('=')[0]: go(j.split('=')[0], int(j.split('=')[1])) for j in jobs}))
 """
@@ -108,9 +122,11 @@ def place(tmp_path):
 
 
 def test_killed_and_resumed(place):
-    r = drive(place, 0, fit=4, score=1, report=1)                       # bench: see test_cli, and below
-    assert all(v['killed'] for v in r.values()) and r['fit']['killed'] >= 4, r
-    assert r['fit']['resumed'], 'no attempt was killed between two epochs: nothing was resumed'
+    r = drive(place, 0, fit=16, score=4, report=2, bench=2)
+    hit = {k: {*v['at']} for k, v in r.items()}; moments = ('begun', 'half', 'before', 'after')
+    assert {f'{m} {f}' for m in moments for f in ('m.safetensors.part', 'm.safetensors')} <= hit['fit'] and len(r['fit']['at']) == 16, hit
+    assert {f'{m} s.csv' for m in moments} == hit['score'] and r['report']['killed'] >= 2 and len(hit['bench']) == 2, hit
+    assert r['fit']['resumed'] >= 8, 'a checkpoint that was whole when the process died is there for the next'
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ MAY = {k:v.split() for k,v in dict(
     spread='bench core data detector', tables='bench core',
     preprocess='core', threshold='core', modelfile='core', explain='core preprocess',
     estimator='core data detector explain metrics modelfile preprocess threshold',
-    files='core data', own='core bench files metrics threshold estimator',
-    report='cli core detector estimator files metrics modelfile own plots', commands='core data detector estimator files own report',
+    files='core data', own='core bench files metrics preprocess threshold estimator',
+    report='core detector estimator explain files metrics modelfile own plots', commands='core data detector estimator files modelfile own report',
     cli='core data detector metrics plots bench spread commands').items()}
 LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends
 RUNTIME = 'torch torchvision numpy scipy sklearn joblib matplotlib pandas PIL tqdm safetensors ganad'.split()

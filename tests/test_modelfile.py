@@ -1,5 +1,5 @@
 "Model files: what was saved comes back, whatever was damaged is refused in one line, nothing in a file is ever run, old files still open"
-import json, os, pickle, struct
+import json, os, pickle, re, struct
 from pathlib import Path
 import numpy as np
 import onnxruntime
@@ -66,11 +66,18 @@ def edited(data, f):
     g['digest'] = fingerprint(g, state); h['__metadata__']['ganad'] = json.dumps(g)
     return joined(h, body)
 
+def bfloats(data):
+    "Two numbers of 16 bits in the place of each of 32"
+    h, body = parts(data)[1:]
+    for k, v in h.items():
+        if v.get('dtype') == 'F32': v.update(dtype='BF16', shape=[*v['shape'][:-1], 2*v['shape'][-1]])
+    return joined(h, body)
+
 DAMAGE = dict(
     truncated=(lambda d: d[:-9], 'is damaged or no model file'), half=(lambda d: d[:len(d)//2], 'is damaged or no model file'),
     empty=(lambda d: b'', 'is damaged or no model file'), longer=(lambda d: d + b'x'*99, 'is damaged or no model file'),
     header_of_exabytes=(lambda d: struct.pack('<Q', 2**60) + d[8:], 'is damaged or no model file'),
-    text=(lambda d: b'method,score\nalad,1\n', 'is damaged or no model file'), pickle=(lambda d: pickle.dumps(dict(a=1)), 'is damaged or no model file'),
+    text=(lambda d: b'method,score\nalad,1\n', 'is no model of ganad'), pickle=(lambda d: pickle.dumps(dict(a=1)), 'is no model of ganad'),
     flipped=(lambda d: d[:-40] + bytes([d[-40] ^ 1]) + d[-39:], 'was changed after it was saved'),
     threshold=(lambda d: d.replace(b'threshold\\": ', b'threshold\\": 9'), 'was changed after it was saved|is damaged'),
     no_header=(lambda d: joined({k: v for k, v in parts(d)[1].items() if k != '__metadata__'}, parts(d)[2]), 'is no model of ganad'),
@@ -89,6 +96,11 @@ DAMAGE = dict(
     odd_prep=(lambda d: edited(d, lambda g: g['prep'].update(mean='x')), 'does not fit together'),
     odd_kind=(lambda d: edited(d, lambda g: g.update(kind='code')), 'does not fit together'),
     missing=(lambda d: edited(d, lambda g: g.pop('prep')), 'does not fit together'),
+    methodless=(lambda d: edited(d, lambda g: g.pop('method')), 'does not fit together'),
+    odd_extra=(lambda d: edited(d, lambda g: g.update(extra=[1])), 'does not fit together'),
+    not_a_number=(lambda d: edited(d, lambda g: g.update(threshold=float('nan'))), 'is no model of ganad'),
+    half_precision=(lambda d: d.replace(b'"F32"', b'"F16"'), 'is damaged or no model file'),
+    bfloats=(lambda d: bfloats(d), 'was changed after it was saved'),
     pretends_to_be_old=(lambda d: edited(d, lambda g: g.update(format=1)), 'lacks|does not fit'))
 
 @pytest.mark.parametrize('how', DAMAGE)
@@ -99,6 +111,16 @@ def test_damage_is_refused_in_one_line(tmp_path, monkeypatch, model, how):
     with pytest.raises(GanadError, match=says) as e: load('x.safetensors')
     assert len(str(e.value).splitlines()) == 1 and not (tmp_path/'owned').exists()
     assert isinstance(e.value, CheckpointError) or how == 'no_method'
+
+
+INTACT = 'other_method no_method other_size absurd_size odd_setting code odd_prep odd_kind missing pretends_to_be_old'.split()   # made anew, digest and all
+
+@pytest.mark.parametrize('how', DAMAGE)
+def test_info_of_a_damaged_file_is_one_line(tmp_path, model, run, how):
+    (tmp_path/'x').write_bytes(DAMAGE[how][0](model.read_bytes()))
+    code, out, err = run('info', tmp_path/'x')
+    if how in INTACT: assert code == 0 and 'method' in out or code == 2 and err.count('\n') == 1
+    else: assert (code, out, err.count('\n')) == (2, '', 1) and re.search(DAMAGE[how][1], err), (out, err)
 
 
 def test_no_byte_is_without_effect(tmp_path, model):
@@ -134,6 +156,16 @@ def test_own_networks_are_brought_along(tmp_path):
     with pytest.raises(CheckpointError, match='needs own nets: give them to load'): load(f)
     assert np.array_equal(load(f, nets=nets).anomaly_score(rows()), e.anomaly_score(rows()))
     with pytest.raises(CheckpointError, match='weights of another size'): load(f, nets=Mlp)
+
+
+def test_only_what_scoring_needs_is_asked_for(tmp_path):
+    e = PCADetector(random_state=np.random.RandomState(0), device=torch.device('cpu')).fit(rows())
+    assert np.array_equal(load(e.save(tmp_path/'m')).anomaly_score(rows()), e.anomaly_score(rows()))
+
+
+@pytest.mark.parametrize('t', [np.inf, np.nan])
+def test_a_threshold_is_a_number(model, t):
+    with pytest.raises(GanadError, match=f'threshold={t}; give a finite number'): load(model).threshold_ = t
 
 
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
@@ -181,8 +213,14 @@ def test_onnx_gives_the_same_scores(tmp_path, name, data):
     s = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx'))
     for n in (1, 5, len(x)):
         r = e.prep_.rows(x[:n]).numpy() if data is pictures else e.prep_.encode(x[:n])
-        got = s.run(None, dict(x=r.astype('f4')))[0]
+        got = s.run(None, dict(x=r))[0]
         assert got.shape == (n,) and np.allclose(got, e.anomaly_score(x[:n]), rtol=1e-3, atol=1e-4)
+
+def test_onnx_keeps_small_steps_of_large_columns(tmp_path):
+    x = rows(); x[:, 0] = 1.7e9 + 1000*x[:, 0]                                                      # a time in seconds
+    e = AutoEncoderDetector(nz=2, epochs=20, random_state=0).fit(x)
+    got = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx')).run(None, dict(x=e.prep_.encode(x)))[0]
+    assert np.allclose(got, e.anomaly_score(x), rtol=1e-3, atol=1e-4)
 
 def test_what_cannot_be_onnx(tmp_path):
     for e in AnoGANDetector(encoder=True, steps=2, tries=8, epochs=1), GANDetector(epochs=1), MeanRowDetector():
