@@ -136,16 +136,16 @@ def signature(node, # Of a function or class
     last = lines[first.lineno-1][:first.col_offset]
     return '\n'.join([*lines[node.lineno-1:first.lineno-1], last]).rstrip()
 
-def methods(c, defs:dict)->list: # Of a class, and of its parents among `defs`
-    "Public methods and `__init__`, the parents' first"
-    line = [c, *(defs[b.id] for b in c.bases if isinstance(b, ast.Name) and b.id in defs)]
-    own = {n.name:n for c in line[::-1] for n in c.body if isinstance(n, ast.FunctionDef)}
-    return [n for k,n in own.items() if k=='__init__' or k[0]!='_']
+def methods(c, defs:dict)->list: # Of a class; of one that has none, those of its parents among `defs`
+    "Public methods and `__init__`"
+    own = [n for n in c.body if isinstance(n, ast.FunctionDef) and (n.name=='__init__' or n.name[0]!='_')]
+    parents = [defs[b.id] for b in c.bases if isinstance(b, ast.Name) and b.id in defs]
+    return own or [m for p in parents for m in methods(p, defs)]
 
 def outline(node, lines:list, # A definition, and the file that it stands in
             defs:dict={}, # Other definitions there: name → node
            )->str: # Python
-    "A function's signature, or a class's with its public methods and those of its parents in the same file"
+    "A function's signature, or a class's with its public methods"
     if isinstance(node, ast.FunctionDef): return signature(node, lines)
     said = lambda n: f'\n        "{d.splitlines()[0]}"' if (d := ast.get_docstring(n)) else ''
     return '\n'.join([signature(node, lines), *(signature(n, lines)+said(n) for n in methods(node, defs))])
