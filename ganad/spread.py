@@ -99,7 +99,8 @@ def verify(rec:dict, # Record of a run
     if again['status']!='ok': return say('different', again['error'])
     apart = max(abs(again['metrics'][k]-v) for k,v in rec['metrics'].items())
     then,now = ({**r['versions'], 'machine':r['machine']} for r in (rec,again))
-    other = ', '.join(f'made with {k} {v}' for k,v in then.items() if k!='ganad' and now[k]!=v)
+    same = lambda k,v: k=='ganad' or v==now[k] or v.startswith(f'{now[k]}+')       # 0.29.1+cu130 is 0.29.1
+    other = ', '.join(f'made with {k} {v}' for k,v in then.items() if not same(k, v))
     return say('equal' if apart<1e-6 else 'other machine' if other else 'different', other, apart)
 
 # %% ../nbs/08_spread.ipynb #ce50fe80
