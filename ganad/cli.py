@@ -226,7 +226,6 @@ def demo(a): # Parsed arguments
     if stopped: print(f"stopped: {left} runs are left; the same command goes on", file=sys.stderr)
     return 130 if stopped else 0 if len(done)==len(runs) else 1
 
-
 # %% ../nbs/09_cli.ipynb #5133eae6
 def parser()->argparse.ArgumentParser:
     "The command line"

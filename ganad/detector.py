@@ -244,7 +244,6 @@ class Detector(Scorer):
     def grow(self, state): "Make room for the weights in `state` whose size only `fit` knows"
     def watch_batch(self, x): return self.score_batch(x)
 
-
     def fit(self,
             x, # Normal rows (N,…): float32 features, or images in [-1,1]
             epochs:int=20, # Passes over all rows

@@ -168,7 +168,6 @@ class Train(Part):
     def _new_model(self):
         return self.method(tuple(self.prep_.shape), **{k:getattr(self, k) for k in settings_of(self.method)})
 
-
 # %% ../nbs/09_estimator.ipynb #e775def5
 class Line(Part):
     "Where the line is drawn, and what was learned from"

@@ -124,8 +124,6 @@ class Columns(Part):
         if not self.impute: refuse({self.title(i):v for i,v in gaps(x, at, text)}, *GAPS)
         return self.whole(x, at),{i:self.whole(c[:,None], [i])[:,0] for i,c in text.items()}
 
-
-
     def whole(self, x, at): # Gaps filled, if that is wanted; `at`: which columns these are
         text = x.dtype.kind=='O'
         if not text and (x.size==0 or abs(x.min())<HUGE and abs(x.max())<HUGE): return x
@@ -200,8 +198,6 @@ class Table(Columns, Encode, Begin):
     middle:list=field(default_factory=list) # Of each number: its quantiles of 2.5 % and 97.5 %
     kind = 'table'
 
-
-
     def fit(self, X): # As `begin`
         num,text = self.begin(X)
         self.values = [sorted({*text[i]}) if i in text else None for i in range(X.shape[1])]
@@ -212,8 +208,6 @@ class Table(Columns, Encode, Begin):
         self.scale = [*(s.scale_.tolist() if s else []), *[1.]*n]
         self.middle = np.quantile(num, [.025,.975], axis=0).T.tolist()
         return self
-
-
 
 # %% ../nbs/09_preprocess.ipynb #eac57bcd
 def fits(side:int)->bool: # Pixels

@@ -137,7 +137,6 @@ class Search:
     def rec_batch(self, x): return self.G(self.best(x)[0])
     def score_batch(self, x): return self.best(x)[1]                                    # (6)
 
-
 # %% ../../nbs/30_anogan.ipynb #f7a81b00
 def encoder_loss(m, x):
     "(8): G and D judge the code, and stay as they are"
