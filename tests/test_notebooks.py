@@ -10,6 +10,8 @@ TEMPLATE = ROOT/'nbs/_template.ipynb'
 ALL = [*NOTEBOOKS, TEMPLATE]
 NUMBERED = [p for p in NOTEBOOKS if p.name[0].isdigit()]
 METHODS = [p for p in NUMBERED if '10'<=p.name[:2]<'80'] + [TEMPLATE]
+PATH = [p for p in NUMBERED if p.name[:2]<'97'] + [TEMPLATE]    # what is read to learn something; the rest is looked up
+TOOLKIT = [p for p in PATH if p.name[:1]=='0' or p.name[:2] in ('88','95')]
 HEADINGS = ['Idea','Maths','Networks','Losses','Train','Score','Results','Deviations','Exercises']
 HIDDEN = {'export','hide','default_exp'}
 LONG = {(nb,what):n for nb,whats in {         # longer than a cell should be, in one piece for a reason; no method is here
@@ -87,6 +89,21 @@ def test_one_title(nb):
 def test_headings_of_a_method(nb):
     assert [h for c in cells(nb, 'markdown') for h in re.findall(r'^## (.+?)\s*$', source(c), re.M)]==HEADINGS
 
+def solutions(nb):
+    "Code of the folded solutions, in their order"
+    text = '\n'.join(source(c) for c in cells(nb, 'markdown'))
+    folded = re.findall(r'<summary>Solution[^<]*</summary>(.*?)</details>', text, re.S)
+    return [code for f in folded for code in re.findall(r'^~~~python\n(.*?)\n~~~$', f, re.S | re.M)]
+
+@notebooks(PATH)
+def test_ends_with_a_summary_and_exercises(nb):
+    "Five lines to keep, something to do, and a solution that unfolds"
+    text = '\n'.join(source(c) for c in cells(nb, 'markdown'))
+    five = re.search(r'^(?:\*\*In five lines\*\*|## Summary)\n\n((?:[1-5]\. .+\n?(?:   .+\n?)*){5})(?:\n|\Z)', text, re.M)
+    assert five and len(re.findall(r'^\d\. ', five[1], re.M))==5, 'no summary of five lines'
+    exercises = re.split(r'^## Exercises$', text, flags=re.M)[1:]
+    assert len(exercises)==1 and '<details><summary>' in exercises[0], 'no exercises with a folded solution'
+
 @notebooks(ALL)
 def test_lines_fit(nb):
     long = [l[:60] for c in cells(nb, 'code') for l in code(c) if len(l)>110]
@@ -161,8 +178,16 @@ def run(nb, place, force='', patience=8):
     assert not left, f'it left files behind: {sorted(left)[:5]}'
     return took
 
+def with_solutions(nb, place):
+    "To the copy that is run, a cell for each solution: they are code of the reader's, and must run as well"
+    path = place/'nbs'/nb.name; n = json.loads(path.read_text(encoding='utf-8'))
+    n['cells'] += [dict(cell_type='code', id=f'solution{i}', metadata={}, outputs=[], execution_count=None, source=code)
+                   for i,code in enumerate(solutions(nb))]
+    path.write_text(json.dumps(n), encoding='utf-8')
+
 @notebooks(ALL)
 def test_runs(nb, place):
+    if nb in TOOLKIT: with_solutions(nb, place)
     if (took := run(nb, place))>usual(nb): warnings.warn(f'{nb.stem} took {took:.0f} s; {usual(nb)} is what a reader should wait for')
 
 @pytest.mark.slow
