@@ -351,13 +351,13 @@ def test_feature_maps(name):
 
 @pytest.mark.parametrize('name', ['alad', 'ganomaly'])
 def test_a_planted_blot_is_shown_by_what_a_critic_sees(name):
-    "The difference is largest in the blot; the features say where something was put, but other edges are as bright in their map"
+    "The difference is largest in the blot; what the features of the critic's first layer gain is, too"
     x = digits(320).repeat(4, 1).repeat(4, 2); old, odd = x[300:], x[300:].copy(); odd[:, 4:8, 24:28] = 1
     e = small(name, epochs=2).fit(x[:300])
     far = lambda m: np.abs([np.unravel_index(v.argmax(), v.shape) for v in m] - np.array([5.5, 25.5])).max(1)      # pixels, of 32
     assert (far(e.explain(odd)) < 3).mean() > .9
-    rise = e.explain(odd, by='features') - e.explain(old, by='features')
-    assert rise.shape == (20, 32, 32) and (far(rise) < 12).mean() >= .7, far(rise)           # a cell of the map has 8; by chance .3
+    m = e.explain(odd, by='features'); rise = m - e.explain(old, by='features')
+    assert m.shape == (20, 32, 32) and (far(rise) < 4).mean() >= .5, far(rise)     # by chance .06; hardly trained, every edge is bright in m
 
 
 # ---- properties

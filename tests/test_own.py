@@ -188,7 +188,7 @@ def test_what_is_left_of_another_training_is_named(run, at, tmp_path, monkeypatc
         m.setattr('ganad.own.known_apart', lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))             # trained, not yet saved
         assert run(*fit)[0] == 130 and (tmp_path/'m.part').exists()
     other = tmp_path/'other.csv'; other.write_text((at/'train.csv').read_text().rsplit('\n', 2)[0] + '\n')
-    bad(run('fit', other, *fit[2:]), 'm.part is of another training: it had other rows (of a file or label, or held out); delete it')
+    bad(run('fit', other, *fit[2:]), 'm.part is of another training: it had other rows .of a file or label, or held out.; delete it')
     other.unlink()
     for more, why in ((['--seed', '1'], 'it had another --seed'), (['--set', 'nz=3'], 'its nz is 2, not 3'), (['--batch-size', '9'], 'its bs is 64, not 9')):
         bad(run(*fit, *more), f'm.part is of another training: {why}; delete it, or repeat its command')
