@@ -8,6 +8,7 @@ __all__ = ['Baseline', 'per_row', 'digest', 'Random', 'LookUp', 'MeanRow', 'PCA'
 
 # %% ../nbs/80_baselines.ipynb #1c205e25
 import hashlib
+from typing import Any
 import torch
 from sklearn import decomposition,ensemble,neighbors
 from .detector import Detector,adam,update
@@ -18,7 +19,7 @@ from .networks import family
 class Baseline(Detector):
     "Learns from all rows in one `step`; number of epochs and batch size mean nothing to it"
     baseline = once = True
-    def fit(self, x, device='cpu', progress=None, **_):
+    def fit(self, x, device='cpu', progress=None, **_): # type: ignore[override] # no epochs
         "Learn from the rows of `x`, all at once"
         return super().fit(x, epochs=1, bs=len(x), ema=0, device=device, progress=progress)
 
@@ -108,7 +109,7 @@ class KNN(Baseline):
 class IsolationForest(Baseline):
     "Scikit-learn's isolation forest"
     def __init__(self, shape, trees:int=100): # Number of trees, 256 rows each
-        super().__init__(shape); self.trees,self.forest = trees,None
+        super().__init__(shape); self.trees = trees; self.forest:Any = None
     def step(self, x):
         self.keep(rows=sample(x.flatten(1), 256*self.trees), seed=torch.randint(2**31, (1,)))
         self.forest = None; return {}

@@ -8,7 +8,7 @@ __all__ = ['BOUNDARY', 'NORMALS', 'TAUGHT', 'UNTAUGHT', 'FLAGGED', 'APART', 'SUR
            'usual_fit', 'one_class', 'results', 'table', 'markdown', 'stability']
 
 # %% ../nbs/08_bench.ipynb #faf6d678
-import json,math,os,platform,re,subprocess,sys,threading,time
+import json,math,os,platform,re,subprocess,sys,tempfile,threading,time
 from dataclasses import dataclass,field,fields,replace
 from functools import lru_cache,partial
 from importlib.metadata import version
@@ -17,7 +17,8 @@ import numpy as np, scipy, sklearn, torch
 from tqdm.auto import tqdm
 import ganad
 from . import data
-from .core import DataError,GanadError,ShapeError,UnknownName,atomic,pick,set_seed,write_json
+from .core import DataError,GanadError,ShapeError,UnknownName,pick,set_seed,write_json
+from .data import Protocol
 from .detector import detectors,save_model
 from .metrics import auroc,auroc_se,summary
 
@@ -27,13 +28,13 @@ class Run:
     "One cell of a table; what is not said is the method's default"
     method:str # Name of a detector, as in `detectors()`
     data:str # Name of a source, as in `sources()`, or a folder of images
-    protocol:data.Protocol # Who is normal, and how the rows are dealt out
+    protocol:Protocol # Who is normal, and how the rows are dealt out
     seed:int=0 # Of weights, batches and latent codes
     settings:dict=field(default_factory=dict) # Of the detector's constructor
     fit:dict=field(default_factory=dict) # Of `fit`; `steps` may stand for `epochs`
-    size:int=None # Resize images to this many pixels
+    size:int|None=None # Resize images to this many pixels
     label:str='' # Name in the table, when it is not the method's
-    flagged:float=None # Share of rows to flag for precision, recall, F1; the base rate if None
+    flagged:float|None=None # Share of rows to flag for precision, recall, F1; the base rate if None
 
     @property
     def name(self):
@@ -186,7 +187,7 @@ def same(run:Run, path:Path)->dict: # The record
 _ALONE = threading.Lock()
 
 def alone(run:Run, threads:int=1, # Of PyTorch
-          until:float=None, # Time after which no run begins, as of `time.time()`
+          until:float|None=None, # Time after which no run begins, as of `time.time()`
          )->dict|None: # The record; None when it is too late to begin
     "Execute one run while no other runs in this process"
     with _ALONE:
@@ -199,15 +200,16 @@ def alone(run:Run, threads:int=1, # Of PyTorch
 def writable(folder)->None: # Folder, made if it is not there
     "`DataError` at once, not after an hour of training, when nothing can be written to `folder`"
     try:
-        with atomic(Path(folder)/'.probe') as tmp: tmp.touch()
-    except DataError as e: raise DataError(f"cannot write to {folder}; choose another folder") from e
-    (Path(folder)/'.probe').unlink()
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder): pass             # has no name that a kill could leave behind
+    except OSError as e: raise DataError(f"cannot write to {folder}; choose another folder") from e
 
 # %% ../nbs/08_bench.ipynb #110668e4
 BOUNDARY = dict(w_patch=0., w_lat=0., w_adv=0., w_odd=0.)        # leaves reconstruction and boundary
 NORMALS = dict(**BOUNDARY, w_abc=0.)                             # leaves reconstruction
 TAUGHT = ('twodiscriminators',),('classifier',),('twodiscriminators', BOUNDARY, 'boundary only')
-UNTAUGHT = ('twodiscriminators', NORMALS, 'reconstruction only'),('autoencoder', {}, '', (), 600),('random',)
+UNTAUGHT:tuple = (('twodiscriminators', NORMALS, 'reconstruction only'),
+                  ('autoencoder', {}, '', (), 600), ('random',))
 
 def with_known(normal, # Class of FashionMNIST
                method:str, settings:dict={}, label:str='', # As for `Run`
@@ -321,15 +323,16 @@ def _imbalance():
     return [with_known(c, *r) for c in range(10) for r in (*TAUGHT, *UNTAUGHT)]
 def _unseen():
     "the same, the three classes after the normal one never seen in training"
-    return [with_known(c, *r, held=tuple((c+i)%10 for i in (1,2,3))) for c in range(10) for r in TAUGHT]
+    of = lambda c: partial(with_known, c, held=tuple((c+i)%10 for i in (1,2,3)))
+    return [of(c)(*r) for c in range(10) for r in TAUGHT]
 MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
             'fashion-oneclass':_fashion, 'mnist-egbad':_mnist, 'fashion-egbad':_survey, 'cifar-bird':_cifar,
             'imbalance':_imbalance, 'unseen':_unseen, 'latent':_latent, 'speed':_speed, 'ema':_ema}
 
 # %% ../nbs/08_bench.ipynb #fa6d9ca9
 def results(matrix:str, # Name of the table
-            data:str=None, # Only this source
-            method:str=None, # Only this method or label
+            data:str|None=None, # Only this source
+            method:str|None=None, # Only this method or label
             root='results', # Where the tables are
            )->list: # Records of the runs that ended well, in order of their names
     "The runs of a table, from its files"

@@ -127,7 +127,7 @@ def _left(costs, run, total, t0): # Time left, when `run` has ended too
     return f"  {_time(rest*(time.time()-t0)/(total-rest))} left" if 0<rest<total else ''
 
 def _verify(a):
-    count = Counter()
+    count:Counter = Counter()
     for v in spot_check(stored(a.out, a.matrix), a.verify, a.seed):
         apart = f"  by {v['apart']:.2g}" if v['apart'] else ''
         print(f"{v['verdict']:13}  {v['name']}{apart}  {v['note']}", flush=True)
@@ -220,7 +220,7 @@ def demo(a): # Parsed arguments
         rows = B.table([c for _,c in done])
         print('\n' + B.markdown(rows) + '\n\n' + verdict(rows))
         write_json(out/'results.json', dict(verdict=verdict(rows), table=rows, runs=[c for _,c in done]))
-        page = report(*map(list, zip(*done)), out/'runs', out/'report.html')
+        page = report([r for r,_ in done], [c for _,c in done], out/'runs', out/'report.html')
         print(f"\n{page} shows the pictures; results.json has every number")
     left = len(runs)-len(recs)
     if stopped: print(f"stopped: {left} runs are left; the same command goes on", file=sys.stderr)
@@ -229,7 +229,7 @@ def demo(a): # Parsed arguments
 # %% ../nbs/09_cli.ipynb #5133eae6
 def parser()->argparse.ArgumentParser:
     "The command line"
-    look = dict(epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    look:dict = dict(epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     p = argparse.ArgumentParser('ganad', description='GAN anomaly detection that is true.', **look)
     p.add_argument('--version', action='version', version=f'ganad {ganad.__version__}')
     sub = p.add_subparsers(required=True, metavar='command')

@@ -36,7 +36,7 @@ def toy_rows(shape, # Features a row, or (C,H,W)
     return x.clamp(-1, 1).view(n, *shape)
 
 # %% ../nbs/05_contract.ipynb #709bfe90
-CHECKS = []   # every promise, in order
+CHECKS:list = []   # every promise, in order
 
 def promise(f): # Function of `t`: .m fitted, .x normal rows, .odd odd ones, .make() a new one, .fit for `fit`
     "Add `f` to `CHECKS`; its docstring is the promise"
@@ -125,7 +125,8 @@ def fit_decides_all(t):
 def rows_seen(m, x, **fit):
     "The rows that `m.step` is given while `m` is fitted on `x`"
     seen,step = [],m.step
-    m.step = lambda xb: seen.append(xb.detach().clone()) or step(xb)
+    def noted(xb): seen.append(xb.detach().clone()); return step(xb)
+    m.step = noted
     m.fit(x, **fit)
     return torch.cat(seen) if seen else x[:0]
 
@@ -190,7 +191,7 @@ def each_loss_moves_its_player(t):
 # %% ../nbs/05_contract.ipynb #9b4cc46c
 def overheard(m, x, seed):
     "The input pairs of every critic on two rows during one `step` on `x`, weights held still"
-    m,calls = copy.deepcopy(m).train(),[]
+    calls:list = []; m = copy.deepcopy(m).train()
     hear = lambda a: calls.extend(zip(*(i.detach().clone().split(len(x)) for i in a)))   # may be stacked
     for o in m.modules():
         if getattr(o, 'n_x', 0)!=2: continue

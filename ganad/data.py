@@ -37,7 +37,7 @@ def class_index(c, # Name or number of a class
     names = [*map(str, classes)]
     if str(c) in names: return names.index(str(c))
     if str(c).isdigit() and int(c)<len(names): return int(c)
-    return pick(str(c), names, f'class of {title}')
+    return names.index(pick(str(c), names, f'class of {title}'))
 
 # %% ../nbs/01_data.ipynb #068a8c17
 def digest(*parts, # Tensors, or anything with a `repr`
@@ -284,8 +284,8 @@ def unpack(archive, # ZIP file
         for m in z.namelist():
             if not (into/m.replace('\\','/')).resolve().is_relative_to(into):
                 raise DataError(f"{archive} is refused: its member {m!r} would leave the folder")
-        if m := z.testzip():
-            raise DataError(f"{archive} is damaged: the check sum of its member {m!r} is wrong; replace it")
+        if bad := z.testzip():
+            raise DataError(f"{archive} is damaged: the check sum of its member {bad!r} is wrong; replace it")
         z.extractall(into)
     return into
 
@@ -333,7 +333,7 @@ def read_kdd(path, # gzipped CSV of 41 features and a label
     "Read the KDD table; categories are encoded over the whole file, as the papers' code does"
     with reading(path):
         with gzip.open(path, 'rt') as f: lines = f.read().splitlines()
-        ids = {}
+        ids:dict = {}
         inv = np.array([ids.setdefault(l, len(ids)) for l in lines])
         kinds = [(c, 'U24' if c in KDD_CATEGORIES+['label'] else 'f4') for c in KDD_COLUMNS+['label']]
         t = np.loadtxt(list(ids), delimiter=',', dtype=kinds, ndmin=1)
@@ -392,7 +392,7 @@ def sources()->list: # Names that `load` knows
 
 # %% ../nbs/01_data.ipynb #4e45db7e
 def load(name:str, # One of `sources()`
-         size:int=None, # Resize images to size × size pixels; `None` leaves them (64 for a folder)
+         size:int|None=None, # Resize images to size × size pixels; `None` leaves them (64 for a folder)
          root=None, # Where to look instead of `GANAD_DATA`; for 'folder' the folder itself
         )->Source:
     "Read a data set from disk, or download it"
@@ -417,8 +417,8 @@ class Split:
     normal:str # Who is normal
     anomalous:str # Who is not
     rows:dict # 'train', 'val', 'test', and 'known' if there are: which rows of the source these are (int64)
-    known:torch.Tensor=None # Labelled anomalies to learn from; mostly there are none
-    def __post_init__(self): self.known = self.train[:0] if self.known is None else self.known
+    known:torch.Tensor=torch.zeros(0) # Labelled anomalies to learn from; mostly there are none
+    def __post_init__(self): self.known = self.known if len(self.known) else self.train[:0]
     @property
     def base_rate(self): return self.y.float().mean().item()
     def __repr__(self):
@@ -485,14 +485,15 @@ class Protocol:
     "What all protocols share"
     seed:int=0 # Another seed, another split
     val:float=.1 # Share of the training normals that is kept for validation
-    n_train:int=None # At most so many training rows
-    n_test:int=None # At most so many test rows, at the same base rate
+    n_train:int|None=None # At most so many training rows
+    n_test:int|None=None # At most so many test rows, at the same base rate
     raw:bool=False # Tables: leave the values as measured?
     choose:bool=False # Test on rows that neither train nor test, to choose settings by?
     def to_dict(self):
-        d = dict(name=type(self).__name__, normal=self.normal) | asdict(self)
+        d = dict(name=type(self).__name__, normal=getattr(self, 'normal')) | asdict(self)
         return d if self.choose else {k:v for k,v in d.items() if k!='choose'}
     def scaler(self, x): return fit_scaler(MinMaxScaler((-1,1)), x, 3)
+    def who(self, s)->tuple: raise NotImplementedError # Who is normal, who is not
     def draw_known(self, s, left, n): return left[:0] # Known anomalies, of those `left`, for n normals
     def split(self, s:Source)->Split:
         "Deal the rows of `s` out"
@@ -502,11 +503,11 @@ class Protocol:
         known = self.draw_known(s, left, min(len(train), self.n_train or len(train)))
         if self.choose: test = _chosen_by(held, np.setdiff1d(left, known), bad[test].mean(), self.seed)
         train,test = (_limit(i, bad, n, self.seed) for i,n in ((train,self.n_train),(test,self.n_test)))
-        parts = dict(train=train, val=val, test=test, known=known)
+        parts = dict(train=train, val=val, test=test, known=known); normal,odd = self.who(s)
         rows = {k: torch.from_numpy(np.sort(v)) for k,v in parts.items() if len(v) or k!='known'}
         f = (lambda x: x) if s.is_image or self.raw else self.scaler(s.rows(rows['train']))
         x,y = [f(s.rows(r)) for r in rows.values()],torch.from_numpy(bad)[rows['test']].long()
-        return Split(*x[:3], y, *self.who(s), rows, *x[3:])
+        return Split(x[0], x[1], x[2], y, normal, odd, rows, *x[3:])
 
 # %% ../nbs/01_data.ipynb #3e0d9c6a
 @dataclass(frozen=True)
@@ -637,7 +638,7 @@ def _check_known(s, sizes, k, sampling): # Can known anomalies be drawn? `sizes`
 @dataclass(frozen=True)
 class Imbalance(OneClass):
     "One class is normal, and some anomalies of other classes are known in training"
-    known:int=field(default=None, kw_only=True) # Labelled anomalies in all; None: as many as training normals
+    known:int|None=field(default=None, kw_only=True) # Labelled anomalies in all; None: as many as normals
     sampling:str=field(default='kmeans', kw_only=True) # How they are drawn: one of `SAMPLING`
     k:int=field(default=10, kw_only=True) # Clusters of a class, at most as many as rows drawn of it
     held:tuple=field(default=(), kw_only=True) # Anomaly classes that training never sees

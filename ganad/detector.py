@@ -10,6 +10,7 @@ __all__ = ['adam', 'update', 'Average', 'as_rows', 'Scorer', 'Best', 'Checkpoint
 import hashlib,importlib.util,inspect,json,math,pkgutil,sys,time
 from functools import partial
 from pathlib import Path
+from typing import Any
 import numpy as np, torch
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import save_file
@@ -73,9 +74,12 @@ def _numbers(x, shape): # As a tensor
     except (TypeError,ValueError) as e:
         raise DataError(f"the rows are no numbers, or of different lengths ({str(e).splitlines()[0]})") from e
 
-def _learned(m): # Its name, if it can score
-    if not getattr(m, 'once', False) or m.state_dict(): return type(m).__name__
-    raise GanadError(f"{type(m).__name__} has not learned anything yet; call fit first")
+def _has_learned(m): # `GanadError` unless it was fitted, or loaded and put into evaluation mode
+    opts = [o for o in vars(m).values() if isinstance(o, torch.optim.Optimizer)]
+    begun = m.history or any(o.state for o in opts) or not m.training or not [*m.parameters()]
+    if not (m.state_dict() if getattr(m, 'once', False) else begun):
+        more = " (or eval(), if its weights come from elsewhere)"*bool(opts)
+        raise GanadError(f"{type(m).__name__} has not learned anything yet; call fit first{more}")
 
 # %% ../nbs/04_detector.ipynb #e3226b1b
 def as_rows(x, # Tensor or array of N rows
@@ -101,7 +105,7 @@ class Scorer(nn.Module):
         self,sig = super().__new__(cls),inspect.signature(cls.__init__)
         b = sig.bind_partial(None, *args, **kw); b.apply_defaults()
         rest = next((p.name for p in sig.parameters.values() if p.kind is p.VAR_KEYWORD), None)
-        more = b.arguments.pop(rest, {})
+        more = b.arguments.pop(rest, {}) if rest else {}
         self.__dict__['settings'] = {**dict([*b.arguments.items()][1:]), **more}           # all but self
         return self
 
@@ -123,8 +127,8 @@ class Scorer(nn.Module):
         raise GanadError(f"{type(self).__name__} scores rows but does not reconstruct them")
 
     def _by_batch(self, f, x, bs):
-        x,was,dev = as_rows(x, self.shape, _learned(self)),self.training,self.device()
-        self.eval()
+        x,was,dev = as_rows(x, self.shape, type(self).__name__),self.training,self.device()
+        _has_learned(self); self.eval()
         try:
             with torch.no_grad(): return torch.cat([f(xb.to(dev)).cpu() for xb in batches(x, bs)])
         finally: self.train(was)
@@ -184,7 +188,7 @@ class Checkpoint:
         if not isinstance(s, dict) or not {'run','epoch','model','mean','best','opts','rng'} <= {*s}:
             raise self.bad("is not a ganad checkpoint")
         for k,v in self.run.items():
-            if (w := s['run'].get(k))!=v: raise self.bad(_other(k, w, v))
+            if s['run'].get(k)!=v and k!='seed': raise self.bad(_other(k, s['run'], self.run))
         self.run = {**s['run'], **self.run}
         self.m.load_state_dict(s['model']); self.m.history = s['history']
         self.avg.t = s['t']; [self.avg.state[k].copy_(v) for k,v in s['mean'].items()]
@@ -211,11 +215,12 @@ def _start(m):
     ws = [v.flatten().double().cpu() for v in m.state_dict().values()]
     return _digest(torch.cat(ws or [torch.zeros(0)]))
 
-def _other(k, w, v):
+def _other(k, old, new): # One thing in which their `run`s differ
     "What differs between a checkpoint and this training"
+    w,v,seed = old.get(k),new[k],', and so is its seed'*(old.get('seed')!=new['seed'])
     if isinstance(w, dict) and isinstance(v, dict):
         k = next((n for n in {**w, **v} if w.get(n)!=v.get(n)), k); w,v = w.get(k),v.get(k)
-    if k!='start': return f"is of another training: its {k} is {w}, not {v}"
+    if k!='start': return f"is of another training: its {k} is {w}, not {v}{seed*(k in ('data','val'))}"
     return "began with other first weights (call set_seed with the same number before the model is built)"
 
 def _watched():
@@ -230,7 +235,7 @@ def _bar(progress, **kw):
 # %% ../nbs/04_detector.ipynb #37946b80
 class Detector(Scorer):
     "Fit on normal rows, score any rows; a higher score is more anomalous"
-    registry = {}       # every sub-class that can score, by lower-case name
+    registry:dict = {}  # every sub-class that can score, by lower-case name
     baseline,labelled = False,False     # a yardstick, no GAN; learns from anomalies too: `fit(x, known)`
     once = False        # sees all rows in one `step`, whatever `epochs` says
 
@@ -248,7 +253,7 @@ class Detector(Scorer):
             x, # Normal rows (N,…): float32 features, or images in [-1,1]
             epochs:int=20, # Passes over all rows
             bs:int=64, # Rows a step, at most
-            ema:float=None, # Decay of the weights' average; 0: keep the last weights; None: the method's own
+            ema:float|None=None, # Decay of the weights' average; 0: the last weights; None: the method's own
             device:str='cpu', # 'cpu', 'cuda', 'mps' or 'auto'
             progress:bool|None=None, # Show a bar; None: where somebody can see it
             checkpoint=None, # File to resume from, and to save to at the end of an epoch
@@ -261,7 +266,7 @@ class Detector(Scorer):
         start = {} if self.history else dict(start=_start(self))          # another seed is another training
         settings,ema = {k:_plain(v) for k,v in self.settings.items()},self.ema if ema is None else ema
         rows = dict(data=_digest(x), val=_digest(val), **self.told())
-        run = dict(method=name, settings=settings, bs=bs, ema=ema, **rows, **start)
+        run = dict(method=name, settings=settings, bs=bs, ema=ema, **rows, **start, seed=torch.initial_seed())
         self.to(device).train(); self.history,avg = {},Average(self, ema)
         best = Best(self, avg, val, patience)
         ckpt = Checkpoint(checkpoint, self, avg, best, run)
@@ -290,8 +295,10 @@ class Detector(Scorer):
 # %% ../nbs/04_detector.ipynb #e5196cec
 class Labelled(Detector):
     "Learns from normal rows and from known anomalies, which `step` gets from `pair`"
-    labelled,known,augment = True,None,None
-    def fit(self, x, # Normal rows (N,…)
+    labelled = True
+    known:Any = None; augment:Any = None
+    def fit(self, # type: ignore[override] # known anomalies come second, where others take epochs
+            x, # Normal rows (N,…)
             known=None, # Known anomalies (M,…), at least one
             augment=None, # Batch → batch, for training rows of both kinds, as `data.Jitter()`
             **kw): # More for `Detector.fit`

@@ -37,7 +37,9 @@ class ByPixel(Part):
         D = next((d for k in ('Dxx','D') if hasattr(d := getattr(self._scorer, k, None), 'fx')), None)
         if not (D and hasattr(self._scorer, 'rec_batch') and any(p.ndim==4 for p in D.fx.parameters())):
             raise GanadError(f"{type(self).__name__} has no critic with a feature map; take by='difference'")
-        see = lambda x,v: D.fx(torch.cat([x,v][2-D.n_x:], 1))
+        acts = [i for i,l in enumerate(D.fx) if isinstance(l, (torch.nn.LeakyReLU,torch.nn.ReLU))]
+        fx = D.fx[:acts[0]+1] if acts else D.fx                   # one layer: later ones blur the place
+        see = lambda x,v: fx(torch.cat([x,v][2-D.n_x:], 1))
         def change(x): # of two pictures, one above the other, the lower is the reconstruction
             m = (see(x, x) - see(x, self._scorer.rec_batch(x))).abs().mean(1, keepdim=True)
             return F.interpolate(m[:,:,-m.shape[3]:], x.shape[2:], mode='bilinear')[:,0]

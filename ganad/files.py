@@ -12,6 +12,7 @@ __all__ = ['CELLS', 'ENDINGS', 'MOST', 'GREY', 'READERS', 'Part', 'csv_line', 't
 # %% ../nbs/09_files.ipynb #c6747801
 import csv,gzip,hashlib,io,os,re,shlex,warnings,zipfile
 from collections import Counter
+from collections.abc import Callable,Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -58,8 +59,8 @@ def joined(parts, path):
     if not parts: raise DataError(f"{path} has no rows; give at least one")
     x = [p.x for p in parts]
     x = pd.concat(x, ignore_index=True) if isinstance(x[0], pd.DataFrame) else np.concatenate(x)
-    label = None if parts[0].label is None else np.concatenate([p.label for p in parts])
-    return Part(x, *([*chain(*(getattr(p, k) for p in parts))] for k in ('names','text')), label)
+    names,text = ([*chain(*(getattr(p, k) for p in parts))] for k in ('names','text'))
+    return Part(x, names, text, None if parts[0].label is None else np.concatenate([p.label for p in parts]))
 
 # %% ../nbs/09_files.ipynb #35b78d02
 class Rows:
@@ -72,7 +73,11 @@ class Rows:
                  size=None, grey=None, part=None): # For `Pictures`
         self.path,self.label,self.drop,self.types,self.strict = Path(path),label,[*drop],types,strict
         self.skipped,self.ignored = [],[]                   # (name, why); columns not looked at
+        self.files:list = [None]; self.get = lambda _: open(self.path, 'rb')      # what it consists of
         self.begin()
+
+    def begin(self)->None: "Look at the head of it"
+    def parts(self, n=0)->Iterator[Part]: raise NotImplementedError # Rows a part; 0: some, None: all
 
     def choose(self, names): # All columns of the file -> nothing; sets `self.features`
         "Which columns are features, or an error that names the missing one"
@@ -186,8 +191,9 @@ def csv_frame(text, # Rows as they stand in the file
               sep, texts, # Between two values; columns that stay text
              )->pd.DataFrame:
     "Some columns of some rows"
-    names = sorted(at, key=at.get)
-    df = pd.read_csv(io.StringIO('\n'.join(text)), sep=sep, header=None, usecols=[at[c] for c in names],
+    names = sorted(at, key=lambda c: at[c])
+    f = io.BytesIO('\n'.join(text).encode())                              # a quarter of what StringIO takes
+    df = pd.read_csv(f, sep=sep, header=None, usecols=[at[c] for c in names],
                      dtype={at[c]:str for c in texts if c in at}, low_memory=False, skip_blank_lines=False)
     return df.set_axis(names, axis=1)
 
@@ -204,7 +210,7 @@ class CSV(Rows):
         self.choose(header(next(csv.reader(io.StringIO(text), delimiter=self.sep)), self.path))
         self.head = text.rstrip('\r\n')                                # as it stands there
 
-    def parts(self, n=0): # Rows a part; 0: as many as are handy, None: all
+    def parts(self, n=0):
         with _csv(self.path) as f:
             for _ in range(self.start-1): next(f)
             rows = records(f, self.sep, len(self.at), self.path, self.start)
@@ -320,7 +326,8 @@ def _blocks(path, name, step): # (number of the first row, rows); an array store
         whole,row = _whole(path, name) if columns else None,dtype.itemsize*int(np.prod(shape[1:]))
         for at in range(0, shape[0], step):
             k = min(step, shape[0]-at)
-            yield at,whole[at:at+k] if columns else np.frombuffer(f.read(k*row), dtype).reshape(k, *shape[1:])
+            if whole is not None: yield at,whole[at:at+k]
+            else: yield at,np.frombuffer(f.read(k*row), dtype).reshape(k, *shape[1:])
 
 # %% ../nbs/09_files.ipynb #62d59a00
 ENDINGS = '.jpg .jpeg .png .ppm .pgm .bmp .tif .tiff .webp .gif'.split()
@@ -371,7 +378,7 @@ def head_of(f):
     with opened(f) as im: return im.size,im.mode
 
 def picture(f, # Path or open file
-            size:int=None, # Pixels a side; None: as it is
+            size:int|None=None, # Pixels a side; None: as it is
             grey:bool=False, # One channel?
            )->np.ndarray: # uint8 (H,W,3), or (H,W,1)
     "A picture as a person sees it"
@@ -456,7 +463,7 @@ class Pictures(Rows):
         n = n or (max(1, CELLS//self.size**2) if n==0 else len(self.files))
         for names in (self.files[i:i+n] for i in range(0, len(self.files), n)):
             xs = {n:x for n in names if (x := self.read(n, picture, self.size, self.grey)) is not None}
-            label = np.array([*map(class_of, xs)], dtype=object)
+            label = np.array([class_of(n) for n in xs], dtype=object)
             text = [csv_line([n, c][:1+self.head.count(',')]) for n,c in zip(xs, label)]
             if xs: yield Part(np.stack([*xs.values()]), [*xs], text, label)
 
@@ -479,10 +486,10 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
 
 def sha256(rows:Rows)->str: # Hexadecimal
     "Digest of the bytes of a file, or of the pictures that are read and their names"
-    h,names = hashlib.sha256(),getattr(rows, 'files', [None])
-    for n in names:
+    h = hashlib.sha256()
+    for n in rows.files:
         h.update(str(n or '').encode())
-        with disk(rows.path), open(rows.path, 'rb') if n is None else rows.get(n) as b:
+        with disk(rows.path), rows.get(n) as b:
             while block := b.read(1<<20): h.update(block)
     return h.hexdigest()
 

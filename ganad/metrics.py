@@ -142,7 +142,7 @@ def auroc_se(y, # Labels: 0 normal, 1 anomaly
 # %% ../nbs/06_metrics.ipynb #f2e2a718
 def summary(y, # Labels: 0 normal, 1 anomaly
             s, # Scores, higher = more anomalous
-            flagged:float=None, # Share of rows to flag for P, R and F1; the base rate if None
+            flagged:float|None=None, # Share of rows to flag for P, R and F1; the base rate if None
            )->dict: # Name -> float, ready for JSON
     "Every metric of this notebook, each a plain float"
     b = base_rate(y)

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 # %% ../nbs/02_networks.ipynb #7ce95783
 def begin(layer:nn.Module, # With a weight and perhaps a bias
-          std:float=0.02, # Standard deviation of the weights; None: Xavier
+          std:float|None=0.02, # Standard deviation of the weights; None: Xavier
          )->nn.Module: # `layer`, initialised
     "First weights: N(0, `std`²) as in DCGAN, or Xavier uniform; zero bias"
     if std is None: nn.init.xavier_uniform_(layer.weight)
@@ -25,7 +25,7 @@ def begin(layer:nn.Module, # With a weight and perhaps a bias
 
 # %% ../nbs/02_networks.ipynb #3817cc6b
 def stack(*layers:nn.Module, # In this order
-          std:float=0.02, # As for `begin`
+          std:float|None=0.02, # As for `begin`
           wrap=lambda layer: layer, # Put around each convolution and linear layer, as `spectral_norm`
          )->nn.Sequential:
     "The layers in a row, every convolution and linear layer begun, then wrapped"
@@ -188,7 +188,7 @@ class UNet:
                  d_chs=(8,16,32,64,32), # Channels of the critic's layers, the last two of stride 1
                  join=cat, # How stages are joined: `cat` or `torch.add`
                  norm=row_norm, # Makes a norm layer from a number of channels
-                 std:float=None): # First weights are N(0, std²); None: Xavier
+                 std:float|None=None): # First weights are N(0, std²); None: Xavier
         self.c,size = square(shape)
         self.join,self.norm,self.std,n = join,norm,std,even(size)
         self.chs,self.d_chs,self.n_half = chs[:n],d_chs,n-1

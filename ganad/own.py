@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['odd', 'split', 'of_rows', 'rising', 'constant', 'no_names', 'variety', 'of_model', 'of_files', 'Tally', 'of_scores',
            'rule', 'learn', 'fitted', 'known_apart', 'fit_file', 'usable', 'not_over', 'in_lines', 'unfinished',
-           'as_read', 'as_fitted', 'reader', 'judged', 'limit', 'p_of', 'sink', 'beside', 'named', 'new_names',
-           'score_file']
+           'as_read', 'as_fitted', 'reader', 'judged', 'limit', 'p_of', 'sink', 'beside', 'named', 'separated', 'again',
+           'new_names', 'score_file']
 
 # %% ../nbs/09_own.ipynb #377b5280
-import contextlib,gzip,math,re,sys
+import contextlib,csv,gzip,math,re,sys
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from . import bench as B
 from .core import CheckpointError,DataError,GanadError,pick
 from .estimator import estimators,load
-from .files import counted,listed,rows_of,said,sha256,to_drop,writing
+from .files import counted,csv_line,listed,rows_of,said,sha256,to_drop,writing
 from .metrics import auroc
 from .preprocess import wanted
 from .threshold import p_values,rows_needed
@@ -78,7 +78,7 @@ def no_names(x, path):
 # %% ../nbs/09_own.ipynb #9469193c
 def variety(m, # Fitted detector
             x, # Training rows, as it reads them
-           )->float: # 1: as the training rows; 0: one row again and again; None without a generator
+           )->float|None: # 1: as the training rows; 0: one row again and again; None without a generator
     "Spread of what the generator makes, as a share of the spread of the training rows"
     if not hasattr(m, 'G') or len(x)<2: return None
     spread = lambda v: v.double().std(0, correction=0).mean().item()
@@ -157,8 +157,8 @@ def fitted(est, *rows, checkpoint): # The estimator
     "`fit`, which says so if its checkpoint cannot be written, or is that of another command"
     try: return est.fit(*rows, checkpoint=checkpoint)
     except CheckpointError as e:
-        why = re.sub(r'its data is.*?;|began with.*?;', 'it had another --seed, or other rows;', str(e))
-        why = why.partition('; name another')[0]
+        had = 'another --seed' if 'seed' in str(e) else 'other rows (of a file or label, or held out)'
+        why = re.sub(r'its data is.*?;|began with.*?;', f'it had {had};', str(e)).partition('; name')[0]
         raise CheckpointError(f"{why}; delete it, or repeat its command to go on with it") from e
     except (OSError,RuntimeError) as e:
         if isinstance(e, RuntimeError) and not re.search('iostream|inline_container|Writer', str(e)): raise
@@ -282,6 +282,16 @@ def named(out, *ends): # File to write, if any; endings that say what it will be
     if not end or end in ends: return
     raise DataError(f"{out} would not hold what {end} says; name it {' or '.join(ends)}")
 
+def separated(rows, out)->str: # What was read; file to write, if any
+    "What stands between two values of the output: in .tsv a tab, in .csv none, elsewhere as it was read"
+    sep,name = getattr(rows, 'sep', ','),str(out or '').lower().removesuffix('.gz')
+    if name.endswith('.tsv'): return '\t'
+    return ',' if name.endswith('.csv') and sep=='\t' else sep
+
+def again(text, old, new)->list: # Records; what stands between their values; what shall stand there
+    "The records, written anew if that is another"
+    return text if old==new else [csv_line(next(csv.reader([t], delimiter=old)), new) for t in text]
+
 def new_names(rows, prefix)->list:
     "Names of the new columns, if nothing is in their way"
     new = [prefix+c for c in ('score','p_value','flag')]
@@ -297,11 +307,12 @@ def score_file(model, path, # Model file; what to score
               )->dict: # What is worth saying
     "Write the rows with a score, a p-value and a flag beside each"
     not_over(out, path, model); est = load(model); rows,t = reader(est, path, strict),limit(est, threshold)
-    sep,new,a,high = getattr(rows, 'sep', ','),new_names(rows, prefix),Tally(est),0
+    sep,new,a,high = separated(rows, out),new_names(rows, prefix),Tally(est),0
+    lines = lambda text: again(text, getattr(rows, 'sep', ','), sep)
     with sink(out) as f, tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
-        f.write(sep.join([rows.head, *new]) + '\n')
+        f.write(sep.join([*lines([rows.head]), *new]) + '\n')
         for part,s in judged(est, rows):
-            f.writelines(beside(part.text, s, p_of(est, s), s>t, sep)); bar.update(len(s))
+            f.writelines(beside(lines(part.text), s, p_of(est, s), s>t, sep)); bar.update(len(s))
             a.add(part, s); high += int((s>t).sum())
         if not a.rows: raise DataError(f"{path} has no rows to score{said(rows.skipped)}")
     notes = [*of_scores(a, est.extra_.get('sha256')==sha256(rows)), *of_files(rows)]

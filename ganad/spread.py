@@ -11,6 +11,7 @@ from concurrent.futures import BrokenExecutor,as_completed
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 from . import data
@@ -28,7 +29,7 @@ def as_run(rec:dict)->Run: # Of a record
     return Run(protocol=cls(**own), label=rec['label'] if rec['label']!=rec['method'] else '', **rest)
 
 def stored(root='results', # Where the tables are
-           matrix:str=None, # Only this table
+           matrix:str|None=None, # Only this table
           )->list: # Records of the runs that ended well
     "Every run that has a file"
     paths = sorted(Path(root).glob(f"{matrix or '*'}/*.json"))
@@ -51,7 +52,7 @@ def estimate(run:Run, recs:list, # Records, as of `stored`
 # %% ../nbs/08_spread.ipynb #16684284
 @contextmanager
 def pool(jobs:int, # Processes on this machine
-         cluster:str=None, # Address of a Dask scheduler, in place of them
+         cluster:str|None=None, # Address of a Dask scheduler, in place of them
         ): # Executor of `concurrent.futures`
     "Where runs go; an interrupted pool takes its processes with it"
     if cluster:
@@ -72,8 +73,8 @@ def _dask(address):
 def spread(runs:list, matrix:str, root='results', # As for `bench`
            jobs:int=1, # Processes
            threads:int=1, # Of PyTorch, in each; the numbers depend on it
-           cluster:str=None, # Address of a Dask scheduler, as tcp://host:8786
-           minutes:float=None, # Begin no run after so long; what is under way is finished
+           cluster:str|None=None, # Address of a Dask scheduler, as tcp://host:8786
+           minutes:float|None=None, # Begin no run after so long; what is under way is finished
           ): # Yields (run, record), each as it ends
     "`bench` for many runs at once: what has no good file yet is run, wherever there is room"
     path = lambda r: Path(root)/matrix/f'{r.name}.json'
@@ -94,7 +95,7 @@ def verify(rec:dict, # Record of a run
     "Execute a stored run again, with as many threads, and compare"
     run = as_run(rec)
     say = lambda verdict,note='',apart=None: dict(name=run.name, verdict=verdict, apart=apart, note=note)
-    try: again = alone(run, rec['threads'])
+    try: again:Any = alone(run, rec['threads'])                        # never too late to begin
     except DataError as e: return say('left out', str(e))
     if again['status']!='ok': return say('different', again['error'])
     apart = max(abs(again['metrics'][k]-v) for k,v in rec['metrics'].items())
@@ -106,7 +107,7 @@ def verify(rec:dict, # Record of a run
 # %% ../nbs/08_spread.ipynb #ce50fe80
 def spot_check(recs:list, # Records
                n:int, # How many to make again
-               seed:int=None, # Of the choice
+               seed:int|None=None, # Of the choice
               ): # Yields what `verify` finds
     "Verify runs chosen at random; one whose data is not here is named, and another takes its place"
     for rec in random.Random(seed).sample(recs, len(recs)):

@@ -28,7 +28,7 @@ def common(recs:list, # Records
           )->list: # Those that may be compared
     "The runs of methods that have every class; until a GAN has, all runs on the classes that none lacks"
     task = lambda r: str(r['protocol'].get('anomaly', r['protocol'].get('normal')))
-    have = {}
+    have:dict = {}
     for r in recs: have.setdefault(r['label'], set()).add(task(r))
     every,shared = (f(*have.values()) if have else set() for f in (set.union, set.intersection))
     whole = [r for r in recs if have[r['label']]==every]

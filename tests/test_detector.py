@@ -141,6 +141,17 @@ def test_a_baseline_that_has_learned_nothing_says_so(name):
     with pytest.raises(GanadError, match='has not learned anything yet; call fit first'): detectors()[name](4).score(toy_rows(4))
 
 
+@pytest.mark.parametrize('name', [n for n, c in detectors().items() if not c.once and n != 'random'])
+def test_a_network_that_was_never_fitted_says_so(name):
+    "Random weights score every row without a word; by hand trained, loaded or on purpose in evaluation mode they may"
+    x, m = toy_rows(4, 8), detectors()[name](4); known = dict(known=x) if m.labelled else {}
+    with pytest.raises(GanadError, match='has not learned anything yet; call fit first .or eval') as e: m.score(x)
+    assert '\n' not in str(e.value)
+    assert detectors()[name](4).eval().score(x).isfinite().all()
+    vars(m).update(known); m.step(x); assert m.score(x).isfinite().all() and m.training
+    other = detectors()[name](4).fit(x, epochs=1, progress=False, **known).train(); assert other.score(x).isfinite().all()
+
+
 def test_read_only_rows_are_fine():
     x = np.random.default_rng(0).normal(size=(20, 3)); x.flags.writeable = False
     assert GAN(3).fit(x, epochs=1).score(x).shape == (20,)

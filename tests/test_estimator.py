@@ -351,13 +351,13 @@ def test_feature_maps(name):
 
 @pytest.mark.parametrize('name', ['alad', 'ganomaly'])
 def test_a_planted_blot_is_shown_by_what_a_critic_sees(name):
-    "The difference is largest in the blot; the features say where something was put, but other edges are as bright in their map"
+    "The difference is largest in the blot; what the features of the critic's first layer gain is, too"
     x = digits(320).repeat(4, 1).repeat(4, 2); old, odd = x[300:], x[300:].copy(); odd[:, 4:8, 24:28] = 1
     e = small(name, epochs=2).fit(x[:300])
     far = lambda m: np.abs([np.unravel_index(v.argmax(), v.shape) for v in m] - np.array([5.5, 25.5])).max(1)      # pixels, of 32
     assert (far(e.explain(odd)) < 3).mean() > .9
-    rise = e.explain(odd, by='features') - e.explain(old, by='features')
-    assert rise.shape == (20, 32, 32) and (far(rise) < 12).mean() >= .7, far(rise)           # a cell of the map has 8; by chance .3
+    m = e.explain(odd, by='features'); rise = m - e.explain(old, by='features')
+    assert m.shape == (20, 32, 32) and (far(rise) < 4).mean() >= .5, far(rise)     # by chance .06; hardly trained, every edge is bright in m
 
 
 # ---- properties
@@ -420,19 +420,32 @@ def test_a_million_rows_of_forty_columns():
 
 # ---- types
 
-TYPED = 'core losses threshold preprocess modelfile explain estimator'.split()
+TYPED = ('core data networks losses detector contract metrics baselines threshold preprocess modelfile explain estimator '
+         'files own report commands cli bench tables spread').split()            # all but methods, figures and what makes the pages
 USE = """
 import numpy as np
+from ganad.data import OneClass, Split, load as load_data
+from ganad.detector import Detector, detectors
 from ganad.estimator import ALADDetector, Estimator, estimators, info, load
+from ganad.files import rows_of
+from ganad.metrics import summary
+from ganad.own import score_file
+from ganad.report import report_file
 est: Estimator = ALADDetector(nz=4, false_alarms=.05)
 est.fit([[1., 2.]])
 scores: np.ndarray = est.anomaly_score([[1., 2.]])
 limit: float = load(est.save('m.safetensors', note='x')).threshold_
 name: str = info('m.safetensors')['method']
+split: Split = OneClass(normal=8).split(load_data('digits'))
+model: Detector = detectors()['bigan'](64).fit(split.train.flatten(1), epochs=1)
+area: float = summary(split.y, model.score(split.test))['auroc']
+rows: int = score_file('m.safetensors', 't.csv')['rows'] + len(rows_of('t.csv').all()) + len(report_file('m', 't', 'o.html'))
 for key, cls in estimators().items(): print(key.upper(), cls().predict(scores).mean())
 """
 WRONG = """
+from ganad.data import OneClass, Split
 from ganad.estimator import estimators, load
+from ganad.files import rows_of
 from ganad.threshold import rows_needed
 load()                                  # error: Missing positional argument
 estimators(3)                           # error: Too many arguments
@@ -441,6 +454,9 @@ load('x').p_values()                    # error: Missing positional argument
 load('x').fit([[1]], checkpint='c')     # error: Unexpected keyword argument
 load('x').anomaly_scroe([[1]])          # error: "Estimator" has no attribute
 load('x').mistake_                      # error: "Estimator" has no attribute
+OneClass()                              # error: Missing positional argument
+rows_of('t.csv').al()                   # error: "Rows" has no attribute
+Split.trian                             # error: "type[Split]" has no attribute
 """
 
 def mypy(cwd, *args):

@@ -27,12 +27,12 @@ ARGV = dict(fit='fit t.csv --save {d}/m.safetensors --method alice --set nz=2 --
 os.chdir(where)
 
 def at(moment, end, nth, log):
-    "Die at a moment of the nth write to a name with this end, the probe of the folder not counted: before there is a byte, half written, or just before and after it gets its name"
+    "Die at a moment of the nth write to a name with this end: before there is a byte, half written, or just before and after it gets its name"
     replace, chmod, mkstemp, made, goal = os.replace, os.chmod, core.tempfile.mkstemp, [], []
     def last(name): Path(log).open('a').write(f'{moment} {name}\n'); die()
     def begun(**k):
         fd, tmp = mkstemp(**k); name = k['prefix'][1:-1]
-        if name != '.probe' and name.endswith(end): made.append(tmp)
+        if name.endswith(end): made.append(tmp)
         if made[nth-1:] == [tmp]: goal.extend([tmp, name])
         if tmp in goal and moment == 'begun': last(name)
         return fd, tmp

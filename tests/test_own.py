@@ -133,8 +133,9 @@ def test_other_kinds_of_files_score_the_same(run, at, tmp_path, end):
     for data in (tmp_path/'a.csv', f):
         assert run('fit', data, '--save', tmp_path/'m.safetensors', *FIT)[0] == 0
         assert run('score', data, '--model', tmp_path/'m.safetensors', '--out', tmp_path/'s.csv', '--quiet') == (0, '', '')
-        sep = '\t' if data.suffix == '.tsv' else ','
-        got[data] = pd.read_csv(tmp_path/'s.csv', sep=sep).score
+        got[data] = pd.read_csv(tmp_path/'s.csv').score
+        assert run('score', data, '--model', tmp_path/'m.safetensors', '--out', tmp_path/'s.tsv', '--quiet') == (0, '', '')
+        assert np.array_equal(pd.read_csv(tmp_path/'s.tsv', sep='\t').score, got[data]), 'what a name ends in is what stands between the values'
     assert np.allclose(got[f], got[tmp_path/'a.csv'], rtol=1e-5) and len(got[f]) == 300
 
 
@@ -186,7 +187,10 @@ def test_what_is_left_of_another_training_is_named(run, at, tmp_path, monkeypatc
     with monkeypatch.context() as m:
         m.setattr('ganad.own.known_apart', lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))             # trained, not yet saved
         assert run(*fit)[0] == 130 and (tmp_path/'m.part').exists()
-    for more, why in ((['--seed', '1'], 'it had another --seed, or other rows'), (['--set', 'nz=3'], 'its nz is 2, not 3'), (['--batch-size', '9'], 'its bs is 64, not 9')):
+    other = tmp_path/'other.csv'; other.write_text((at/'train.csv').read_text().rsplit('\n', 2)[0] + '\n')
+    bad(run('fit', other, *fit[2:]), 'm.part is of another training: it had other rows .of a file or label, or held out.; delete it')
+    other.unlink()
+    for more, why in ((['--seed', '1'], 'it had another --seed'), (['--set', 'nz=3'], 'its nz is 2, not 3'), (['--batch-size', '9'], 'its bs is 64, not 9')):
         bad(run(*fit, *more), f'm.part is of another training: {why}; delete it, or repeat its command')
     assert run(*fit)[0] == 0 and [*tmp_path.iterdir()] == [tmp_path/'m']
 
