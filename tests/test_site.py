@@ -1,5 +1,5 @@
 "The built site in a real browser: nothing fetched from elsewhere, no error, no dead link, numbers on equations, readable on a phone"
-import atexit, functools, http.server, json, os, re, shutil, subprocess, sys, threading
+import atexit, collections, functools, http.server, json, os, re, shutil, subprocess, sys, threading
 from pathlib import Path
 import pytest
 
@@ -173,6 +173,10 @@ def test_pictures_and_diagrams_are_there(pages):
     assert {n:v.lost for n,v in pages.items() if v.lost}=={}
     assert {n:v.drawings for n,v in pages.items() if v.drawings}=={}
 
+def test_tables_are_tables(docs):
+    "A table that the renderer cannot read, as one with a bar inside of a formula, is a paragraph full of bars"
+    assert {p.name:bars[:3] for p in docs.glob('*.html') if (bars := re.findall(r'<p>\|[^\n]{0,80}', p.read_text()))}=={}
+
 def test_pages_are_light(docs, pages):
     "In megabytes, all that a page loads; models and widgets that answer in the page may weigh twice as much"
     most = lambda n: 3 if any(w in (docs/n).read_text() for w in ('ganad-live','jupyter.widget-view')) else 1.5
@@ -182,6 +186,26 @@ def test_pages_are_light(docs, pages):
 def test_search_knows_every_page(docs):
     known = {e['href'].split('#')[0] for e in json.loads((docs/'search.json').read_text()) if e['text'].strip()}
     assert {p.name for p in docs.glob('*.html')}<=known
+
+def own_words(docs):
+    "Page → of the long words of its text the one that stands on the fewest other pages"
+    words = {}
+    for e in json.loads((docs/'search.json').read_text()):
+        words.setdefault(e['href'].split('#')[0], set()).update(re.findall(r'(?<![\w-])[a-z]{8,14}(?![\w-])', e['text']))
+    on = collections.Counter(w for ws in words.values() for w in ws)
+    return {n:min(ws, key=lambda w: (on[w], -len(w), w)) for n,ws in words.items()}
+
+def test_search_finds_a_word_of_every_page(docs, serve, chrome):
+    "Typed into the box of one page, as a reader does; each page is among the results that are shown"
+    v,lost = Visit(chrome, serve(docs), 'symbols.html'),{}
+    box,found = v.page.locator('input[type=search]').first,v.page.locator('.search-result')
+    for n,w in own_words(docs).items():
+        v.page.evaluate("document.querySelectorAll('.smalldocs-search-results').forEach(e => e.replaceChildren())")
+        box.fill(w)
+        found.first.wait_for(timeout=5000)
+        if n not in (hits := {h.removeprefix('./').split('#')[0] for h in found.evaluate_all("as => as.map(a => a.getAttribute('href'))")}): lost[n] = w,sorted(hits)
+    assert lost=={} and v.errors==v.foreign==[]
+    v.page.close()
 
 # What the build adds to a page
 
