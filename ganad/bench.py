@@ -269,7 +269,7 @@ def _quick():
     brief = [replace(r, fit=r.fit and usual_fit('digits', 15)) for r in one_class('digits', [8])]
     return brief + [Run('anogan', 'digits', data.OneClass(8), 0, dict(steps=20), usual_fit('digits', 15))]
 def _fashion():
-    "every method on FashionMNIST, each class normal in turn; GANomaly, ALAD three seeds; AnoGAN on 1,000 images"
+    "every method on FashionMNIST, each class normal; GANomaly, ALAD: three seeds; AnoGAN: 1,000 images"
     search = [_search('fashion', data.OneClass(c, n_test=1000)) for c in range(10)]
     again = [replace(r, seed=s) for s in (1,2) for r in one_class('fashion', range(10), ('ganomaly','alad'))]
     return one_class('fashion', range(10)) + search + again
