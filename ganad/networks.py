@@ -37,8 +37,8 @@ class Critic(nn.Module):
     "One logit for `n_x` rows and any number of codes; `features` is the layer before it"
     def __init__(self,
                  n_x:int, # How many rows are judged together: 0, 1 or 2
-                 fx:nn.Module, # (N, n_x·C, …) → (N, …)
-                 fz:nn.Module, # (N, z) → (N, …)
+                 fx:nn.Module|None, # (N, n_x·C, …) → (N, …)
+                 fz:nn.Module|None, # (N, z) → (N, …)
                  joint:nn.Module, # (N, …) → (N, d), the features
                  head:nn.Module): # (N, d) → (N, 1)
         super().__init__()
@@ -47,8 +47,8 @@ class Critic(nn.Module):
     def features(self, *inputs):
         "(N, d): what the critic sees in its inputs, rows first, then codes"
         xs,zs = inputs[:self.n_x],inputs[self.n_x:]
-        h  = [self.fx(torch.cat(xs, 1)).flatten(1)] if xs else []
-        h += [self.fz(torch.cat(zs, 1))] if zs else []
+        h  = [self.fx(torch.cat(xs, 1)).flatten(1)] if xs and self.fx is not None else []
+        h += [self.fz(torch.cat(zs, 1))] if zs and self.fz is not None else []
         return self.joint(torch.cat(h, 1))
 
     def forward(self, *inputs): return self.head(self.features(*inputs)).squeeze(1)

@@ -23,7 +23,7 @@ MUTED = '#7F7F7F'                                                # chance lines,
 
 # %% ../nbs/07_plots.ipynb #eba52c2b
 def png(fig, # Any matplotlib figure
-        dpi:float=None, # Pixels an inch; the figure's own if None
+        dpi:float|None=None, # Pixels an inch; the figure's own if None
        )->bytes: # Content of a PNG file
     "The figure as PNG, cut to what is drawn; one picture gives the same bytes each time"
     f = io.BytesIO()
@@ -74,7 +74,7 @@ def _smooth(v, w):
 def image_grid(x, # Images (N, C, H, W) in [-1, 1]
                n:int=32, # At most so many, the first ones
                ncols:int=8, # Images a line
-               title:str=None, # Above the grid
+               title:str|None=None, # Above the grid
                ax=None, # Axes to draw on; a new picture if None
               ): # Picture, or `ax`
     "The first `n` images side by side"

@@ -92,22 +92,22 @@ class PaperTable:
     "Networks of the paper for tables: widths of the hidden layers, Tables XI and XIII"
     def __init__(self, shape, enc, gen, joint, dxx, dzz):
         self.nx = shape if isinstance(shape, int) else shape[0]
-        self.widths,self.joint = (enc,gen,dxx,dzz),joint
+        self.widths,self.joint = [[*w] for w in (enc,gen,dxx,dzz)],joint
 
     def net(self, *n, act=nn.ReLU(), drop=0., wrap=lambda layer: layer):
         drops = [nn.Dropout(drop)] if drop else []
         ls = [l for a,b in zip(n, n[1:]) for l in (nn.Linear(a, b), act, *drops)]
         return stack(*ls, std=None, wrap=wrap)
     def enc(self, nz, wrap=lambda layer: layer): # `paper` wraps nothing, as the authors' code for tables
-        *h,n = self.nx,*self.widths[0]
-        return nn.Sequential(self.net(*h, n, act=nn.LeakyReLU(.2), wrap=wrap), begin(nn.Linear(n, nz), None))
+        ws = [self.nx, *self.widths[0]]
+        return nn.Sequential(self.net(*ws, act=nn.LeakyReLU(.2), wrap=wrap), begin(nn.Linear(ws[-1], nz), None))
     def gen(self, nz):
-        *h,n = nz,*self.widths[1]
-        return nn.Sequential(self.net(*h, n), begin(nn.Linear(n, self.nx), None))
+        ws = [nz, *self.widths[1]]
+        return nn.Sequential(self.net(*ws), begin(nn.Linear(ws[-1], self.nx), None))
     def critic(self, x=1, z=0, wrap=lambda layer: layer):
         hid = partial(self.net, act=nn.LeakyReLU(.2), wrap=wrap)
         head = lambda n: begin(nn.Linear(n, 1), None)
-        dxx,dzz,j = *self.widths[2:],self.joint
+        (dxx,dzz),j = self.widths[2:],self.joint
         if x==2: return Critic(2, hid(2*self.nx, *dxx, drop=.2), None, nn.Identity(), head(dxx[-1]))
         if x==0: return Critic(0, None, hid(z, *dzz, drop=.2), nn.Identity(), head(dzz[-1]))
         fx = stack(nn.Linear(self.nx, 128), bn(128, nn.BatchNorm1d), *leaky(), std=None, wrap=wrap)
@@ -116,8 +116,8 @@ class PaperTable:
 _kdd = partial(PaperTable, enc=(64,), gen=(64,128), joint=128, dxx=(128,), dzz=(32,))
 _arr = partial(PaperTable, enc=(256,128), gen=(128,256), joint=256, dxx=(256,128), dzz=(64,32))
 _cifar = dict(shape=(3,32,32), nz=100, nets=PaperImages, lr=2e-4)
-PAPER = dict(cifar10=_cifar, svhn=_cifar, kdd99=dict(shape=121, nz=32, nets=_kdd, lr=1e-5, sn=False),
-             arrhythmia=dict(shape=274, nz=64, nets=_arr, lr=1e-5, sn=False))
+PAPER:dict = dict(cifar10=_cifar, svhn=_cifar, kdd99=dict(shape=121, nz=32, nets=_kdd, lr=1e-5, sn=False),
+                  arrhythmia=dict(shape=274, nz=64, nets=_arr, lr=1e-5, sn=False))
 
 # %% ../../nbs/60_alad.ipynb #68856ea3
 def judge(D, real, fake): # A critic; its inputs twice, as tuples
@@ -164,7 +164,7 @@ class Scores:
     def watch_batch(self, x): return self.scores(x)[self.watch]
 
 # %% ../../nbs/60_alad.ipynb #df8aa0a7
-class ALAD(Game, Scores, ALICE):
+class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the round trip as well
     "ALICE with two more critics and spectral norm; images by features, tables by L1 (Zenati et al. 2018)"
     ema = .95
     def __init__(self, shape, # Features a row, or (C,H,W)
@@ -172,10 +172,10 @@ class ALAD(Game, Scores, ALICE):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
-                 w_rec:float=None, # Weight of the residual loss, not the paper's; None: tables 100, images 10
-                 by:str=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features
+                 w_rec:float|None=None, # Weight of the residual loss, not the paper's; None: tables 100, images 10
+                 by:str|None=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
-                 height:bool=None): # Dxx sees two images one above the other; None: only in `paper`
+                 height:bool|None=None): # Dxx sees two images one above the other; None: only in `paper`
         wrap = spectral_norm if sn else lambda layer: layer
         steady = lambda shape: Steady(nets(shape), shape, wrap, height)
         super().__init__(shape, nz, steady, lr, dist=None, w_x=1., w_z=float(dzz))
@@ -185,7 +185,7 @@ class ALAD(Game, Scores, ALICE):
     @classmethod
     def paper(cls, data:str, **kw): # 'cifar10', 'svhn', 'kdd99' or 'arrhythmia'; other settings
         "Networks, latent size, learning rate, average and stopping score of the paper"
-        own = dict(w_rec=0., by='features', watch='features')
-        m = cls(**PAPER[pick(data, PAPER, 'data set of the paper')] | own | kw)
+        as_paper = partial(cls, w_rec=0., by='features', watch='features')
+        m = as_paper(**PAPER[pick(data, PAPER, 'data set of the paper')] | kw)
         m.ema = .999
         return m

@@ -14,7 +14,7 @@ from .bigan import BiGAN
 from ..networks import family
 
 # %% ../../nbs/25_alice.ipynb #eb7dc48f
-def w_default(w:float, # Weight of a distance between row and reconstruction, or None
+def w_default(w:float|None, # Weight of a distance between row and reconstruction, or None
               shape:tuple, # Of a row
              )->float: # `w`, or what did best on rows set aside
     "100 for tables and 10 for images, if nothing else is said"
@@ -27,7 +27,7 @@ class ALICE(BiGAN):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dist=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz` judge instead
-                 w_x:float=None, # Weight of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
+                 w_x:float|None=None, # Weight of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
                  w_z:float=0.): # Weight of the cycle z → G → E; 0: none
         super().__init__(shape, nz, nets, lr)
         f,self.dist,self.w_x,self.w_z = nets(shape),dist,w_default(w_x, self.shape),w_z

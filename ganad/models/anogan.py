@@ -164,13 +164,13 @@ class AnoGAN(Search, GAN):
         self.starts,self.tries,self.seed,self.sums = starts,tries,seed,sums
         self.register_buffer('unit', torch.ones(2))
         self.E = nets(shape).enc(nz) if encoder else None
-        if encoder: self.opt_e = adam(self.E, lr=lr)
+        if self.E: self.opt_e = adam(self.E, lr=lr)
     @classmethod
     def paper(cls, data:str, **kw): # 'mnist', 'kdd99', 'cifar10' or 'arrhythmia'; other settings
         "Networks and search of the re-implementations"
         shape,nz,nets,lr,lr_z = PAPER[pick(data, PAPER, 'data set of the papers')]
-        search = dict(steps=500, lr_z=lr_z, clip=None, starts=1, tries=1, sums=True)
-        return cls(shape, **dict(nz=nz, nets=nets, lr=lr) | search | kw)
+        search:dict = dict(steps=500, lr_z=lr_z, clip=None, starts=1, tries=1, sums=True)
+        return partial(cls, shape, nz=nz, nets=nets, lr=lr, **search)(**kw)
 
     def step(self, x): # GAN's, then the encoder's
         return super().step(x) | (dict(e=update(self.opt_e, encoder_loss(self, x))) if self.E else {})

@@ -7,6 +7,7 @@ __all__ = ['PAPER', 'features', 'sigma_paper', 'sigma_code', 'leaky', 'bn2', 'bn
            'EGBAD']
 
 # %% ../../nbs/40_egbad.ipynb #0b002a79
+from functools import partial
 from torch import nn
 from torch.nn.functional import softplus
 from ..core import pick
@@ -86,7 +87,7 @@ class EGBAD(TwoScores, BiGAN):
     def paper(cls, data:str, **kw): # 'mnist' or 'kdd99'; other settings
         "Networks, latent size and learning rate of the paper"
         shape,nz,nets = PAPER[pick(data, PAPER, 'data set of the paper')]
-        return cls(shape, **dict(nz=nz, nets=nets, lr=1e-5, w_rec=0.) | kw)
+        return partial(cls, shape, nz=nz, nets=nets, lr=1e-5, w_rec=0.)(**kw)
 
     def ge_loss(self, x, z):
         "(7): (5), or (6) if `train_fm`, and the residual"
