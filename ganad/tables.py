@@ -44,9 +44,14 @@ def results_table(matrix:str, # Name of the table, or records
                  ): # str, or a pandas.DataFrame
     "A table of a matrix: mean, deviation, interval, number of runs, base rate, time"
     recs,first = results(matrix, root=root) if isinstance(matrix, str) else matrix,cols[0]
-    ends = lambda r: interval([c['metrics'][first] for c in recs if c['label']==r['label']])
+    ends = lambda r: interval(_each([c for c in recs if c['label']==r['label']], first))
     rows = [dict(r, interval=ends(r)) for r in table(recs, first)]
     return dict(markdown=_markdown, latex=_latex, frame=_frame)[pick(form, FORMS, 'form')](rows, cols)
+
+def _each(recs, metric): # A number a task, the mean of its seeds; a number a seed, if there is one task
+    tasks = {}
+    for r in recs: tasks.setdefault(json.dumps(r['protocol']), []).append(r['metrics'][metric])
+    return [*map(np.mean, tasks.values())] if len(tasks)>1 else [*tasks.values()][0]
 
 def _markdown(rows, cols):
     head,line,*body = [l.split(' | ') for l in markdown(rows, cols).splitlines()]

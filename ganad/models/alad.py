@@ -99,8 +99,8 @@ class PaperTable:
         ls = [l for a,b in zip(n, n[1:]) for l in (nn.Linear(a, b), act, *drops)]
         return stack(*ls, std=None, wrap=wrap)
     def enc(self, nz, wrap=lambda layer: layer): # `paper` wraps nothing, as the authors' code for tables
-        ws = [self.nx, *self.widths[0]]
-        return nn.Sequential(self.net(*ws, act=nn.LeakyReLU(.2), wrap=wrap), begin(nn.Linear(ws[-1], nz), None))
+        ws = [self.nx, *self.widths[0]]; hid = self.net(*ws, act=nn.LeakyReLU(.2), wrap=wrap)
+        return nn.Sequential(hid, begin(nn.Linear(ws[-1], nz), None))
     def gen(self, nz):
         ws = [nz, *self.widths[1]]
         return nn.Sequential(self.net(*ws), begin(nn.Linear(ws[-1], self.nx), None))
@@ -172,7 +172,7 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
-                 w_rec:float|None=None, # Weight of the residual loss, not the paper's; None: tables 100, images 10
+                 w_rec:float|None=None, # Of the residual loss, not the paper's; None: tables 100, images 10
                  by:str|None=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
                  height:bool|None=None): # Dxx sees two images one above the other; None: only in `paper`

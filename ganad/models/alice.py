@@ -27,7 +27,7 @@ class ALICE(BiGAN):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dist=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz` judge instead
-                 w_x:float|None=None, # Weight of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
+                 w_x:float|None=None, # Of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
                  w_z:float=0.): # Weight of the cycle z → G → E; 0: none
         super().__init__(shape, nz, nets, lr)
         f,self.dist,self.w_x,self.w_z = nets(shape),dist,w_default(w_x, self.shape),w_z
