@@ -157,8 +157,9 @@ def fitted(est, *rows, checkpoint): # The estimator
     "`fit`, which says so if its checkpoint cannot be written, or is that of another command"
     try: return est.fit(*rows, checkpoint=checkpoint)
     except CheckpointError as e:
-        had = 'another --seed' if 'seed' in str(e) else 'other rows (of a file or label, or held out)'
-        why = re.sub(r'its data is.*?;|began with.*?;', f'it had {had};', str(e)).partition('; name')[0]
+        said = str(e).removeprefix(str(checkpoint))
+        had = 'another --seed' if 'seed' in said else 'other rows (of a file or label, or held out)'
+        why = re.sub(r'its (data|val|known) is.*?;|began with.*?;', f'it had {had};', str(e)).partition('; name')[0]
         raise CheckpointError(f"{why}; delete it, or repeat its command to go on with it") from e
     except (OSError,RuntimeError) as e:
         if isinstance(e, RuntimeError) and not re.search('iostream|inline_container|Writer', str(e)): raise
@@ -204,7 +205,7 @@ def not_over(out, *inputs): # File to write, if any; what is read
     "`DataError` if what is written would take the place of what is read"
     if str(out)=='-': raise DataError("- is no name of a file; give one")
     if out is not None and Path(out).resolve() in [Path(i).expanduser().resolve() for i in inputs]:
-        raise DataError(f"{out} is what is read; write to another file")
+        raise DataError(f"{out} would be written over, and it is what is read; write to another file")
 
 @contextlib.contextmanager
 def in_lines(rows, part, *xs): # What is read; some of it; frames of its rows, if not all of them in order
@@ -283,7 +284,7 @@ def named(out, *ends): # File to write, if any; endings that say what it will be
     raise DataError(f"{out} would not hold what {end} says; name it {' or '.join(ends)}")
 
 def separated(rows, out)->str: # What was read; file to write, if any
-    "What stands between two values of the output: in .tsv a tab, in .csv none, elsewhere as it was read"
+    "What stands between two values of the output: in .tsv a tab, in .csv never one, elsewhere as it was read"
     sep,name = getattr(rows, 'sep', ','),str(out or '').lower().removesuffix('.gz')
     if name.endswith('.tsv'): return '\t'
     return ',' if name.endswith('.csv') and sep=='\t' else sep
