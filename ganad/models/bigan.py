@@ -14,7 +14,7 @@ from ..networks import family
 # %% ../../nbs/20_bigan.ipynb #8dd8a152
 class BiGAN(Detector):
     "Generator, encoder, and one critic on pairs (Donahue et al., Dumoulin et al. 2017); by reconstruction"
-    ema = 0.                            # averaged, E and G are no longer each other's inverse: see Results
+    ema = 0.                            # the last weights: an average brings nothing here, see Results
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Latent size
                  nets=family, # Makes a family of networks from `shape`
