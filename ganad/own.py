@@ -55,7 +55,8 @@ def of_rows(x, # Normal rows: DataFrame, or images
     if len(x)<2: return out
     same = constant(x) if hasattr(x, 'iloc') else [*range(x.shape[-1])] if (x==x[:1]).all() else []
     if len(same)==x.shape[-1]: return [*out, "All rows are the same: whatever differs will look odd."]
-    return out + [f"Constant in training: {listed(same)}. A new value there will look odd."]*bool(same)
+    says = f"Constant in training: {listed(same)}. A new value there will look odd"
+    return out + [f"{says} (a column that marks anomalies: --label)."]*bool(same)
 
 def rising(x)->list: # Names
     "Columns of whole numbers, each larger than the one before"
