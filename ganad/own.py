@@ -160,7 +160,8 @@ def fitted(est, *rows, checkpoint): # The estimator
     except CheckpointError as e:
         said = str(e).removeprefix(str(checkpoint))
         had = 'another --seed' if 'seed' in said else 'other rows (of a file or label, or held out)'
-        why = re.sub(r'its (data|val|known) is.*?;|began with.*?;', f'it had {had};', str(e)).partition('; name')[0]
+        why = re.sub('its (data|val|known) is.*?;|began with.*?;', f'it had {had};', str(e))
+        why = why.partition('; name')[0]
         raise CheckpointError(f"{why}; delete it, or repeat its command to go on with it") from e
     except (OSError,RuntimeError) as e:
         if isinstance(e, RuntimeError) and not re.search('iostream|inline_container|Writer', str(e)): raise
