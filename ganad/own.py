@@ -108,11 +108,12 @@ class Tally:
     def __init__(self, est): # Fitted
         r,p = est.reference_,est.prep_; self.usual = np.quantile(r, .9) if len(r) else math.inf
         self.texts = {c:v for c,v in zip(getattr(p, 'names', None) or [], getattr(p, 'values', [])) if v}
-        self.rows = self.high = 0; self.low,self.top,self.new = math.inf,-math.inf,{}
+        self.rows = self.high = self.gaps = 0; self.low,self.top,self.new = math.inf,-math.inf,{}
 
     def add(self, part, s): # Rows, their scores
         self.rows,self.high = self.rows+len(s),self.high+int((s>self.usual).sum())
         self.low,self.top = min(self.low, s.min()),max(self.top, s.max())
+        if hasattr(part.x, 'isna'): self.gaps += int(part.x.isna().any(axis=1).sum())
         for c,known in self.texts.items():
             v = part.x[c].dropna(); v,(n,few) = v[~v.isin(known)],self.new.get(c, (0,[]))
             if len(v): self.new[c] = n+len(v),[*dict.fromkeys([*few, *v])][:4]
@@ -127,6 +128,7 @@ def of_scores(a, # `Tally`
              f"Only {counted(a.rows, 'row')} scored.": a.rows<20,
              f"{high:.0%} of the rows score higher than nine tenths of the normal rows did: many anomalies, "
              "or data that differ from the training data as a whole (another unit or sensor).": high>.5,
+             f"{a.gaps:,} of {a.rows:,} rows had gaps, filled as in training: such rows may look odd.": a.gaps>0,
              f"All rows have the same score ({a.low:.4g}): no ranking.": a.rows>1 and a.low==a.top}
     return [text for text,true in found.items() if true] + [new(c, *v) for c,v in a.new.items()]
 

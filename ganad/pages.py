@@ -120,11 +120,13 @@ def described(cell:dict)->str: # One sentence
     return f'Picture made by: {code[-1].strip()[:80]}' if code and 'echo: false' not in s else 'Picture'
 
 def dress(nb:dict)->dict:
-    "Fold imports, and describe pictures"
+    "Fold imports, describe pictures, and leave out what Python says of a function without a docstring"
     for c in (c for c in nb['cells'] if c['cell_type']=='code'):
         if only_imports(text(c)) and 'echo: false' not in text(c):
             options(c, code_fold=True, code_summary='Imports')
         if pictures(c): options(c, fig_alt=described(c))
+        for d in (o['data'] for o in c.get('outputs', []) if 'text/markdown' in o.get('data', {})):
+            d['text/markdown'] = ''.join(d['text/markdown']).replace('*Call self as a function.*', '')
     return nb
 
 # %% ../nbs/99_pages.ipynb #5ce16c6b
