@@ -128,7 +128,7 @@ def of_scores(a, # `Tally`
              f"Only {counted(a.rows, 'row')} scored.": a.rows<20,
              f"{high:.0%} of the rows score higher than nine tenths of the normal rows did: many anomalies, "
              "or data that differ from the training data as a whole (another unit or sensor).": high>.5,
-             f"{a.gaps:,} of {a.rows:,} rows had gaps, filled as in training: such rows may look odd.": a.gaps>0,
+             f"{a.gaps:,} of {a.rows:,} rows had gaps, which were filled; they may look odd.": a.gaps>0,
              f"All rows have the same score ({a.low:.4g}): no ranking.": a.rows>1 and a.low==a.top}
     return [text for text,true in found.items() if true] + [new(c, *v) for c,v in a.new.items()]
 
