@@ -52,7 +52,7 @@ def in_words(f):
         except GanadError as e: raise type(e)(words(e)) from e
         except (MemoryError,RuntimeError) as e:
             if isinstance(e, RuntimeError) and 'allocate memory' not in str(e): raise      # PyTorch's own
-            raise GanadError('there is not enough memory; give it fewer rows, or smaller pictures (--size)') from e
+            raise GanadError('not enough memory; give it fewer rows, or smaller pictures (--size)') from e
     return g
 
 def value(text): # As typed

@@ -220,7 +220,8 @@ def _other(k, old, new): # One thing in which their `run`s differ
     w,v,seed = old.get(k),new[k],', and its seed is another'*(old.get('seed')!=new['seed'])
     if isinstance(w, dict) and isinstance(v, dict):
         k = next((n for n in {**w, **v} if w.get(n)!=v.get(n)), k); w,v = w.get(k),v.get(k)
-    if k!='start': return f"is of another training: its {k} is {w}, not {v}{seed*(k in ('data','val','known'))}"
+    seed *= k in ('data','val','known')
+    if k!='start': return f"is of another training: its {k} is {w}, not {v}{seed}"
     return "began with other first weights (call set_seed with the same number before the model is built)"
 
 def _watched():

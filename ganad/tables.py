@@ -49,7 +49,7 @@ def results_table(matrix:str, # Name of the table, or records
     return dict(markdown=_markdown, latex=_latex, frame=_frame)[pick(form, FORMS, 'form')](rows, cols)
 
 def _each(recs, metric): # A number a task, the mean of its seeds; a number a seed, if there is one task
-    tasks = {}
+    tasks:dict = {}
     for r in recs: tasks.setdefault(json.dumps(r['protocol']), []).append(r['metrics'][metric])
     return [*map(np.mean, tasks.values())] if len(tasks)>1 else [*tasks.values()][0]
 
