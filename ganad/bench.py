@@ -201,7 +201,7 @@ def writable(folder)->None: # Folder, made if it is not there
     "`DataError` at once, not after an hour of training, when nothing can be written to `folder`"
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder): pass             # has no name that a kill could leave behind
+        tempfile.TemporaryFile(dir=folder).close()                # has no name that a kill could leave behind
     except OSError as e: raise DataError(f"cannot write to {folder}; choose another folder") from e
 
 # %% ../nbs/08_bench.ipynb #110668e4
