@@ -43,8 +43,6 @@ def words(e)->str:
     name = lambda m: f"--{m[1].replace('_', '-')}" + (f' {m[2]}' if m[2] else '')
     return re.sub(r"\b([a-z_]+)=(?:'?(-?[\w.]+)'?)?(?=[\s,;:)]|$)", name, str(e))
 
-
-
 def in_words(f):
     "The command `f`, whose errors speak of options"
     def g(a):

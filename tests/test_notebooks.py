@@ -103,6 +103,7 @@ def test_ends_with_a_summary_and_exercises(nb):
     assert five and len(re.findall(r'^\d\. ', five[1], re.M))==5, 'no summary of five lines'
     exercises = re.split(r'^## Exercises$', text, flags=re.M)[1:]
     assert len(exercises)==1 and '<details><summary>' in exercises[0], 'no exercises with a folded solution'
+    assert not re.search(r'^##+ ', exercises[0], re.M), 'a section after the exercises'
 
 @notebooks(ALL)
 def test_lines_fit(nb):
