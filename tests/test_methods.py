@@ -17,7 +17,7 @@ from ganad.contract import toy_rows
 from ganad.core import set_seed
 from ganad.detector import adam, detectors, update
 from ganad.losses import fake_loss, real_loss
-from ganad.models import anogan, egbad, imbalance
+from ganad.models import anogan, egbad, ganomaly, imbalance
 from ganad.models.alad import ALAD
 from ganad.models.alad64 import ALAD64
 from ganad.models.alice import ALICE
@@ -39,7 +39,8 @@ def reconstruction(o, x): return gap(x, o.G(o.E(x)))
 def features(o, x): return gap(o.D.features(x, o.E(x)), o.D.features(o.G(o.E(x)), o.E(x)))
 def sigma_paper(o, x): return softplus(-o.D(x, o.E(x)))
 def sigma_code(o, x): return softplus(-o.D(o.G(o.E(x)), o.E(x)))
-def mixture(a, l_d): return lambda o, x: a*reconstruction(o, x) + (1 - a)*l_d(o, x)
+def residual(l_g, o, x): return reconstruction(o, x) if l_g == 'l1' or not l_g and x.ndim == 2 else np.sqrt(x[0].size)*distance(o, x)
+def mixture(a, l_d, l_g=None): return lambda o, x: a*residual(l_g, o, x) + (1 - a)*l_d(o, x)
 
 def change(o, x): return gap(o.Dxx.features(x, x), o.Dxx.features(x, o.G(o.E(x))))                  # what Dxx sees of a round trip
 def distance(o, x): return np.sqrt(((x - o.G(o.E(x)))**2).reshape(len(x), -1).sum(1))
@@ -136,7 +137,8 @@ METHODS = dict(
            + of(dict(train_fm=True, w_rec=0.), *PAIR[:2], ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G')))
            + of(dict(train_fm=True, w_rec=.5), *PAIR[:2], ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G')), ('l1(x,G(E(x)))', dict(ge='E G'))),
         weights=[({}, 'w_rec', 'ge'), (dict(train_fm=True), 'w_rec', 'ge')],
-        score=[(dict(alpha=a, l_d=getattr(egbad, k)), mixture(a, f)) for a in (.9, .5, 0., 1.) for k, f in CASES.items()],
+        score=[(dict(alpha=a, l_d=getattr(egbad, k)), mixture(a, f)) for a in (.9, .5, 0., 1.) for k, f in CASES.items()]
+              + [(dict(l_g=l), mixture(.9, features, l)) for l in ('l1', 'l2')],
         paper=[('mnist', lambda: EGBAD.paper('mnist'), EGBAD_MNIST), ('kdd99', lambda: EGBAD.paper('kdd99'), EGBAD_KDD)]),
     alad=NS(
         flow=of({}, *PAIR, *CYCLES, ('l1(x,G(E(x)))', dict(ge='E G'))) + of(dict(w_rec=0.), *PAIR, *CYCLES)
@@ -591,3 +593,53 @@ def test_every_size_of_image_works_or_is_refused(size):
         return
     x, z = torch.zeros(2, 1, size, size), torch.zeros(2, 3)
     assert f.gen(3)(z).shape == x.shape and f.enc(3)(x).shape == z.shape and f.critic(z=3)(x, z).shape == (2,)
+
+# ---- the second question for GANomaly's critic
+
+def turning(): return make('ganomaly', (1, 8, 8), dict(turns=True))
+
+def doubt(o, m, x):
+    "-log p(t | f(t(x))) over the 36 turns t, in NumPy"
+    w, b = (p.detach().numpy() for p in (m.Turn.heads.weight, m.Turn.heads.bias))
+    total, n = 0, x.shape[-1]//4
+    for k in range(4):
+        t = np.pad(np.rot90(x, k, (2, 3)), [(0, 0), (0, 0), (n, n), (n, n)], constant_values=-1)
+        for row in range(3):
+            for col in range(3):
+                crop = t[:, :, (2-row)*n:(6-row)*n, (2-col)*n:(6-col)*n]
+                for l, i in zip(np.split(o.D.features(np.ascontiguousarray(crop))@w.T + b, (4, 7), 1), (k, row, col)):
+                    total = total + np.log(np.exp(l).sum(1)) - l[:, i]
+    return total
+
+def test_doubts_are_their_formula(fitted):
+    "(9): the distance of codes and the doubt, each in units of its spread over the first rows it learned from"
+    m, x = fitted('ganomaly', dict(turns=True), (1, 8, 8)), odd_and_even((1, 8, 8)).numpy()
+    o = Outputs(m); both = lambda x: np.stack([latent_gap(o, x), doubt(o, m, x)], 1)
+    unit = both(toy_rows((1, 8, 8), 64).numpy()).std(0)
+    np.testing.assert_allclose(m.Turn.unit.numpy(), unit, rtol=1e-3)
+    np.testing.assert_allclose(m.score(x).numpy(), (both(x)/unit).sum(1), rtol=1e-3)
+
+def test_doubts_teach_the_critic_alone(monkeypatch):
+    x, plain = toy_rows((1, 8, 8), 16), make('ganomaly', (1, 8, 8), {})
+    m = turning(); plain.load_state_dict({k: v for k, v in m.state_dict().items() if not k.startswith('Turn')})
+    (a, _), (b, _) = (gradients(v, x, monkeypatch) for v in (m, plain))
+    assert {n for n in a['g']} == {n for n in b['g']} and all(torch.equal(a['g'][n], v) for n, v in b['g'].items())
+    assert {n.split('.')[0] for n in a['d']} == {'D', 'Turn'} and not any(torch.equal(a['d'][n], v) for n, v in b['d'].items() if 'fx' in n)
+
+def test_a_turn_is_told_from_the_image_that_was_turned():
+    "A head that reads the turn off a bright corner pays nothing; one that was told of other turns pays"
+    m, x = turning(), torch.full((4, 1, 8, 8), -1.); seen = []
+    m.D.features = lambda v: seen.append(v) or torch.zeros(len(v), m.D.head.in_features)
+    x[:, :, 2, 2] = 1.
+    set_seed(5); t = torch.randint(36, (4,))
+    set_seed(5); m.Turn.loss(m.D, x)
+    for v, i in zip(seen[0], t.tolist()):
+        k, row, col = ganomaly.TURNS[i]
+        (r, c), = (v[0].rot90(-k) if (row, col) == (1, 1) else v[0]).eq(1).nonzero().tolist() or [(None, None)]
+        at = {0: (2, 2), 1: (5, 2), 2: (5, 5), 3: (2, 5)}[k] if (row, col) != (1, 1) else (2, 2)
+        want = (at[0] + 2*(row-1), at[1] + 2*(col-1))
+        assert (r, c) == want, (k, row, col)
+
+@pytest.mark.parametrize('shape', [4, (1, 8, 12)])
+def test_turns_are_for_square_images(shape):
+    with pytest.raises((ganomaly.ShapeError, ValueError), match='square images'): make('ganomaly', shape, dict(turns=True))
