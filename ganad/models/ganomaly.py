@@ -76,7 +76,9 @@ class Doubts:
         super().fit(x, *args, **kw)
         if not self.Turn: return self
         self.Turn.unit.copy_(self._by_batch(self.halves, x[:1000], 512).std(0, False).clamp(1e-9))
+        self.SCORES = 'codes','doubt'                   # for tables: each half by itself
         return self
+    def scores(self, x): return dict(zip(('codes','doubt'), self.halves(x).T))
 
 # %% ../../nbs/50_ganomaly.ipynb #18bf0032
 class GANomaly(Doubts, Detector):
