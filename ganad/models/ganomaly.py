@@ -9,7 +9,7 @@ __all__ = ['TURNS', 'PaperConv', 'unbiased', 'turned', 'Turn', 'Doubts', 'GANoma
 from itertools import product
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy,pad
+from torch.nn.functional import nll_loss,pad
 from ..core import ShapeError
 from ..detector import Detector,adam,update
 from ..losses import fake_loss,real_loss
@@ -37,7 +37,8 @@ TURNS = [*product(range(4), range(3), range(3))]        # quarter turns; up, not
 def turned(x, turns, row, col): # Square images (N,C,H,W)
     "Turned, then moved by a quarter of the side, or not; black (-1) comes in"
     n = x.shape[-1]; q = n//4
-    x = pad(x.rot90(turns, (2,3)), (q,)*4, value=-1.)
+    for _ in range(turns): x = x.transpose(2, 3).flip(2)          # as `rot90`, which ONNX does not have
+    x = pad(x, (q,)*4, value=-1.)
     return x[:,:,q*(2-row):,q*(2-col):][:,:,:n,:n]
 
 # %% ../../nbs/50_ganomaly.ipynb #e9ad2361
@@ -49,20 +50,18 @@ class Turn(nn.Module):
             raise ShapeError(f"turns=True is for square images, not rows of shape {shape}")
         self.heads = begin(nn.Linear(D.head.in_features, 4+3+3), None)
         self.register_buffer('unit', torch.ones(2))     # spreads of both halves of the score, see `fit`
-    def tell(self, D, x, t): # Images, each turned in its way; these ways, (N,) places in TURNS
-        "-log p of each row (N,)"
-        ways = torch.tensor(TURNS, device=x.device)[t].T
-        return sum(cross_entropy(l, w, reduction='none') for l,w in
-                   zip(self.heads(D.features(x)).split((4,3,3), 1), ways))
+    def tell(self, D, x): # Images
+        "log p of turn, row and column, (N,4), (N,3), (N,3)"
+        return [l.log_softmax(1) for l in self.heads(D.features(x)).split((4,3,3), 1)]
     def loss(self, D, x):
         "(8): each image in one way"
-        t = torch.randint(len(TURNS), (len(x),))
-        xt = torch.cat([turned(r[None], *TURNS[i]) for r,i in zip(x, t.tolist())])
-        return self.tell(D, xt, t.to(x.device)).mean()
+        t = torch.randint(len(TURNS), (len(x),)).tolist()
+        xt = torch.cat([turned(r[None], *TURNS[i]) for r,i in zip(x, t)])
+        ways = torch.tensor([TURNS[i] for i in t], device=x.device).T
+        return sum(nll_loss(l, w) for l,w in zip(self.tell(D, xt), ways))
     def doubt(self, D, x):
         "The sum of (8) over all ways, (N,): of rows that are alike, the critic knows what stands where"
-        return sum(self.tell(D, turned(x, *w), torch.full((len(x),), i, device=x.device))
-                   for i,w in enumerate(TURNS))
+        return -sum(l[:,i] for way in TURNS for l,i in zip(self.tell(D, turned(x, *way)), way))
 
 # %% ../../nbs/50_ganomaly.ipynb #0f91ca8b
 class Doubts:
