@@ -13,7 +13,7 @@ from functools import partial
 from types import SimpleNamespace as NS
 import numpy as np, pytest, torch
 from torch import nn
-from ganad.contract import toy_rows
+from ganad.contract import check, toy_rows
 from ganad.core import set_seed
 from ganad.detector import adam, detectors, update
 from ganad.losses import fake_loss, real_loss
@@ -626,19 +626,64 @@ def test_doubts_teach_the_critic_alone(monkeypatch):
     assert {n for n in a['g']} == {n for n in b['g']} and all(torch.equal(a['g'][n], v) for n, v in b['g'].items())
     assert {n.split('.')[0] for n in a['d']} == {'D', 'Turn'} and not any(torch.equal(a['d'][n], v) for n, v in b['d'].items() if 'fx' in n)
 
-def test_a_turn_is_told_from_the_image_that_was_turned():
-    "A head that reads the turn off a bright corner pays nothing; one that was told of other turns pays"
-    m, x = turning(), torch.full((4, 1, 8, 8), -1.); seen = []
-    m.D.features = lambda v: seen.append(v) or torch.zeros(len(v), m.D.head.in_features)
-    x[:, :, 2, 2] = 1.
-    set_seed(5); t = torch.randint(36, (4,))
-    set_seed(5); m.Turn.loss(m.D, x)
-    for v, i in zip(seen[0], t.tolist()):
-        k, row, col = ganomaly.TURNS[i]
-        (r, c), = (v[0].rot90(-k) if (row, col) == (1, 1) else v[0]).eq(1).nonzero().tolist() or [(None, None)]
-        at = {0: (2, 2), 1: (5, 2), 2: (5, 5), 3: (2, 5)}[k] if (row, col) != (1, 1) else (2, 2)
-        want = (at[0] + 2*(row-1), at[1] + 2*(col-1))
-        assert (r, c) == want, (k, row, col)
+def log_p(m, x):
+    "The logs of the three answers to images, in NumPy"
+    w, b = (p.detach().numpy() for p in (m.Turn.heads.weight, m.Turn.heads.bias))
+    with torch.no_grad(): f = m.D.features(torch.as_tensor(np.ascontiguousarray(x))).numpy()
+    return [l - np.log(np.exp(l).sum(1, keepdims=True)) for l in np.split(f@w.T + b, (4, 7), 1)]
+
+def moved_by_hand(x, k, row, col):
+    "One image (C,8,8): turned, and moved by two pixels, black behind"
+    t, out = np.rot90(x, k, (1, 2)), np.full_like(x, -1)
+    dr, dc = 2*(row-1), 2*(col-1)
+    out[:, max(dr, 0):8+min(dr, 0), max(dc, 0):8+min(dc, 0)] = t[:, max(-dr, 0):8-max(dr, 0), max(-dc, 0):8-max(dc, 0)]
+    return out
+
+def test_turns_are_taught_by_the_turns_that_were_made():
+    "(8): each image in one way, and the price of not knowing this way"
+    m, x = turning(), toy_rows((1, 8, 8), 16)
+    set_seed(5); t = [ganomaly.TURNS[i] for i in torch.randint(36, (16,)).tolist()]
+    set_seed(5); got = m.Turn.loss(m.D, x).item()
+    made = np.stack([moved_by_hand(r, *w) for r, w in zip(x.numpy(), t)])
+    want = -np.mean([sum(l[i, w[j]] for j, l in enumerate(log_p(m, made))) for i, w in enumerate(t)])
+    assert len({*t}) > 10 and got == pytest.approx(want, rel=1e-5)
+
+def test_the_critic_pays_for_both_questions():
+    m, x = turning(), toy_rows((1, 8, 8), 16)
+    z, xr, zr = m.cycle(x); d = m.d_loss(m.D.features(x), xr).item()
+    set_seed(7); turn = m.Turn.loss(m.D, x).item()
+    m.load_state_dict(turning().state_dict()); set_seed(7)
+    assert m.step(x)['d'] == pytest.approx(d + turn, rel=1e-5)
+
+@pytest.mark.parametrize('shape', [(3, 8, 8), (1, 28, 28)])
+def test_turns_keep_the_contract_and_come_back(shape, tmp_path):
+    "Scored by both halves after saving, after resuming, and after learning again"
+    from ganad.detector import load_model, save_model
+    x, f = toy_rows(shape, 40), dict(bs=16, progress=False)
+    m = make('ganomaly', shape, dict(turns=True)).fit(x, epochs=2, **f); s = m.score(x)
+    n = load_model(save_model(m, tmp_path/'m.safetensors'))
+    assert torch.equal(n.score(x), s) and n.SCORES == m.SCORES
+    half = make('ganomaly', shape, dict(turns=True)).fit(x, epochs=1, checkpoint=tmp_path/'c', **f)
+    assert not torch.equal(half.score(x), s)
+    assert torch.equal(make('ganomaly', shape, dict(turns=True)).fit(x, epochs=2, checkpoint=tmp_path/'c', **f).score(x), s)
+    unit = m.Turn.unit.clone(); m.fit(x.flip(3), epochs=2, **f)
+    assert not torch.equal(m.Turn.unit, unit) and m.score(x).isfinite().all()
+
+def test_contract_with_turns(): check(ganomaly.GANomaly, shape=(1, 8, 8), turns=True)
+
+def test_units_of_doubts_come_from_all_of_the_rows():
+    "Sorted rows, many of them; one row; rows that are all alike"
+    x = toy_rows((1, 8, 8), 64); many = torch.cat([x[:1].repeat(1500, 1, 1, 1), x.repeat(24, 1, 1, 1)])
+    f = dict(epochs=1, bs=512, progress=False)
+    m = make('ganomaly', (1, 8, 8), dict(turns=True)).fit(many, **f)
+    h = m._by_batch(m.halves, many, 512); assert (m.Turn.unit/h.std(0) - 1).abs().max() < .1
+    for few in x[:1], x[:1].repeat(5, 1, 1, 1):
+        m = make('ganomaly', (1, 8, 8), dict(turns=True)).fit(few, **f)
+        assert (m.Turn.unit >= .99e-5*m._by_batch(m.halves, few, 512).mean(0)).all() and m.score(x).abs().max() < 1e6
+
+def test_without_turns_there_is_one_half():
+    m = make('ganomaly', (1, 8, 8), {}).fit(toy_rows((1, 8, 8), 16), epochs=1, progress=False)
+    assert [*m.scores(toy_rows((1, 8, 8), 4))] == ['codes'] and not hasattr(m, 'SCORES')
 
 @pytest.mark.parametrize('shape', [4, (1, 8, 12)])
 def test_turns_are_for_square_images(shape):

@@ -226,3 +226,10 @@ def test_what_cannot_be_onnx(tmp_path):
     for e in AnoGANDetector(encoder=True, steps=2, tries=8, epochs=1), GANDetector(epochs=1), MeanRowDetector():
         with pytest.raises(GanadError, match='has no encoder; take a method with one|cannot be written as ONNX'): e.fit(rows()).to_onnx(tmp_path/'m.onnx')
     assert not [*tmp_path.iterdir()]
+
+@pytest.mark.filterwarnings('ignore')
+def test_onnx_asks_the_second_question_too(tmp_path):
+    x = pictures(); e = estimators()['ganomaly'](epochs=2, random_state=0, turns=True).fit(x)
+    e = load(e.save(tmp_path/'m.safetensors'))
+    got = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx')).run(None, dict(x=e.prep_.rows(x[:5]).numpy()))[0]
+    assert np.allclose(got, e.anomaly_score(x[:5]), rtol=1e-3, atol=1e-4)

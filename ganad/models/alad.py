@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PAPER', 'Height', 'leaky', 'pair_critic', 'row_critic', 'Steady', 'bn', 'PaperImages', 'PaperTable', 'judge', 'Game',
-           'Scores', 'ALAD']
+           'Scores', 'ALAD', 'code_size']
 
 # %% ../../nbs/60_alad.ipynb #cc27a1d8
+import math
 from functools import partial
 import torch
 from torch import nn
@@ -168,7 +169,7 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
     "ALICE with two more critics and spectral norm; images by features, tables by L1 (Zenati et al. 2018)"
     ema = .95
     def __init__(self, shape, # Features a row, or (C,H,W)
-                 nz:int=32, # Latent size
+                 nz:int|None=None, # Latent size; None: 32, and of tiny images an eighth of the pixels
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
@@ -178,7 +179,7 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
                  height:bool|None=None): # Dxx sees two images one above the other; None: only in `paper`
         wrap = spectral_norm if sn else lambda layer: layer
         steady = lambda shape: Steady(nets(shape), shape, wrap, height)
-        super().__init__(shape, nz, steady, lr, dist=None, w_x=1., w_z=float(dzz))
+        super().__init__(shape, code_size(nz, shape), steady, lr, dist=None, w_x=1., w_z=float(dzz))
         self.w_rec,by = w_default(w_rec, self.shape),by or ('l1' if len(self.shape)==1 else 'features')
         self.by,self.watch = (pick(k, self.SCORES, 'score') for k in (by, watch))
 
@@ -186,6 +187,9 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
     def paper(cls, data:str, **kw): # 'cifar10', 'svhn', 'kdd99' or 'arrhythmia'; other settings
         "Networks, latent size, learning rate, average and stopping score of the paper"
         as_paper = partial(cls, w_rec=0., by='features', watch='features')
-        m = as_paper(**PAPER[pick(data, PAPER, 'data set of the paper')] | kw)
-        m.ema = .999
+        m = as_paper(**PAPER[pick(data, PAPER, 'data set of the paper')] | kw); m.ema = .999
         return m
+
+def code_size(nz, shape):
+    "`nz`; or 32, or an eighth of a tiny image"
+    return nz or (32 if isinstance(shape, int) or len(shape)==1 else max(1, min(32, math.prod(shape)//8)))

@@ -60,22 +60,26 @@ class Turn(nn.Module):
         ways = torch.tensor([TURNS[i] for i in t], device=x.device).T
         return sum(nll_loss(l, w) for l,w in zip(self.tell(D, xt), ways))
     def doubt(self, D, x):
-        "The sum of (8) over all ways, (N,): of rows that are alike, the critic knows what stands where"
+        "(8) summed over all ways, (N,): little where things stand as the critic has learned"
         return -sum(l[:,i] for way in TURNS for l,i in zip(self.tell(D, turned(x, *way)), way))
 
 # %% ../../nbs/50_ganomaly.ipynb #0f91ca8b
 class Doubts:
     "The score of GANomaly: by codes, or with `turns` by codes and doubts"
+    def __init__(self, shape, turns):
+        super().__init__(shape)
+        if turns: self.SCORES = 'codes','doubt'         # for tables: each half by itself
     def codes_batch(self, x): z,_,zr = self.cycle(x); return (z-zr).pow(2).mean(1)                   # (6)
-    def halves(self, x): return torch.stack([self.codes_batch(x), self.Turn.doubt(self.D, x)], 1)
+    def halves(self, x): # (N,1), or with `turns` (N,2)
+        return torch.stack([self.codes_batch(x)] + ([self.Turn.doubt(self.D, x)] if self.Turn else []), 1)
     def score_batch(self, x):
         return (self.halves(x)/self.Turn.unit).sum(1) if self.Turn else self.codes_batch(x)          # (9)
     def fit(self, x, *args, **kw):
         "As `Detector.fit`; then the units of (9)"
         super().fit(x, *args, **kw)
         if not self.Turn: return self
-        self.Turn.unit.copy_(self._by_batch(self.halves, x[:1000], 512).std(0, False).clamp(1e-9))
-        self.SCORES = 'codes','doubt'                   # for tables: each half by itself
+        h = self._by_batch(self.halves, x[::max(1, len(x)//1000)], 512)
+        self.Turn.unit.copy_(torch.maximum(h.std(0, False), 1e-5*h.mean(0)).clamp(1e-9))
         return self
     def scores(self, x): return dict(zip(('codes','doubt'), self.halves(x).T))
 
@@ -88,7 +92,7 @@ class GANomaly(Doubts, Detector):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  turns:bool=False): # Images: the critic also tells how one was turned, and its doubt scores
-        super().__init__(shape)
+        super().__init__(shape, turns)
         f,self.w = nets(shape),(w_adv,w_con,w_enc)
         self.E,self.G,self.E2,self.D = f.enc(nz),f.gen(nz),f.enc(nz),f.critic()
         self.Turn = Turn(self.D, self.shape) if turns else None
