@@ -47,12 +47,12 @@ class ALAD64(ALAD):
                  nz:int=100, # Latent size
                  nets=Narrow, # Makes a family of networks from `shape`
                  lr:float=5e-4, # Of both players
-                 augment=None, # Batch → batch, for training rows, as `Augment()`
+                 augment=None, # Batch → batch, for training rows, as `Augment()`; True: this one
                  by:str='features', # The score: 'l1', 'l2', 'logits' or 'features'
                  watch:str='l2', # What `fit` follows on `val`
                  **kw): # More for `ALAD`
         super().__init__(shape, nz, nets, lr, by=by, watch=watch, **dict(w_rec=0.) | kw)
-        self.augment = augment
+        self.augment = Augment() if augment is True else augment
 
     @classmethod
     def paper(cls, nz=100, **kw): # Latent size: 100, 300, 500 or 800; other settings
