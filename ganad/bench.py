@@ -65,7 +65,8 @@ def _load(source, size):
     return data.load('folder', size or 32, source)
 
 @lru_cache
-def _revision():
+@lru_cache(None)
+def _revision(): # Of the code as it is when the first run begins
     here = ['git','-C',str(Path(ganad.__file__).parent)]
     git = lambda *a: subprocess.run([*here,*a], capture_output=True, text=True)
     try:
@@ -105,7 +106,7 @@ def execute(run:Run, # What to run
             **fit, # More for `fit`, as `progress` or `checkpoint`
            )->tuple: # The record (a dict for JSON), the fitted detector, its test scores
     "Train and score one run; the seed is set before the detector is built"
-    cls = detectors()[pick(run.method, detectors(), 'method')]
+    cls,_ = detectors()[pick(run.method, detectors(), 'method')],_revision()
     s,how = split_of(run),dict(run.fit)
     if 'steps' in how: how['epochs'] = epochs_for(len(s.train), how.pop('steps'), how.get('bs', 64))
     if cls.labelled: how |= dict(known=s.known, augment=data.Jitter() if how.get('augment') else None)
