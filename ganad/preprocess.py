@@ -238,7 +238,10 @@ def limits(x:np.ndarray)->tuple: # What is black, what is white
     if x.dtype.kind in 'bu': return 0,1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
     lo,hi = float(x.min()),float(x.max())
     for a,b in ((0,1),(-1,1),(0,255)):
-        if a<=lo and hi<=b and (x.dtype.kind=='f' or b==255): return a,b
+        if not (a<=lo and hi<=b and (x.dtype.kind=='f' or b==255)): continue
+        if 1<hi<=64: warnings.warn(f"images with values to {hi:g}, read as nearly black of 0…255; "
+                                   f"if {hi:g} is white, divide by it")
+        return a,b
     raise DataError(f"images with values from {lo:g} to {hi:g}; give bytes, or 0…1, -1…1 or 0…255")
 
 class Pixels(Part):

@@ -192,4 +192,5 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
 
 def code_size(nz, shape):
     "`nz`; or 32, or an eighth of a tiny image"
-    return nz or (32 if isinstance(shape, int) or len(shape)==1 else max(1, min(32, math.prod(shape)//8)))
+    if nz is not None: return nz
+    return 32 if isinstance(shape, int) or len(shape)==1 else max(1, min(32, math.prod(shape)//8))

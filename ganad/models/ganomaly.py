@@ -74,28 +74,29 @@ class Doubts:
         return torch.stack([self.codes_batch(x)] + ([self.Turn.doubt(self.D, x)] if self.Turn else []), 1)
     def score_batch(self, x):
         return (self.halves(x)/self.Turn.unit).sum(1) if self.Turn else self.codes_batch(x)          # (9)
-    def fit(self, x, *args, **kw):
-        "As `Detector.fit`; then the units of (9)"
-        super().fit(x, *args, **kw)
+    def fit(self, x, *args, val=None, **kw):
+        "As `Detector.fit`; then the units of (9), from `val`, or else from the rows it has learned"
+        super().fit(x, *args, val=val, **kw)
         if not self.Turn: return self
-        h = self._by_batch(self.halves, x[::max(1, len(x)//1000)], 512)
+        rows = x if val is None else val
+        h = self._by_batch(self.halves, rows[::max(1, len(rows)//1000)], 512)
         self.Turn.unit.copy_(torch.maximum(h.std(0, False), 1e-5*h.mean(0)).clamp(1e-9))
         return self
     def scores(self, x): return dict(zip(('codes','doubt'), self.halves(x).T))
 
 # %% ../../nbs/50_ganomaly.ipynb #18bf0032
 class GANomaly(Doubts, Detector):
-    "Autoencoder, second encoder, and a critic whose features must match (Akcay et al. 2018); by codes"
+    "Autoencoder, second encoder, critic whose features must match (Akcay et al. 2018); by codes"
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=32, # Latent size
                  w_adv:float=1., w_con:float=50., w_enc:float=1., # Weights of (1), (2), (3)
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
-                 turns:bool=False): # Images: the critic also tells how one was turned, and its doubt scores
+                 turns:bool=False): # Images: the critic's doubt how one was turned scores, too; 36 passes
         super().__init__(shape, turns)
         f,self.w = nets(shape),(w_adv,w_con,w_enc)
         self.E,self.G,self.E2,self.D = f.enc(nz),f.gen(nz),f.enc(nz),f.critic()
-        self.Turn = Turn(self.D, self.shape) if turns else None
+        turns,self.Turn = bool(turns),Turn(self.D, self.shape) if turns else None
         self.opt_g,self.opt_d = adam(self.E, self.G, self.E2, lr=lr),adam(self.D, *[self.Turn]*turns, lr=lr)
 
     def cycle(self, x): z = self.E(x); xr = self.G(z); return z,xr,self.E2(xr)  # codes again
@@ -118,7 +119,7 @@ class GANomaly(Doubts, Detector):
 
 
     @classmethod
-    def paper(cls, size=32, c=1): return cls((c,size,size), nz=100, nets=PaperConv, lr=2e-4)
+    def paper(cls, size=32, c=1, **kw): return cls((c,size,size), **dict(nz=100, nets=PaperConv, lr=2e-4)|kw)
 
 def mse(a, b): return (a-b).pow(2).mean()
 
