@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PAPER', 'Height', 'leaky', 'pair_critic', 'row_critic', 'Steady', 'bn', 'PaperImages', 'PaperTable', 'judge', 'Game',
-           'Scores', 'ALAD', 'code_size']
+           'Scores', 'ALAD']
 
 # %% ../../nbs/60_alad.ipynb #cc27a1d8
 import math
@@ -169,7 +169,7 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
     "ALICE with two more critics and spectral norm; images by features, tables by L1 (Zenati et al. 2018)"
     ema = .95
     def __init__(self, shape, # Features a row, or (C,H,W)
-                 nz:int|None=None, # Latent size; None: 32, and of tiny images an eighth of the pixels
+                 nz:int=0, # Latent size; 0: 32, and of tiny images an eighth of the pixels
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
@@ -179,7 +179,7 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
                  height:bool|None=None): # Dxx sees two images one above the other; None: only in `paper`
         wrap = spectral_norm if sn else lambda layer: layer
         steady = lambda shape: Steady(nets(shape), shape, wrap, height)
-        super().__init__(shape, code_size(nz, shape), steady, lr, dist=None, w_x=1., w_z=float(dzz))
+        super().__init__(shape, _code_size(nz, shape), steady, lr, dist=None, w_x=1., w_z=float(dzz))
         self.w_rec,by = w_default(w_rec, self.shape),by or ('l1' if len(self.shape)==1 else 'features')
         self.by,self.watch = (pick(k, self.SCORES, 'score') for k in (by, watch))
 
@@ -190,7 +190,7 @@ class ALAD(Game, Scores, ALICE): # type: ignore[misc] # Game's losses take the r
         m = as_paper(**PAPER[pick(data, PAPER, 'data set of the paper')] | kw); m.ema = .999
         return m
 
-def code_size(nz, shape):
+def _code_size(nz, shape):
     "`nz`; or 32, or an eighth of a tiny image"
-    if nz is not None: return nz
+    if nz: return nz
     return 32 if isinstance(shape, int) or len(shape)==1 else max(1, min(32, math.prod(shape)//8))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PAPER', 'L_G', 'features', 'sigma_paper', 'sigma_code', 'leaky', 'bn2', 'bn1', 'PaperMnist', 'PaperKdd', 'rooted',
-           'distance', 'TwoScores', 'EGBAD']
+           'TwoScores', 'EGBAD']
 
 # %% ../../nbs/40_egbad.ipynb #0b002a79
 from functools import partial
@@ -67,7 +67,7 @@ def rooted(x, xr):
     "(8): length of the error, in the units of `l1` and never below it"
     return l2(x, xr)*x[0].numel()**.5
 L_G = dict(l1=l1, l2=rooted)
-def distance(l_g, shape): return L_G[pick(l_g or ('l1' if len(shape)==1 else 'l2'), L_G, 'L_G')]
+def _distance(l_g, shape): return L_G[pick(l_g or ('l1' if len(shape)==1 else 'l2'), L_G, 'L_G')]
 
 # %% ../../nbs/40_egbad.ipynb #two5c1re
 class TwoScores:
@@ -89,7 +89,7 @@ class EGBAD(TwoScores, BiGAN):
                  train_fm:bool=False, # Generator and encoder match features instead of fooling the critic
                  w_rec:float=100.): # Weight of the residual loss; the paper has none
         super().__init__(shape, nz, nets, lr)
-        self.l_g = distance(l_g, self.shape)
+        self.l_g = _distance(l_g, self.shape)
         self.alpha,self.l_d,self.train_fm,self.w_rec = alpha,l_d,train_fm,w_rec
 
     @classmethod
