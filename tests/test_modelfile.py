@@ -1,5 +1,5 @@
 "Model files: what was saved comes back, whatever was damaged is refused in one line, nothing in a file is ever run, old files still open"
-import json, os, pickle, re, struct
+import json, os, pickle, re, struct, warnings
 from pathlib import Path
 import numpy as np
 import onnxruntime
@@ -233,3 +233,9 @@ def test_onnx_asks_the_second_question_too(tmp_path):
     e = load(e.save(tmp_path/'m.safetensors'))
     got = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx')).run(None, dict(x=e.prep_.rows(x[:5]).numpy()))[0]
     assert np.allclose(got, e.anomaly_score(x[:5]), rtol=1e-3, atol=1e-4)
+
+@pytest.mark.parametrize('most,said', [(16, True), (64, True), (1, False), (200, False)])
+def test_images_that_would_be_nearly_black_are_said(most, said):
+    from ganad.preprocess import limits
+    with warnings.catch_warnings(record=True) as w: warnings.simplefilter('always'); limits(np.array([0., most]))
+    assert any('nearly black of 0…255' in str(v.message) for v in w) == said

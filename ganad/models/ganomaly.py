@@ -112,11 +112,8 @@ class GANomaly(_Doubts, Detector):
         d_loss = self.d_loss(fx, xr.detach()) + (self.Turn.loss(self.D, x) if self.Turn else 0)
         return dict(g=update(self.opt_g, g_loss), d=update(self.opt_d, d_loss))
 
-
-
     def rec_batch(self, x): return self.G(self.E(x))
     def watch_batch(self, x): return (x-self.rec_batch(x)).abs().flatten(1).mean(1)  # new codes agree anyway
-
 
     @classmethod
     def paper(cls, size=32, c=1, **kw): return cls((c,size,size), **dict(nz=100, nets=PaperConv, lr=2e-4)|kw)
