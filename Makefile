@@ -36,16 +36,16 @@ test-slow: $(READY) tools  ## run what `make test` leaves out: cells marked slow
 	$(PYTEST) -m slow --timeout 7200 $(ARGS)
 
 site: $(READY)  ## build the pages into _docs/
-	@$(PY) -m ganad.docs $(ARGS)
+	@$(PY) -m ganad.site.docs $(ARGS)
 
 preview: $(READY)  ## show the pages until Ctrl-C, and build them again after every change
-	@$(PY) -m ganad.docs --serve $(ARGS)
+	@$(PY) -m ganad.site.docs --serve $(ARGS)
 
 lab: $(READY)  ## open the notebooks in Jupyter, or one of them: make lab NB=10_gan
-	@$(PY) -m jupyter lab nbs$(if $(NB),/$(NB).ipynb) $(ARGS)
+	@$(PY) -m jupyter lab $(if $(NB),$(wildcard nbs/$(NB).ipynb nbs/*/$(NB).ipynb),nbs) $(ARGS)
 
 times: $(READY)  ## measure how long notebooks run, for the heads of their pages: make times ARGS=10_gan
-	@$(PY) -m ganad.docs --times $(ARGS)
+	@$(PY) -m ganad.site.docs --times $(ARGS)
 
 bench: $(READY)  ## run the comparison whose results the lessons show; what is there is not run again
 	@$(VENV)/bin/ganad bench $(ARGS)
@@ -53,7 +53,7 @@ bench: $(READY)  ## run the comparison whose results the lessons show; what is t
 export: $(READY)  ## notebooks to package and README.md, cleaned: after every edit
 	@$(PY) -c 'from nbdev.clean import nbdev_clean; nbdev_clean()'
 	@$(PY) -c 'from nbdev.doclinks import nbdev_export; nbdev_export()'
-	@$(PY) -m ganad.docs --readme
+	@$(PY) -m ganad.site.docs --readme
 
 clean:  ## remove what builds made; the environment, data and results stay
 	rm -rf _docs _proc build dist nbs/nbdev.yml _docs.*.tmp

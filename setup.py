@@ -13,7 +13,8 @@ setuptools.setup(
     long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     classifiers=['Intended Audience :: Education', 'Intended Audience :: Science/Research',
                  'Programming Language :: Python :: 3', 'Topic :: Scientific/Engineering :: Artificial Intelligence'],
-    packages=setuptools.find_packages(include=['ganad*']), include_package_data=True,
+    packages=setuptools.find_packages(include=['ganad*'], exclude=['ganad.site*']),    # what builds the site stays here
+    include_package_data=True,
     python_requires='>=' + cfg['min_python'], install_requires=cfg['requirements'].split(),
     extras_require=dict(dev=cfg['dev_requirements'].split(), widgets=cfg['widget_requirements'].split(),
                         **{k:cfg[f'{k}_requirements'].split() for k in ('cluster','onnx','parquet','completion')}),

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from ganad.bench import split_of
+from ganad.evidence.run import split_of
 from ganad.cli import demo_runs
 from ganad.core import DataError, GanadError
 from ganad.detector import detectors, save_model
@@ -178,6 +178,6 @@ def test_the_demo_says_why_labelled_methods_are_left_out(run, tmp_path, capsys):
 def test_missing_data_is_looked_for_once_and_is_no_want_of_labels(monkeypatch):
     asked = []
     def load(name, *_): asked.append(name); raise DataError('FashionMNIST is not here')
-    monkeypatch.setattr('ganad.bench._load', load)
+    monkeypatch.setattr('ganad.evidence.run._load', load)
     with pytest.raises(DataError, match='^FashionMNIST is not here$'): demo_runs('fashion')
     assert asked == ['fashion']

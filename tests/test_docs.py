@@ -1,11 +1,11 @@
-"The adapter behind `python -m ganad.docs`, on a small site made for it; nothing is fetched"
+"The adapter behind `python -m ganad.site.docs`, on a small site made for it; nothing is fetched"
 import json, os, re, shutil, subprocess, sys, tarfile
 from pathlib import Path
 import pytest
 
 pytest.importorskip('nbdev')
 pytest.importorskip('smalldocs')
-from ganad import docs
+from ganad.site import docs
 from ganad.core import GanadError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,9 +94,9 @@ def write_site(root):
     return root
 
 def run(root, *args, path=None):
-    "`python -m ganad.docs` in a project, without npm and Quarto unless `path` has them"
+    "`python -m ganad.site.docs` in a project, without npm and Quarto unless `path` has them"
     env = os.environ | dict(PYTHONPATH=str(ROOT), PATH=str(path or root/'nothing'), OMP_NUM_THREADS='1')
-    return subprocess.run([sys.executable,'-W','ignore','-m','ganad.docs',*args], cwd=root, env=env, capture_output=True, text=True)
+    return subprocess.run([sys.executable,'-W','ignore','-m','ganad.site.docs',*args], cwd=root, env=env, capture_output=True, text=True)
 
 @pytest.fixture(scope='module')
 def toy(tmp_path_factory):
@@ -154,7 +154,7 @@ def test_a_fault_keeps_the_old_site(toy):
     try: r = run(root)
     finally: more.unlink()
     assert r.returncode==2 and 'eq-nowhere' in r.stderr and '05_gone' in r.stderr
-    assert r.stderr.splitlines()[-1]=='ganad.docs: 2 fault(s) in the site (above); _docs is as it was'
+    assert r.stderr.splitlines()[-1]=='ganad.site.docs: 2 fault(s) in the site (above); _docs is as it was'
     assert page(toy)==old and not (root/'_docs/more.html').exists() and not [*root.glob('_docs.*')]
 
 def test_a_dead_anchor_is_a_fault(toy):
@@ -190,12 +190,12 @@ def test_quarto_that_is_not_there(capsys, monkeypatch):
 
 def test_help_has_examples(capsys):
     with pytest.raises(SystemExit) as e: docs.main(['--help'])
-    assert e.value.code==0 and 'python -m ganad.docs --serve' in capsys.readouterr().out
+    assert e.value.code==0 and 'python -m ganad.site.docs --serve' in capsys.readouterr().out
 
 def test_without_the_tools(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'nbdev.config', None)
     assert docs.main([])==2
-    assert capsys.readouterr().err=="ganad.docs: the site needs nbdev: pip install 'ganad[dev]'\n"
+    assert capsys.readouterr().err=="ganad.site.docs: the site needs nbdev: pip install 'ganad[dev]'\n"
 
 def test_a_page_has_a_head_and_folded_imports(toy):
     t = page(toy)
@@ -207,7 +207,7 @@ def test_preview_builds_again_and_tells_the_pages(tmp_path):
     from urllib.request import urlopen
     root = write_site(tmp_path)
     env = os.environ | dict(PYTHONPATH=str(ROOT), PATH=str(root/'nothing'), OMP_NUM_THREADS='1')
-    p = subprocess.Popen([sys.executable,'-W','ignore','-u','-m','ganad.docs','--serve'], cwd=root, env=env, stdout=subprocess.PIPE,
+    p = subprocess.Popen([sys.executable,'-W','ignore','-u','-m','ganad.site.docs','--serve'], cwd=root, env=env, stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL, text=True)
     try:
         url = next(re.search(r'http://\S+', l)[0] for l in p.stdout if 'http://' in l)
@@ -246,7 +246,7 @@ def test_who_cites_finds_the_same_twice():
 
 def test_outside_a_checkout(tmp_path):
     r = run(tmp_path)
-    assert r.returncode==2 and r.stderr.splitlines()[-1].startswith('ganad.docs: no settings.ini here or above')
+    assert r.returncode==2 and r.stderr.splitlines()[-1].startswith('ganad.site.docs: no settings.ini here or above')
 
 def test_readme_is_the_index(toy):
     root,_ = toy

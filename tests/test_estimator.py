@@ -428,10 +428,10 @@ import numpy as np
 from ganad.data import OneClass, Split, load as load_data
 from ganad.detector import Detector, detectors
 from ganad.estimator import ALADDetector, Estimator, estimators, info, load
-from ganad.files import rows_of
+from ganad.files.readers import rows_of
 from ganad.metrics import summary
-from ganad.own import score_file
-from ganad.report import report_file
+from ganad.files.fit_and_score import score_file
+from ganad.files.report import report_file
 est: Estimator = ALADDetector(nz=4, false_alarms=.05)
 est.fit([[1., 2.]])
 scores: np.ndarray = est.anomaly_score([[1., 2.]])
@@ -446,8 +446,8 @@ for key, cls in estimators().items(): print(key.upper(), cls().predict(scores).m
 WRONG = """
 from ganad.data import OneClass, Split
 from ganad.estimator import estimators, load
-from ganad.files import rows_of
-from ganad.threshold import rows_needed
+from ganad.files.readers import rows_of
+from ganad.estimator.threshold import rows_needed
 load()                                  # error: Missing positional argument
 estimators(3)                           # error: Too many arguments
 rows_needed('x')                        # error: Argument 1 has incompatible type

@@ -2,7 +2,7 @@
 import sys
 import numpy as np, pytest, torch
 pytest.importorskip('ipywidgets')
-from ganad import explore
+from ganad import widgets as explore
 from ganad.metrics import fpr_at
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 from ganad.core import DataError, GanadError, UnknownName
-from ganad.files import CSV, NPZ, Pictures, csv_line, joined, picture, records, rows_of, sha256, writing
+from ganad.files.readers import CSV, NPZ, Pictures, csv_line, joined, picture, records, rows_of, sha256, writing
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 # what a value may be: anything that is text in UTF-8, line ends, quotes and separators among it; NUL is no text

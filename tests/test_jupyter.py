@@ -6,7 +6,7 @@ from test_site import ROOT, chrome, missing     # noqa: F401 (a fixture)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 START = """import numpy as np, torch
-from ganad import explore
+from ganad import widgets as explore
 rng = np.random.default_rng(0); y = (np.arange(400)%5==0).astype(int); s = rng.normal(size=400) + 2*y"""
 CELLS = dict(
     threshold='explore.threshold(y, s)',

@@ -15,7 +15,10 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from ganad.cli import main
-from ganad import bench, core, files, modelfile
+from ganad import core
+from ganad.estimator import modelfile
+from ganad.evidence import run as bench
+from ganad.files import readers as files
 from ganad.detector import detectors
 detectors(); torch.set_num_threads(1)
 where, seed, *jobs = sys.argv[1:]

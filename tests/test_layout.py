@@ -1,87 +1,146 @@
 "Who may import whom, read off the modules that the notebooks made"
-import ast, re, subprocess, sys
-from pathlib import Path
+import ast
+import re
+import subprocess
+import sys
+
 import pytest
+from project import NOTEBOOKS, ROOT, folder_of, is_lesson, name_of
 
-ROOT = Path(__file__).resolve().parent.parent
-MODULES = {p.relative_to(ROOT/'ganad').with_suffix('').as_posix():p for p in sorted((ROOT/'ganad').rglob('*.py')) if p.name[0]!='_'}
-METHODS = [m for m in MODULES if m.startswith('models/')]
-NOTEBOOKS = sorted(p for p in (ROOT/'nbs').glob('*.ipynb') if p.name[0]!='_')
+PACKAGE = ROOT/'ganad'
+MODULES = {path.relative_to(PACKAGE).with_suffix('').as_posix():path
+           for path in sorted(PACKAGE.rglob('*.py')) if not path.name.startswith('_')}
+ROOMS = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
 
-MAY = {k:v.split() for k,v in dict(
-    core='', networks='', losses='', metrics='',
-    data='core', detector='core', docs='core pages', pages='', plots='metrics', explore='metrics plots', live='core networks',
-    baselines='core detector networks losses', models='core detector networks losses',
-    contract='core data detector metrics', bench='core data detector metrics',
-    spread='bench core data detector', tables='bench core',
-    preprocess='core', threshold='core', modelfile='core', explain='core preprocess',
-    estimator='core data detector explain metrics modelfile preprocess threshold',
-    files='core data', own='core bench files metrics preprocess threshold estimator',
-    report='core detector estimator explain files metrics modelfile own plots', commands='core data detector estimator files modelfile own report',
-    cli='core data detector metrics plots bench spread commands').items()}
+# Room or module → the rooms and modules that it may import. Inside a room, a module may also import what is read before it.
+MAY_IMPORT = {
+    'core':      [],
+    'networks':  [],
+    'losses':    [],
+    'metrics':   [],
+    'data':      ['core'],
+    'detector':  ['core'],
+    'plots':     ['metrics'],
+    'widgets':   ['metrics', 'plots'],
+    'contract':  ['core', 'data', 'detector', 'metrics'],
+    'models':    ['core', 'detector', 'losses', 'networks'],
+    'baselines': ['core', 'detector', 'losses', 'networks'],
+    'evidence':  ['core', 'data', 'detector', 'metrics'],
+    'estimator': ['core', 'data', 'detector', 'metrics'],
+    'files':     ['core', 'data', 'detector', 'estimator', 'metrics', 'plots'],
+    'cli':       ['core', 'data', 'detector', 'evidence', 'files', 'metrics', 'plots'],
+    'site':      ['core', 'networks'],
+}
+FOLDERS = {'toolkit':'', 'methods':'models', 'evidence':'evidence', 'estimator':'estimator', 'files':'files', 'site':'site'}
 LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends
 RUNTIME = 'torch torchvision numpy scipy sklearn joblib matplotlib pandas PIL tqdm safetensors ganad'.split()
 DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
 
+
 def imports(path):
     "(module, is it at module level?) of each import, relative ones written out"
-    tree,inside = ast.parse(path.read_text(encoding='utf-8')),path.relative_to(ROOT).with_suffix('').parts
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    inside = path.relative_to(ROOT).with_suffix('').parts
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import): names = [a.name for a in node.names]
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = '.'.join(inside[:len(inside)-node.level]) if node.level else ''
-            where = '.'.join(p for p in (base, node.module) if p)
-            names = [f'{where}.{a.name}' for a in node.names] if where in ('ganad','ganad.models') else [where]
-        else: continue
-        for n in names: yield n,node in tree.body
+            source = '.'.join(part for part in (base, node.module) if part)
+            is_package = source=='ganad' or source.removeprefix('ganad.') in ROOMS
+            names = [f'{source}.{alias.name}' for alias in node.names] if is_package else [source]
+        else:
+            continue
+        for name in names: yield name, node in tree.body
 
-def rooms(module):
-    "The modules of ganad that a module imports, anywhere in its text"
-    found = {n.removeprefix('ganad.').replace('.', '/') for n,_ in imports(MODULES[module]) if n.startswith('ganad.')}
-    return found - {'models'}                                       # the package itself, which `detectors` looks through
 
-def exported(path):
-    "Lines of code of a module: no blank lines, no comments, no imports, nothing that nbdev adds"
-    tree,lines = ast.parse(path.read_text(encoding='utf-8')),path.read_text(encoding='utf-8').splitlines()
-    own = [n for n in tree.body[1:] if not isinstance(n, (ast.Import,ast.ImportFrom)) and not ast.unparse(n).startswith('__all__')]
-    return sum(bool(l.strip()) and l.strip()[0]!='#' for n in own for l in lines[n.lineno-1:n.end_lineno])
+def imported_modules(module):
+    "The modules and rooms of ganad that a module imports, anywhere in its text, as 'core', 'files/readers' or 'estimator'"
+    for name, _ in imports(MODULES[module]):
+        if not name.startswith('ganad.') or name=='ganad.models': continue        # the package, which `detectors` looks through
+        place = name.removeprefix('ganad.').replace('.', '/')
+        if place in MODULES: yield place
+        elif place.partition('/')[0] in ROOMS: yield place.partition('/')[0]
+        elif place.partition('/')[0] in MODULES: yield place.partition('/')[0]
 
-def made_by():
+
+def notebook_of_module():
     "Module → notebook, from what each notebook says"
-    said = {n:re.findall(r'#\|\s*default_exp\s+([\w.]+)', n.read_text(encoding='utf-8')) for n in NOTEBOOKS}
-    return {m.replace('.', '/'):n for n,ms in said.items() for m in ms}
+    made = {}
+    for notebook in NOTEBOOKS:
+        for module in re.findall(r'#\|\s*default_exp\s+([\w.]+)', notebook.read_text(encoding='utf-8')):
+            made[module.replace('.', '/')] = notebook
+    return made
+
+
+def room_of(module): return module.partition('/')[0]
+
 
 @pytest.mark.parametrize('module', MODULES)
 def test_imports_only_what_its_room_may(module):
-    room,_,name = module.partition('/')
-    may = {*MAY.get(room, ['no such room: give it a line in MAY'])} | ({f'models/{LINEAGE[name]}'} if name in LINEAGE else set())
-    assert rooms(module)<=may, f'{module} imports {sorted(rooms(module)-may)}; it may import {sorted(may)}'
+    room = room_of(module)
+    assert room in MAY_IMPORT, f'no such room: give {room} a line in MAY_IMPORT'
+    order = list(notebook_of_module())
+    for other in imported_modules(module):
+        if room_of(other)!=room:
+            assert room_of(other) in MAY_IMPORT[room], f'{module} imports {other}; {room} may import {MAY_IMPORT[room]}'
+        elif room=='models':
+            assert other==f"models/{LINEAGE.get(module.partition('/')[2])}", f'{module} imports {other}'
+        else:
+            assert order.index(other)<order.index(module), f'{module} imports {other}, which is read after it'
+
+
+def test_rooms_make_no_circle():
+    "Each line of the table names only rooms of lines above it"
+    seen = set()
+    for room, others in MAY_IMPORT.items():
+        assert set(others)<=seen, f'{room} may import {sorted(set(others)-seen)}, which stand below it'
+        seen.add(room)
+    assert seen=={room_of(module) for module in MODULES}
+
 
 @pytest.mark.parametrize('module', MODULES)
 def test_needs_only_what_is_installed_with_it(module):
     "Development tools are imported inside functions, and only by what builds the site"
-    top = {(n.split('.')[0],at_top) for n,at_top in imports(MODULES[module])}
-    foreign = {n for n,at_top in top if n not in RUNTIME and n not in sys.stdlib_module_names and (at_top or n in DEV)}
-    assert not foreign, f'{module} imports {sorted(foreign)}'
+    for name, at_top in imports(MODULES[module]):
+        package = name.partition('.')[0]
+        if package in RUNTIME or package in sys.stdlib_module_names: continue
+        assert not at_top and package not in DEV, f'{module} imports {package}'
 
-def test_arrows_are_read_right(tmp_path):
+
+def test_arrows_are_read_right():
     "The reader of imports sees relative, nested and plain ones"
-    assert {'core','losses','networks','detector'}>=rooms('baselines')>={'detector'} and 'core' in rooms('detector')
-    assert rooms('models/bigan')>={'detector','losses','networks'}
+    assert 'detector' in imported_modules('baselines')
+    assert 'core' in imported_modules('detector')
+    assert {'detector', 'losses', 'networks'}<={*imported_modules('models/bigan')}
+    assert 'files/readers' in imported_modules('files/report')
+    assert 'estimator' in imported_modules('files/report')
 
-@pytest.mark.parametrize('module', METHODS)
-def test_a_method_is_short(module): assert exported(MODULES[module])<=150
 
 def test_every_module_has_its_notebook_and_every_notebook_its_module():
-    assert made_by().keys()==MODULES.keys()
-    for m,n in made_by().items():
-        assert f'File to edit: ../nbs/{n.name}.' in MODULES[m].read_text(encoding='utf-8').replace('../../', '../'), m
-        assert n.stem.split('_', 1)[1]==m.split('/')[-1], f'{n.name} makes {m}: one name for both'
-        assert ('10'<=n.stem[:2]<'80')==m.startswith('models/'), f'{n.name}: numbers 10 to 79 are the methods, and only they'
+    made = notebook_of_module()
+    assert made.keys()==MODULES.keys()
+    for module, notebook in made.items():
+        header = MODULES[module].read_text(encoding='utf-8')
+        assert f'nbs/{notebook.parent.name}/{notebook.name}.' in header, module
+        assert name_of(notebook)==module.rpartition('/')[2], f'{notebook.name} makes {module}: one name for both'
 
-def test_parents_exist(): assert {m for m,p in LINEAGE.items() if f'models/{m}' in MODULES and f'models/{p}' not in MODULES}==set()
+
+def test_folders_of_notebooks_are_the_rooms_of_modules():
+    for module, notebook in notebook_of_module().items():
+        room = '' if module in ('baselines', 'cli') else module.rpartition('/')[0]
+        if room: assert FOLDERS[folder_of(notebook)]==room, f'{notebook.name} makes {module}'
+        assert is_lesson(notebook)==module.startswith('models/'), f'{notebook.name}: numbers below 80 in methods/ are the methods'
+
+
+def test_parents_exist():
+    for child, parent in LINEAGE.items():
+        assert f'models/{child}' not in MODULES or f'models/{parent}' in MODULES
+
 
 def test_importing_costs_little():
-    code = 'import time,torch; t = time.perf_counter(); import ganad,ganad.core,ganad.losses,ganad.networks; print(time.perf_counter()-t)'
-    took = [float(subprocess.run([sys.executable,'-c',code], cwd=ROOT, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
-    assert min(took)<.3, f'{min(took):.2f} s on top of torch'
+    "On top of PyTorch, which everything here needs"
+    code = ('import time, torch; start = time.perf_counter(); '
+            'import ganad, ganad.core, ganad.losses, ganad.networks; print(time.perf_counter()-start)')
+    def seconds(): return float(subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, check=True).stdout)
+    assert min(seconds() for _ in range(3))<.3

@@ -2,13 +2,14 @@
 import json, re
 from pathlib import Path
 import numpy as np, pytest, torch
-from test_site import ROOT, Visit, chrome, docs, serve          # fixtures among them
-from ganad import live, metrics
+from project import NBS, ROOT
+from test_site import Visit, chrome, docs, serve          # fixtures among them
+from ganad import metrics
 from ganad.core import set_seed
 from ganad.data import OneClass, load
 from ganad.models.gan import GAN
+from ganad.site import live
 
-NBS = ROOT/'nbs'
 DEMOS = 'playground', 'latent', 'pick', 'search', 'threshold'
 STILL = '<div class="ganad-live" data-demo="{0}"><img src="live/{0}.png" alt="{0}"></div>'
 PAGE = '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>t</title><link rel="icon" href="data:,">{head}</head>' \

@@ -1,7 +1,8 @@
 "How the pages look: contrast and names for who cannot see them in both themes, colours, motion, print, pictures of the main pages"
 import json, re, shutil
 import pytest
-from test_site import FLAGS, NOTEBOOKS, RATIO, ROOT, Visit, chrome, docs, katex, missing, serve     # noqa: F401 (fixtures)
+from project import NOTEBOOKS, ROOT
+from test_site import FLAGS, RATIO, Visit, chrome, docs, katex, missing, serve     # noqa: F401 (fixtures)
 
 MAIN = 'index.html', 'gan.html', 'ganomaly.html', 'api.html', 'symbols.html', 'data.html', 'live.html', 'scoreboard.html'
 AXE = """async only => (await axe.run({exclude: [['.katex'],['pre code']]}, {resultTypes: ['violations'],
@@ -13,7 +14,7 @@ INKS = """() => { const seen = {}; document.querySelectorAll('main pre code span
 @pytest.fixture(scope='session')
 def axe():
     "axe-core from npm, fetched once"
-    from ganad import docs as d
+    from ganad.site import docs as d
     d.KEEP.setdefault('axe-core', r'axe\.min\.js$')
     if not [*(ROOT/'build/npm').glob('axe-core@*')] and not shutil.which('npm'): missing('npm', 'apt-get install npm')
     return (d.vendor('axe-core@4.10.3', ROOT/'build/npm')/'axe.min.js').read_text(encoding='utf-8')

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from ganad.core import CheckpointError, GanadError
 from ganad.detector import detectors, load_model, save_model
 from ganad.estimator import AnoGANDetector, AutoEncoderDetector, GANDetector, MeanRowDetector, PCADetector, estimators, info, load
-from ganad.modelfile import FORMAT, fingerprint
+from ganad.estimator.modelfile import FORMAT, fingerprint
 from ganad.networks import Mlp
 
 FILES = Path(__file__).parent/'files'
@@ -169,7 +169,7 @@ def test_a_threshold_is_a_number(model, t):
 
 
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
-    import ganad.modelfile as M
+    import ganad.estimator.modelfile as M
     e = PCADetector(random_state=0).fit(rows()); f = e.save(tmp_path/'m.safetensors'); before = f.read_bytes()
     def stop(*a): raise KeyboardInterrupt
     monkeypatch.setattr(M, 'save_file', stop)
@@ -236,6 +236,6 @@ def test_onnx_asks_the_second_question_too(tmp_path):
 
 @pytest.mark.parametrize('most,said', [(16, True), (64, True), (1, False), (200, False)])
 def test_images_that_would_be_nearly_black_are_said(most, said):
-    from ganad.preprocess import limits
+    from ganad.estimator.preprocess import limits
     with warnings.catch_warnings(record=True) as w: warnings.simplefilter('always'); limits(np.array([0., most]))
     assert any('nearly black of 0…255' in str(v.message) for v in w) == said

@@ -3,23 +3,15 @@ import ast, json, os, re, shutil, subprocess, sys, time, warnings
 from configparser import ConfigParser
 from pathlib import Path
 import pytest
+from project import NBS, NOTEBOOKS, NUMBERED, ROOT, TEMPLATE, folder_of, is_lesson, name_of
 
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted(p for p in (ROOT/'nbs').glob('*.ipynb') if p.name[0]!='_')
-TEMPLATE = ROOT/'nbs/_template.ipynb'
 ALL = [*NOTEBOOKS, TEMPLATE]
-NUMBERED = [p for p in NOTEBOOKS if p.name[0].isdigit()]
-METHODS = [p for p in NUMBERED if '10'<=p.name[:2]<'80'] + [TEMPLATE]
-PATH = [p for p in NUMBERED if p.name[:2]<'97'] + [TEMPLATE]    # what is read to learn something; the rest is looked up
-TOOLKIT = [p for p in PATH if p.name[:1]=='0' or p.name[:2] in ('88','95')]
+METHODS = [*filter(is_lesson, NUMBERED), TEMPLATE]
+LOOKED_UP = 'symbols', 'references', 'docs', 'pages'
+PATH = [p for p in NUMBERED if name_of(p) not in LOOKED_UP] + [TEMPLATE]         # what is read to learn something
+TOOLKIT = [p for p in PATH if folder_of(p)!='methods' and not (folder_of(p)=='evidence' and p.name[0]=='9')]
 HEADINGS = ['Idea','Maths','Networks','Losses','Train','Score','Results','Deviations','Exercises']
 HIDDEN = {'export','hide','default_exp'}
-LONG = {(nb,what):n for nb,whats in {         # longer than a cell should be, in one piece for a reason; no method is here
-    '00_core': dict(atomic=14), '01_data': {'read_kdd':14, "pics = tmp/'pics'":14, "def kdd_line(proto='tcp', src=":15},
-    '02_networks': dict(Conv=28), '04_detector': dict(Detector=51, Checkpoint=32, load_model=13),
-    '07_plots': {'leaderboard':16, 'd = load_digits()':16},
-    '09_cli': dict(demo=20, report=16, demo_runs=13),
-    '99_docs': dict(main=19, adapt_nb=18, build=14, notebooks=13)}.items() for what,n in whats.items()}
 MACHINE = re.compile(r'(?<![\w.:/~$})\]])/(?:home|root|work|tmp|mnt|Users|private)/[\w.~-]|[A-Z]:\\\\?Users')
 
 notebooks = lambda nbs: pytest.mark.parametrize('nb', nbs, ids=lambda p: p.stem)
@@ -110,24 +102,6 @@ def test_lines_fit(nb):
     long = [l[:60] for c in cells(nb, 'code') for l in code(c) if len(l)>110]
     assert not long, f'{len(long)} lines of code over 110 characters: {long}'
 
-def lengths(cell):
-    "(what, its lines, the ceiling): each definition without its signature and docstring, which are text; else the cell as a whole"
-    lines,body = source(cell).splitlines(),[n for n in tree(cell).body if not isinstance(n, (ast.Import,ast.ImportFrom))]
-    count = lambda a,b: sum(bool(l.strip()) and not l.startswith('#|') for l in lines[a-1:b])
-    for d in body:
-        if isinstance(d, (ast.FunctionDef,ast.ClassDef)):
-            first = d.body[1] if ast.get_docstring(d) and d.body[1:] else d.body[0]
-            yield d.name,count(first.lineno, d.end_lineno),25 if isinstance(d, ast.ClassDef) else 12
-    if body and 'exports' not in flags(cell):
-        yield code(cell)[0][:30],count(body[0].lineno, body[-1].end_lineno),25 if any(isinstance(d, ast.ClassDef) for d in body) else 12
-
-@notebooks(ALL)
-def test_cells_fit(nb):
-    "12 lines fit into a head, 25 for a class; LONG holds what would be torn apart, and may shrink but not grow"
-    shown = [c for c in cells(nb, 'code') if not flags(c)&{*HIDDEN,'echo'}]
-    long = {w:n for c in shown for w,n,most in lengths(c) if n>LONG.get((nb.stem,w), most)}
-    assert not long, f'too many lines: {long}'
-
 @notebooks([n for n in ALL if exports(n)])
 def test_every_export_is_used_at_once(nb):
     "A public definition is used in the rest of its own cell or in the next two code cells"
@@ -156,7 +130,7 @@ from nbdev.test import test_nb
 skip,force,root = sys.argv[2].split(),sys.argv[3].split(),sys.argv[4]
 sys.exit(not test_nb(Path(sys.argv[1]), skip_flags=skip, force_flags=force, basepath=root)[0])"""
 
-def usual(nb): return 15 if nb.name[:1]=='0' or nb.name[:2]=='80' else 60     # seconds, on two idle cores
+def usual(nb): return 60 if nb in METHODS or nb.name[0]=='9' else 15     # seconds, on two idle cores
 
 @pytest.fixture
 def place(tmp_path):
@@ -171,7 +145,7 @@ def run(nb, place, force='', patience=8):
     s = ConfigParser(delimiters=['=']); s.read(ROOT/'settings.ini', encoding='utf-8')
     env = {**os.environ, 'PYTHONPATH':str(ROOT), 'OMP_NUM_THREADS':'1', 'MPLBACKEND':'agg'}
     start,there = time.perf_counter(),{*place.rglob('*')}
-    p = subprocess.run([sys.executable,'-W','ignore','-c',RUN,place/'nbs'/nb.name,s['DEFAULT']['tst_flags'],force,ROOT], env=env,
+    p = subprocess.run([sys.executable,'-W','ignore','-c',RUN,place/nb.relative_to(ROOT),s['DEFAULT']['tst_flags'],force,ROOT], env=env,
                        capture_output=True, text=True, timeout=patience*usual(nb))
     took = time.perf_counter() - start
     assert p.returncode==0, p.stderr[-4000:]
@@ -181,7 +155,7 @@ def run(nb, place, force='', patience=8):
 
 def with_solutions(nb, place):
     "To the copy that is run, a cell for each solution: they are code of the reader's, and must run as well"
-    path = place/'nbs'/nb.name; n = json.loads(path.read_text(encoding='utf-8'))
+    path = place/nb.relative_to(ROOT); n = json.loads(path.read_text(encoding='utf-8'))
     n['cells'] += [dict(cell_type='code', id=f'solution{i}', metadata={}, outputs=[], execution_count=None, source=code)
                    for i,code in enumerate(solutions(nb))]
     path.write_text(json.dumps(n), encoding='utf-8')
@@ -205,7 +179,7 @@ def made_again(tmp_path_factory):
     for n in 'settings.ini','setup.py': shutil.copy(ROOT/n, to)
     env = {k:v for k,v in os.environ.items() if k!='IN_TEST'} | {'PYTHONPATH':str(to)}
     for c in ('from nbdev.clean import nbdev_clean as f; f()', 'from nbdev.doclinks import nbdev_export as f; f()',
-              'from ganad.docs import main; main(["--readme"])'):
+              'from ganad.site.docs import main; main(["--readme"])'):
         p = subprocess.run([sys.executable,'-W','ignore','-c',c], cwd=to, env=env, capture_output=True, text=True)
         assert p.returncode==0, p.stderr[-3000:]
     return to

@@ -9,9 +9,9 @@ from PIL import Image
 from ganad.cli import main
 from ganad.detector import detectors, save_model
 from ganad.estimator import PCADetector, info, load
-from ganad.files import csv_line, rows_of
-from ganad.own import of_model, reader, variety
-from ganad.report import usual
+from ganad.files.readers import csv_line, rows_of
+from ganad.files.fit_and_score import of_model, reader, variety
+from ganad.files.report import usual
 
 try: import resource
 except ImportError: resource = None          # Windows
@@ -185,7 +185,7 @@ def test_a_model_of_an_array_reports(run, tmp_path):
 def test_what_is_left_of_another_training_is_named(run, at, tmp_path, monkeypatch):
     fit = ['fit', at/'train.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', '--method', 'gan', '--epochs', '1', '--set', 'nz=2']
     with monkeypatch.context() as m:
-        m.setattr('ganad.own.known_apart', lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))             # trained, not yet saved
+        m.setattr('ganad.files.fit_and_score.known_apart', lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))             # trained, not yet saved
         assert run(*fit)[0] == 130 and (tmp_path/'m.part').exists()
     other = tmp_path/'other.csv'; other.write_text((at/'train.csv').read_text().rsplit('\n', 2)[0] + '\n')
     bad(run('fit', other, *fit[2:]), 'm.part is of another training: it had other rows .of a file or label, or held out.; delete it')
@@ -404,7 +404,7 @@ NOWHERE = {'no folder may be made': '/proc/nothing/m', 'a folder that nobody wri
 @pytest.mark.skipif(sys.platform != 'linux', reason='folders that root cannot write to')
 @pytest.mark.parametrize('path', NOWHERE.values(), ids=NOWHERE)
 def test_read_only_folder_is_said_before_the_training(run, at, path, monkeypatch):
-    monkeypatch.setattr('ganad.own.learn', lambda *a: pytest.fail('it trained for nothing'))
+    monkeypatch.setattr('ganad.files.fit_and_score.learn', lambda *a: pytest.fail('it trained for nothing'))
     bad(run('fit', at/'train.csv', '--save', path, '--label', 'bad', '--drop', 'no'), 'cannot write')
     bad(run('score', at/'test.csv', '--model', at/'m.safetensors', '--out', path), 'cannot write')
     bad(run('report', at/'test.csv', '--model', at/'m.safetensors', '--out', path), 'cannot write')

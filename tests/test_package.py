@@ -48,7 +48,7 @@ def wheel(tmp_path_factory):
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     names = {n for n in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in n}
-    assert names=={p.relative_to(ROOT).as_posix() for p in (ROOT/'ganad').rglob('*.py')} | {'ganad/py.typed'}
+    assert names=={p.relative_to(ROOT).as_posix() for p in (ROOT/'ganad').rglob('*.py') if p.parent.name!='site'} | {'ganad/py.typed'}
 
 def test_wheel_says_what_it_needs(wheel):
     z = zipfile.ZipFile(wheel)
@@ -100,15 +100,15 @@ def grown(tmp_path_factory):
     "The project before and after one notebook was added and exported"
     to = project(tmp_path_factory.mktemp('more')/'ganad')
     before = state(to)
-    nb = copied(json.loads((to/'nbs/20_bigan.ipynb').read_text(encoding='utf-8')))
-    (to/'nbs/77_copycat.ipynb').write_text(json.dumps(nb), encoding='utf-8')
+    nb = copied(json.loads((to/'nbs/methods/20_bigan.ipynb').read_text(encoding='utf-8')))
+    (to/'nbs/methods/77_copycat.ipynb').write_text(json.dumps(nb), encoding='utf-8')
     sh(sys.executable, '-W', 'ignore', '-c', 'from nbdev.doclinks import nbdev_export as f; f()', cwd=to, PYTHONPATH=str(to))
     return to,before
 
 def test_a_new_method_changes_its_own_files_only(grown):
     to,before = grown
     after = state(to)
-    assert {n for n in {*before,*after} if before.get(n)!=after.get(n)}=={'nbs/77_copycat.ipynb','ganad/models/copycat.py','ganad/_modidx.py'}
+    assert {n for n in {*before,*after} if before.get(n)!=after.get(n)}=={'nbs/methods/77_copycat.ipynb','ganad/models/copycat.py','ganad/_modidx.py'}
 
 def test_a_new_method_is_found(grown):
     to,_ = grown
@@ -130,7 +130,7 @@ def test_a_new_method_is_in_the_sidebar(grown):
     to,_ = grown
     code = """import yaml
 from pathlib import Path
-from ganad.docs import expand
+from ganad.site.docs import expand
 side = yaml.safe_load(Path('_quarto.yml').read_text())['website']['sidebar']['contents']
-print(expand(side, [p.name for p in Path('nbs').glob('[!_]*.ipynb')]))"""
+print(expand(side, [p.relative_to('nbs').as_posix() for p in Path('nbs').rglob('[!_]*.ipynb')]))"""
     assert "'77_copycat.ipynb'" in sh(sys.executable, '-c', code, cwd=to, PYTHONPATH=str(to))

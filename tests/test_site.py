@@ -1,19 +1,14 @@
 "The built site in a real browser: nothing fetched from elsewhere, no error, no dead link, numbers on equations, readable on a phone"
 import atexit, collections, functools, http.server, json, os, re, shutil, subprocess, sys, threading
-from pathlib import Path
 import pytest
+from project import NOTEBOOKS, NUMBERED, ROOT, about_pages, is_lesson, name_of, page_of
+from project import sources as cells
 
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted(p for p in (ROOT/'nbs').glob('*.ipynb') if p.name[0]!='_')
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
 
 def missing(what, how):
     "A tool that is not there fails the run, unless somebody asks to leave the pages out"
     (pytest.skip if os.environ.get('GANAD_NO_BROWSER') else pytest.fail)(f'no {what}: {how}; GANAD_NO_BROWSER=1 leaves these tests out')
-
-def page_of(nb): return re.sub(r'^\d+[a-zA-Z]*_', '', nb.stem) + '.html'
-
-def cells(nb, kind='markdown'): return [''.join(c['source']) for c in json.loads(nb.read_text())['cells'] if c['cell_type']==kind]
 
 def equations(nb):
     "Labels of equations in a notebook; what stands in code is no label"
@@ -32,7 +27,7 @@ def docs():
     with FileLock(ROOT/'build/site.lock'):
         fresh = index.exists() and 'smalldocs' in index.read_text() and index.stat().st_mtime>max(p.stat().st_mtime for p in sources())
         if not fresh:
-            r = subprocess.run([sys.executable,'-W','ignore','-m','ganad.docs','--engine','smalldocs'], cwd=ROOT, capture_output=True, text=True)
+            r = subprocess.run([sys.executable,'-W','ignore','-m','ganad.site.docs','--engine','smalldocs'], cwd=ROOT, capture_output=True, text=True)
             assert r.returncode==0, r.stderr[-3000:]
     return index.parent
 
@@ -102,6 +97,11 @@ def pages(visits): return {n:v for n,v in visits.items() if n!='base'}
 
 def test_every_notebook_has_a_page(pages): assert {page_of(n) for n in NOTEBOOKS}<=pages.keys()
 
+def test_addresses_outlive_every_move(pages):
+    "A link that somebody saved leads somewhere: a page may come, none may go"
+    addresses = (ROOT/'tests/addresses.txt').read_text().split()
+    assert {*addresses}<=pages.keys()
+
 def test_every_page_loads_without_an_error(pages):
     assert {n:v.status for n,v in pages.items() if v.status!=200}=={}
     assert {n:v.errors for n,v in pages.items() if v.errors}=={}
@@ -113,7 +113,7 @@ def test_sidebar_lists_every_notebook(visits, pages):
     for n,v in pages.items(): assert want<={l.split('#')[0] for l in v.sidebar}, n
 
 def test_links_and_anchors_lead_somewhere(docs):
-    from ganad.docs import dead_links
+    from ganad.site.docs import dead_links
     assert dead_links(docs)==[]
 
 def katex():
@@ -132,7 +132,7 @@ def test_equations_are_drawn_and_numbered(docs, pages):
 def test_equation_number_is_a_link(tmp_path, serve, chrome):
     "The same on a page of its own, so that it holds whatever the notebooks hold"
     katex()
-    from ganad.docs import finish, prepare, render
+    from ganad.site.docs import finish, prepare, render
     text = '# T\n\n$$a$$\n\n$$b$$ {#eq-b}\n\n' + 'word\n\n'*80 + '$$c$$ {#eq-c}\n\nsee @eq-c and @eq-b'
     nb = dict(nbformat=4, nbformat_minor=5, metadata={}, cells=[dict(cell_type='markdown', metadata={}, source=text)])
     (tmp_path/'index.ipynb').write_text(json.dumps(nb))
@@ -214,33 +214,29 @@ def soup(docs, name):
     from bs4 import BeautifulSoup
     return BeautifulSoup((docs/name).read_text(), 'html.parser')
 
-NUMBERED = [n for n in NOTEBOOKS if n.name[0].isdigit()]
-
 @pytest.mark.parametrize('nb', NUMBERED, ids=lambda p: p.stem)
 def test_every_notebook_says_how_long_and_how_to_run(docs, nb):
     s = soup(docs, page_of(nb))
     head = ' '.join(s.select_one('main .head').get_text(' ').split())
-    assert re.search(r'Time: \d+ min to read', head) and f'make lab NB={nb.stem}' in head and f'nbs/{nb.name}' in head
+    assert re.search(r'Time: \d+ min to read', head) and f'make lab NB={nb.stem}' in head and nb.relative_to(ROOT).as_posix() in head
     assert [a['href'] for a in s.select('.page-navigation a')]
 
 def test_what_a_person_says_of_a_page_is_shown(docs):
-    import yaml
-    said = yaml.safe_load((ROOT/'nbs/path.yml').read_text(encoding='utf-8'))
+    said = about_pages()
+    page = {name_of(nb):page_of(nb) for nb in NUMBERED}
     for nb in NUMBERED:
-        about = said.get(page_of(nb)[:-5], {})
+        about = said.get(name_of(nb), {})
         head = soup(docs, page_of(nb)).select_one('main .head')
         assert ('You will be able to' in head.get_text())==('able' in about), nb.name
-        there = {page_of(n)[:-5] for n in NUMBERED}
-        assert [a['href'] for a in head.select('a')]==[f'{f}.html' for f in about.get('first', []) if f in there], nb.name
+        assert [a['href'] for a in head.select('a')]==[page[f] for f in about.get('first', []) if f in page], nb.name
 
 def test_the_path_names_every_page_and_no_other():
-    import yaml
-    said = yaml.safe_load((ROOT/'nbs/path.yml').read_text(encoding='utf-8'))
-    assert {*said}=={page_of(n)[:-5] for n in NOTEBOOKS}-{'index'} and {f for v in said.values() for f in v.get('first', ())}<={*said}
+    said = about_pages()
+    assert {*said}=={name_of(n) for n in NUMBERED} and {f for v in said.values() for f in v.get('first', ())}<={*said}
 
 def test_the_map_has_every_lesson(docs):
     at = {a['href']:li for li in soup(docs, 'index.html').select('main .path li') for a in li.select('a')}
-    lessons = [n for n in NUMBERED if '10'<=n.name[:2]<'80']
+    lessons = [*filter(is_lesson, NUMBERED)]
     assert {page_of(n) for n in lessons}<=at.keys()
     assert all('min to read' in li.get_text() for li in at.values())
 

@@ -3,9 +3,9 @@ import json, os, signal, subprocess, sys, time
 from pathlib import Path
 import pytest
 from ganad import data
-from ganad.bench import MATRICES, Run, bench, results
+from ganad.evidence.run import MATRICES, Run, bench, results
 from ganad.core import GanadError
-from ganad.spread import alone, as_run, estimate, spread, stored, verify
+from ganad.evidence.executor import alone, as_run, estimate, spread, stored, verify
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 from ganad.core import DataError
 from ganad.estimator import KNNDetector, MeanRowDetector
-from ganad.threshold import by_contamination, by_false_alarms, p_values, rows_needed
+from ganad.estimator.threshold import by_contamination, by_false_alarms, p_values, rows_needed
 
 
 def inside(count, n, p, level=.999):

@@ -1,0 +1,51 @@
+"Where things are in the project, for tests that look at its files"
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NBS = ROOT/'nbs'
+
+
+def notebooks_below(folder):
+    "Every notebook of a project, in the order of folders and numbers; templates and what editors leave are none"
+    found = {path:path.relative_to(folder).parts for path in sorted(Path(folder).rglob('*.ipynb'))}
+    return [path for path, parts in found.items() if not any(part[0] in '._' for part in parts)]
+
+
+NOTEBOOKS = notebooks_below(NBS)
+TEMPLATE = NBS/'methods/_template.ipynb'
+NUMBERED = [path for path in NOTEBOOKS if path.name[0].isdigit()]
+
+
+def folder_of(notebook):
+    "'methods', 'toolkit', …; '' for the front page"
+    return notebook.parent.name if notebook.parent!=NBS else ''
+
+
+def name_of(notebook):
+    "A notebook's name without its number"
+    return re.sub(r'^\d+_', '', notebook.stem)
+
+
+def is_lesson(notebook):
+    "Does it teach a method?"
+    return folder_of(notebook)=='methods' and notebook.name[:2]<'80'
+
+
+def about_pages():
+    "What `path.yml` says of each notebook"
+    import yaml
+    return yaml.safe_load((NBS/'path.yml').read_text(encoding='utf-8'))
+
+
+def page_of(notebook):
+    "The page that a notebook makes: its name, unless its address is older than its name"
+    name = name_of(notebook)
+    return about_pages().get(name, {}).get('page', name) + '.html'
+
+
+def sources(notebook, kind='markdown'):
+    "The texts of the cells of a kind"
+    cells = json.loads(notebook.read_text(encoding='utf-8'))['cells']
+    return [''.join(cell['source']) for cell in cells if cell['cell_type']==kind]
