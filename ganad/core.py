@@ -22,15 +22,53 @@ def set_seed(seed:int, # Same seed, same run
 
 # %% ../nbs/toolkit/00_core.ipynb #50378a09
 class GanadError(ValueError):
-    "A mistake that the user can mend; its text is one line that says how"
+    "A mistake that the user can mend: what is wrong, where, and what to do, in one line"
+    def __init__(self,
+                 what:str, # What is wrong
+                 mend:str='', # What to do about it
+                 *,
+                 file=None, # Path of what was read or written
+                 line=None, # Place in the file as a person finds it: the line of a table, the name of a picture
+                 row:int|None=None, # Place among the rows that were given, from 0
+                 column=None, # Its name; its number from 0 where columns have no names
+                 option:str|None=None, # Setting of Python or option of the command line that is to be changed
+                ):
+        super().__init__(what)
+        self.what = what
+        self.mend = mend
+        self.file = file
+        self.line = line
+        self.row = row
+        self.column = column
+        self.option = option
+
+    def at(self, **place):
+        "This error, with what a caller knows of the place; what is known already stays"
+        for field, value in place.items():
+            if getattr(self, field) is None: setattr(self, field, value)
+        return self
+
+    def __str__(self):
+        place = []
+        if self.line is not None: place.append(f'line {self.line}' if isinstance(self.line, int) else str(self.line))
+        elif self.row is not None: place.append(f'row {self.row}')
+        if self.column is not None: place.append(f'column {self.column}')
+        text = f'{self.file}: {self.what}' if self.file is not None else self.what
+        if place: text += f" ({', '.join(place)})"
+        return f'{text}; {self.mend}' if self.mend else text
+
 class UnknownName(GanadError):
     "No data set, method, class or device of that name"
+
 class DataError(GanadError):
     "Data that cannot be found, read or used"
+
 class ShapeError(GanadError):
     "Rows of another shape than the model's"
+
 class CheckpointError(GanadError):
     "A file that holds another model, or none"
+
 class NonFiniteLoss(GanadError):
     "Training ran away: a loss is NaN or infinite"
 
