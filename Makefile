@@ -13,7 +13,7 @@ override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$
 export GANAD_DATA
 endif
 
-.PHONY: help demo test test-slow site preview lab times bench export clean tools
+.PHONY: help demo test quick lint test-slow site preview lab times bench export clean tools
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -31,6 +31,12 @@ demo: $(READY)  ## train every method on real digits, and compare them
 
 test: $(READY) tools  ## run every check: code, notebooks, site
 	$(PYTEST) $(ARGS)
+
+quick: $(READY)  ## run the checks that concern what you changed, in about a minute
+	$(PYTEST) --changed $(ARGS)
+
+lint: $(READY)  ## check the style of package and tests with ruff
+	@$(PY) -m ruff check ganad tests $(ARGS)
 
 test-slow: $(READY) tools  ## run what `make test` leaves out: cells marked slow, an installation from nothing
 	$(PYTEST) -m slow --timeout 7200 $(ARGS)

@@ -1,16 +1,38 @@
 "One thread for all tests: the same numbers however many workers share the cores"
-import pytest
-import torch
+import os
 
-torch.set_num_threads(1)
+import pytest
+
+os.environ['OMP_NUM_THREADS'] = '1'         # of processes that tests start, too
+
+
+def pytest_addoption(parser):
+    parser.addoption('--changed', action='store_true', help='only tests that concern what was changed (see tests/changed.py)')
+
+
+def pytest_configure(config):
+    import torch
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption('--changed'): return
+    from changed import Selection, changed_files
+    selection = Selection(changed_files())
+    wanted, left_out = [], []
+    for item in items: (wanted if selection.wants(item) else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = wanted
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     "A file stays on one worker, for its fixtures; notebooks are spread over all of them"
     from xdist.scheduler import LoadScopeScheduling
+
     class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid): return nodeid if 'test_notebooks' in nodeid else nodeid.split('::')[0]
+        def _split_scope(self, nodeid):
+            return nodeid if 'test_notebooks' in nodeid else nodeid.partition('::')[0]
     return ByFile(config, log)
 
 
@@ -18,7 +40,8 @@ def pytest_xdist_make_scheduler(config, log):
 def run(capsys):
     "Exit code, stdout and stderr of `ganad …`"
     from ganad.cli import main
-    def _run(*argv):
-        with pytest.raises(SystemExit) as e: main([str(a) for a in argv])
-        return e.value.code, *capsys.readouterr()
-    return _run
+
+    def run_command(*arguments):
+        with pytest.raises(SystemExit) as stop: main([str(argument) for argument in arguments])
+        return stop.value.code, *capsys.readouterr()
+    return run_command

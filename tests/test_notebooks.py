@@ -1,173 +1,246 @@
 "Every notebook: small, clean, tied to its module, each export used at once, and it runs from top to bottom"
-import ast, json, os, re, shutil, subprocess, sys, time, warnings
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import warnings
 from configparser import ConfigParser
-from pathlib import Path
+
 import pytest
+from notebook_runner import run_notebook
 from project import NBS, NOTEBOOKS, NUMBERED, ROOT, TEMPLATE, folder_of, is_lesson, name_of
 
 ALL = [*NOTEBOOKS, TEMPLATE]
-METHODS = [*filter(is_lesson, NUMBERED), TEMPLATE]
-LOOKED_UP = 'symbols', 'references', 'docs', 'pages'
-PATH = [p for p in NUMBERED if name_of(p) not in LOOKED_UP] + [TEMPLATE]         # what is read to learn something
-TOOLKIT = [p for p in PATH if folder_of(p)!='methods' and not (folder_of(p)=='evidence' and p.name[0]=='9')]
-HEADINGS = ['Idea','Maths','Networks','Losses','Train','Score','Results','Deviations','Exercises']
-HIDDEN = {'export','hide','default_exp'}
-MACHINE = re.compile(r'(?<![\w.:/~$})\]])/(?:home|root|work|tmp|mnt|Users|private)/[\w.~-]|[A-Z]:\\\\?Users')
+LESSONS = [*filter(is_lesson, NUMBERED), TEMPLATE]
+LOOKED_UP = 'symbols', 'references', 'docs', 'pages', 'rooms'
+TO_LEARN_FROM = [path for path in NUMBERED if name_of(path) not in LOOKED_UP] + [TEMPLATE]
+EXPERIMENTS = [path for path in NUMBERED if folder_of(path)=='evidence' and path.name.startswith('9')]
+TOOLS = [path for path in TO_LEARN_FROM if folder_of(path)!='methods' and path not in EXPERIMENTS]
+HEADINGS = ['Idea', 'Maths', 'Networks', 'Losses', 'Train', 'Score', 'Results', 'Deviations', 'Exercises']
+OF_ONE_MACHINE = re.compile(r'(?<![\w.:/~$})\]])/(?:home|root|work|tmp|mnt|Users|private)/[\w.~-]|[A-Z]:\\\\?Users')
 
-notebooks = lambda nbs: pytest.mark.parametrize('nb', nbs, ids=lambda p: p.stem)
+
+def each(notebooks): return pytest.mark.parametrize('notebook', notebooks, ids=lambda path: path.stem)
+
 
 def source(cell): return ''.join(cell['source'])
 
-def cells(nb, kind=None): return [c for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if kind in (None, c['cell_type'])]
 
-def flags(cell): return {*re.findall(r'^#\|\s*(\w+)', source(cell), re.M)}
+def cells(notebook, kind=None):
+    "Its cells, or those of one kind"
+    everything = json.loads(notebook.read_text(encoding='utf-8'))['cells']
+    return [cell for cell in everything if kind in (None, cell['cell_type'])]
 
-def code(cell): return [l for l in source(cell).splitlines() if l.strip() and not l.startswith('#|')]
 
-def tree(cell): return ast.parse(re.sub(r'^\s*[%!].*$', '', source(cell), flags=re.M))
+def markdown(notebook): return '\n'.join(source(cell) for cell in cells(notebook, 'markdown'))
 
-def exports(nb): return [(i,c) for i,c in enumerate(cells(nb, 'code')) if flags(c)&{'export','exports'}]
 
-def outputs(nb): return [o for c in cells(nb, 'code') for o in c['outputs']]
+def flags(cell):
+    "What nbdev is told of a code cell"
+    return set(re.findall(r'^#\|\s*(\w+)', source(cell), re.M))
+
+
+def code_lines(cell): return [line for line in source(cell).splitlines() if line.strip() and not line.startswith('#|')]
+
+
+def statements(cell): return ast.parse(re.sub(r'^\s*[%!].*$', '', source(cell), flags=re.M)).body
+
+
+def is_export(cell): return bool(flags(cell) & {'export', 'exports'})
+
+
+def has_exports(notebook): return any(map(is_export, cells(notebook, 'code')))
+
+
+def outputs(notebook): return [output for cell in cells(notebook, 'code') for output in cell['outputs']]
+
 
 def text_of(output):
     "What an output shows as text; pictures and interactive state are not text"
-    data = {k:v for k,v in output.get('data', {}).items() if k.startswith('text/')}
-    return '\n'.join(''.join(v) for v in [output.get('text', ''), *data.values()])
+    texts = [''.join(text) for kind, text in output.get('data', {}).items() if kind.startswith('text/')]
+    return '\n'.join([''.join(output.get('text', '')), *texts])
 
-def names(nodes):
-    return {getattr(n, 'id', getattr(n, 'attr', None)) for o in nodes for n in ast.walk(o) if isinstance(n, (ast.Name,ast.Attribute))}
+
+def names_in(nodes):
+    "Every name and attribute below some nodes of a syntax tree"
+    inside = [node for top in nodes for node in ast.walk(top)]
+    names = {node.id for node in inside if isinstance(node, ast.Name)}
+    return names | {node.attr for node in inside if isinstance(node, ast.Attribute)}
+
 
 # What the file is
 
-@notebooks(ALL)
-def test_small(nb):
-    assert nb.stat().st_size<=300*1024, f'{nb.stat().st_size>>10} KB; lower the dpi of its figures'
-    big = [len(json.dumps(o))>>10 for o in outputs(nb) if len(json.dumps(o))>80*1024]
-    assert not big, f'outputs of {big} KB; 80 is the ceiling'
+@each(ALL)
+def test_small(notebook):
+    assert notebook.stat().st_size<=300*1024, 'lower the dpi of its figures'
+    for output in outputs(notebook): assert len(json.dumps(output))<=80*1024, 'an output is too large'
 
-@notebooks(ALL)
-def test_clean(nb):
+
+@each(ALL)
+def test_clean(notebook):
     "A run leaves no traces: no counters, no errors, nothing of the editor; nbdev_clean would change nothing"
-    from nbdev.clean import clean_nb
     from execnb.nbio import nb2str, read_nb
-    n = read_nb(nb); clean_nb(n)
-    assert nb2str(n)==nb.read_text(encoding='utf-8'), 'run nbdev_clean'
-    assert not [o for o in outputs(nb) if o['output_type']=='error']
-    assert not [o for o in outputs(nb) if o.get('name')=='stderr' and 'Traceback' in text_of(o)]
+    from nbdev.clean import clean_nb
+    content = read_nb(notebook)
+    clean_nb(content)
+    assert nb2str(content)==notebook.read_text(encoding='utf-8'), 'run `make export`'
+    for output in outputs(notebook):
+        assert output['output_type']!='error'
+        assert output.get('name')!='stderr' or 'Traceback' not in text_of(output)
 
-@notebooks(ALL)
-def test_knows_no_machine(nb):
-    text = [source(c) for c in cells(nb)] + [text_of(o) for o in outputs(nb)]
-    assert not [l.strip()[:120] for t in text for l in t.splitlines() if MACHINE.search(l)], 'paths of one machine'
 
-@notebooks(NUMBERED)
-def test_shows_what_it_does(nb):
+@each(ALL)
+def test_knows_no_machine(notebook):
+    texts = [source(cell) for cell in cells(notebook)] + [text_of(output) for output in outputs(notebook)]
+    for text in texts:
+        for line in text.splitlines(): assert not OF_ONE_MACHINE.search(line), line[:120]
+
+
+@each(NUMBERED)
+def test_shows_what_it_does(notebook):
     "Saved outputs are what the pages show: a lesson without them is blank there"
-    assert outputs(nb), 'no saved outputs: run it and save'
-    drawn = [o for o in outputs(nb) if {*o.get('data', {})}&{'image/png','image/svg+xml'}]
-    linked = [c for c in cells(nb, 'markdown') if '![' in source(c)]
-    assert drawn or linked, 'no picture'
+    assert outputs(notebook), 'no saved outputs: run it and save'
+    drawn = [output for output in outputs(notebook) if {'image/png', 'image/svg+xml'} & set(output.get('data', {}))]
+    assert drawn or '![' in markdown(notebook), 'no picture'
+
 
 # How it is written
 
-@notebooks(ALL)
-def test_one_title(nb):
+@each(ALL)
+def test_one_title(notebook):
     "Name and one sentence: the head of the page and the docstring of the module"
-    title = [source(c) for c in cells(nb, 'markdown') if re.search(r'^# ', source(c), re.M)]
-    assert len(title)==1 and re.match(r'# [^\n]+\n\n> [^\n]+', title[0])
+    titles = [source(cell) for cell in cells(notebook, 'markdown') if re.search(r'^# ', source(cell), re.M)]
+    assert len(titles)==1
+    assert re.match(r'# [^\n]+\n\n> [^\n]+', titles[0])
 
-@notebooks(METHODS)
-def test_headings_of_a_method(nb):
-    assert [h for c in cells(nb, 'markdown') for h in re.findall(r'^## (.+?)\s*$', source(c), re.M)]==HEADINGS
 
-def solutions(nb):
+@each(LESSONS)
+def test_headings_of_a_method(notebook):
+    assert re.findall(r'^## (.+?)\s*$', markdown(notebook), re.M)==HEADINGS
+
+
+def solutions(notebook):
     "Code of the folded solutions, in their order"
-    text = '\n'.join(source(c) for c in cells(nb, 'markdown'))
-    folded = re.findall(r'<summary>Solution[^<]*</summary>(.*?)</details>', text, re.S)
-    return [code for f in folded for code in re.findall(r'^~~~python\n(.*?)\n~~~$', f, re.S | re.M)]
+    folded = re.findall(r'<summary>Solution[^<]*</summary>(.*?)</details>', markdown(notebook), re.S)
+    return [code for fold in folded for code in re.findall(r'^~~~python\n(.*?)\n~~~$', fold, re.S | re.M)]
 
-@notebooks(PATH)
-def test_ends_with_a_summary_and_exercises(nb):
+
+@each(TO_LEARN_FROM)
+def test_ends_with_a_summary_and_exercises(notebook):
     "Five lines to keep, something to do, and a solution that unfolds"
-    text = '\n'.join(source(c) for c in cells(nb, 'markdown'))
-    five = re.search(r'^(?:\*\*In five lines\*\*|## Summary)\n\n((?:[1-5]\. .+\n?(?:   .+\n?)*){5})(?:\n|\Z)', text, re.M)
-    assert five and len(re.findall(r'^\d\. ', five[1], re.M))==5, 'no summary of five lines'
+    text = markdown(notebook)
+    summary = re.search(r'^(?:\*\*In five lines\*\*|## Summary)\n\n((?:[1-5]\. .+\n?(?:   .+\n?)*){5})(?:\n|\Z)', text, re.M)
+    assert summary, 'no summary of five lines'
+    assert len(re.findall(r'^\d\. ', summary[1], re.M))==5, 'no summary of five lines'
     exercises = re.split(r'^## Exercises$', text, flags=re.M)[1:]
-    assert len(exercises)==1 and '<details><summary>' in exercises[0], 'no exercises with a folded solution'
+    assert len(exercises)==1
+    assert '<details><summary>' in exercises[0], 'no folded solution'
     assert not re.search(r'^##+ ', exercises[0], re.M), 'a section after the exercises'
 
-@notebooks(ALL)
-def test_lines_fit(nb):
-    long = [l[:60] for c in cells(nb, 'code') for l in code(c) if len(l)>110]
-    assert not long, f'{len(long)} lines of code over 110 characters: {long}'
 
-@notebooks([n for n in ALL if exports(n)])
-def test_every_export_is_used_at_once(nb):
+@each(ALL)
+def test_lines_fit(notebook):
+    for cell in cells(notebook, 'code'):
+        for line in code_lines(cell): assert len(line)<=110, line[:60]
+
+
+@each([notebook for notebook in ALL if has_exports(notebook)])
+def test_every_export_is_used_at_once(notebook):
     "A public definition is used in the rest of its own cell or in the next two code cells"
-    all_cells,lost = cells(nb, 'code'),[]
-    own = {d.name for _,c in exports(nb) for d in tree(c).body if isinstance(d, ast.FunctionDef)}
-    for i,c in exports(nb):
-        body = tree(c).body
-        for d in body:
-            if not isinstance(d, (ast.FunctionDef,ast.ClassDef)) or d.name[0]=='_': continue
-            near = names([n for n in body if n is not d] + [tree(o) for o in all_cells[i+1:i+3]])
-            if d.name not in near and not names(d.decorator_list)&own: lost.append(d.name)      # else its decorator registers it
-    assert not lost, f'not used within two code cells: {", ".join(lost)}'
+    code = cells(notebook, 'code')
+    exported = [statement for cell in code if is_export(cell) for statement in statements(cell)]
+    functions = {statement.name for statement in exported if isinstance(statement, ast.FunctionDef)}
+    unused = []
+    for position, cell in enumerate(code):
+        if not is_export(cell): continue
+        later = [statement for following in code[position+1:position+3] for statement in statements(following)]
+        for definition in statements(cell):
+            if not isinstance(definition, (ast.FunctionDef, ast.ClassDef)) or definition.name.startswith('_'): continue
+            near = [statement for statement in statements(cell) if ast.dump(statement)!=ast.dump(definition)]
+            registers_itself = names_in(definition.decorator_list) & functions
+            if definition.name not in names_in(near+later) and not registers_itself: unused.append(definition.name)
+    assert not unused, 'not used within two code cells'
 
-@notebooks([n for n in ALL if exports(n)])
-def test_imports_stand_alone(nb):
+
+@each([notebook for notebook in ALL if has_exports(notebook)])
+def test_imports_stand_alone(notebook):
     "nbdev runs a cell with an import again at every build of the pages, and replaces its output"
-    for c in cells(nb, 'code'):
-        body = tree(c).body
-        assert len({isinstance(n, (ast.Import,ast.ImportFrom)) for n in body})<2 or flags(c)&{'export','exports','slow'}, code(c)[0]
+    for cell in cells(notebook, 'code'):
+        if flags(cell) & {'export', 'exports', 'slow'}: continue
+        kinds = {isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in statements(cell)}
+        assert len(kinds)<2, code_lines(cell)[0]
+
 
 # It runs
 
-RUN = """import sys
-from pathlib import Path
-from nbdev.test import test_nb
-skip,force,root = sys.argv[2].split(),sys.argv[3].split(),sys.argv[4]
-sys.exit(not test_nb(Path(sys.argv[1]), skip_flags=skip, force_flags=force, basepath=root)[0])"""
+def usual_seconds(notebook): return 60 if notebook in LESSONS+EXPERIMENTS else 15       # on an idle core
 
-def usual(nb): return 60 if nb in METHODS or nb.name[0]=='9' else 15     # seconds, on two idle cores
 
 @pytest.fixture
 def place(tmp_path):
     "A folder with the project in it, where notebooks may leave what they like in a copy of nbs/"
-    for p in ROOT.iterdir():
-        if p.name[0]!='.' and p.name not in ('nbs','_docs','_proc','build'): (tmp_path/p.name).symlink_to(p)
-    shutil.copytree(ROOT/'nbs', tmp_path/'nbs', ignore=shutil.ignore_patterns('.*','__pycache__','ganad-demo'))
+    for path in ROOT.iterdir():
+        left_out = path.name.startswith('.') or path.name in ('nbs', '_docs', '_proc', 'build')
+        if not left_out: (tmp_path/path.name).symlink_to(path)
+    shutil.copytree(NBS, tmp_path/'nbs', ignore=shutil.ignore_patterns('.*', '__pycache__', 'ganad-demo'))
     return tmp_path
 
-def run(nb, place, force='', patience=8):
-    "Run a notebook as nbdev_test does; its time is reported, and only one out of all proportion fails"
-    s = ConfigParser(delimiters=['=']); s.read(ROOT/'settings.ini', encoding='utf-8')
-    env = {**os.environ, 'PYTHONPATH':str(ROOT), 'OMP_NUM_THREADS':'1', 'MPLBACKEND':'agg'}
-    start,there = time.perf_counter(),{*place.rglob('*')}
-    p = subprocess.run([sys.executable,'-W','ignore','-c',RUN,place/nb.relative_to(ROOT),s['DEFAULT']['tst_flags'],force,ROOT], env=env,
-                       capture_output=True, text=True, timeout=patience*usual(nb))
-    took = time.perf_counter() - start
-    assert p.returncode==0, p.stderr[-4000:]
-    left = [n.relative_to(place).as_posix() for n in {*place.rglob('*')}-there if '__pycache__' not in n.parts]
-    assert not left, f'it left files behind: {sorted(left)[:5]}'
-    return took
 
-def with_solutions(nb, place):
+def add_solutions(notebook, copy):
     "To the copy that is run, a cell for each solution: they are code of the reader's, and must run as well"
-    path = place/nb.relative_to(ROOT); n = json.loads(path.read_text(encoding='utf-8'))
-    n['cells'] += [dict(cell_type='code', id=f'solution{i}', metadata={}, outputs=[], execution_count=None, source=code)
-                   for i,code in enumerate(solutions(nb))]
-    path.write_text(json.dumps(n), encoding='utf-8')
+    content = json.loads(copy.read_text(encoding='utf-8'))
+    for number, code in enumerate(solutions(notebook)):
+        content['cells'].append(dict(cell_type='code', id=f'solution{number}', metadata={}, outputs=[],
+                                     execution_count=None, source=code))
+    copy.write_text(json.dumps(content), encoding='utf-8')
 
-@notebooks(ALL)
-def test_runs(nb, place):
-    if nb in TOOLKIT: with_solutions(nb, place)
-    if (took := run(nb, place))>usual(nb): warnings.warn(f'{nb.stem} took {took:.0f} s; {usual(nb)} is what a reader should wait for')
+
+def seconds_to_run(notebook, place, tmp_path_factory, force_flags=(), patience=8):
+    "Run a notebook as nbdev_test does; its time is reported, and only one out of all proportion fails"
+    settings = ConfigParser(delimiters=['='])
+    settings.read(ROOT/'settings.ini', encoding='utf-8')
+    left_out = settings['DEFAULT']['tst_flags'].split()
+    log = tmp_path_factory.mktemp('log')/'printed.txt'
+    before = set(place.rglob('*'))
+    start = time.perf_counter()
+    failure = run_notebook(place/notebook.relative_to(ROOT), ROOT, log, left_out, force_flags,
+                           timeout=patience*usual_seconds(notebook))
+    seconds = time.perf_counter()-start
+    assert failure is None, failure
+    left_behind = [path for path in set(place.rglob('*'))-before if '__pycache__' not in path.parts]
+    assert not left_behind, 'it left files behind'
+    return seconds
+
+
+@each(ALL)
+def test_runs(notebook, place, tmp_path_factory):
+    if notebook in TOOLS: add_solutions(notebook, place/notebook.relative_to(ROOT))
+    seconds = seconds_to_run(notebook, place, tmp_path_factory)
+    usual = usual_seconds(notebook)
+    if seconds>usual: warnings.warn(f'{notebook.stem} took {seconds:.0f} s; {usual} is what a reader should wait for')
+
 
 @pytest.mark.slow
-@notebooks([n for n in ALL if any('slow' in flags(c) for c in cells(n, 'code'))])
-def test_runs_with_slow_cells(nb, place): run(nb, place, force='slow', patience=100)
+@each([notebook for notebook in ALL if any('slow' in flags(cell) for cell in cells(notebook, 'code'))])
+def test_runs_with_slow_cells(notebook, place, tmp_path_factory):
+    seconds_to_run(notebook, place, tmp_path_factory, force_flags=['slow'], patience=100)
+
+
+def test_a_notebook_that_fails_is_noticed(tmp_path):
+    "The runner says what went wrong, and the next notebook starts from a clean sheet"
+    def written(name, code):
+        cell = dict(cell_type='code', id='a', metadata={}, outputs=[], execution_count=None, source=code)
+        (tmp_path/name).write_text(json.dumps(dict(nbformat=4, nbformat_minor=5, metadata={}, cells=[cell])))
+        return tmp_path/name
+    bad = written('bad.ipynb', "import builtins\nbuiltins.trace = 1\nraise RuntimeError('on purpose')")
+    good = written('good.ipynb', "import builtins\nassert not hasattr(builtins, 'trace')")
+    assert 'on purpose' in run_notebook(bad, ROOT, tmp_path/'log')
+    assert run_notebook(good, ROOT, tmp_path/'log') is None
+
 
 # Nothing has drifted
 
@@ -175,23 +248,33 @@ def test_runs_with_slow_cells(nb, place): run(nb, place, force='slow', patience=
 def made_again(tmp_path_factory):
     "A copy of the project after nbdev_clean, nbdev_export and a new README"
     to = tmp_path_factory.mktemp('project')
-    for n in 'nbs','ganad': shutil.copytree(ROOT/n, to/n, ignore=shutil.ignore_patterns('__pycache__','.ipynb_checkpoints'))
-    for n in 'settings.ini','setup.py': shutil.copy(ROOT/n, to)
-    env = {k:v for k,v in os.environ.items() if k!='IN_TEST'} | {'PYTHONPATH':str(to)}
-    for c in ('from nbdev.clean import nbdev_clean as f; f()', 'from nbdev.doclinks import nbdev_export as f; f()',
-              'from ganad.site.docs import main; main(["--readme"])'):
-        p = subprocess.run([sys.executable,'-W','ignore','-c',c], cwd=to, env=env, capture_output=True, text=True)
-        assert p.returncode==0, p.stderr[-3000:]
+    for folder in ('nbs', 'ganad'):
+        shutil.copytree(ROOT/folder, to/folder, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
+    for name in ('settings.ini', 'setup.py'): shutil.copy(ROOT/name, to)
+    environment = {**os.environ, 'PYTHONPATH':str(to)}
+    environment.pop('IN_TEST', None)
+    for code in ('from nbdev.clean import nbdev_clean; nbdev_clean()',
+                 'from nbdev.doclinks import nbdev_export; nbdev_export()',
+                 'from ganad.site.docs import main; main(["--readme"])'):
+        done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=to, env=environment,
+                              capture_output=True, text=True)
+        assert done.returncode==0, done.stderr[-3000:]
     return to
 
-def texts(root, folder, ext):
-    found = [p for p in (root/folder).rglob('*'+ext) if '.ipynb_' not in str(p)]
-    return {p.relative_to(root).as_posix():p.read_text(encoding='utf-8') for p in found}
 
-@pytest.mark.parametrize('folder,ext', [('nbs','.ipynb'), ('ganad','.py')])
-def test_export_and_clean_change_nothing(made_again, folder, ext):
-    here,there = texts(ROOT, folder, ext),texts(made_again, folder, ext)
-    assert sorted(n for n in {*here,*there} if here.get(n)!=there.get(n))==[], 'run `make export`'
+def texts(root, folder, ending):
+    found = [path for path in (root/folder).rglob('*'+ending) if '.ipynb_' not in str(path)]
+    return {path.relative_to(root).as_posix():path.read_text(encoding='utf-8') for path in found}
+
+
+@pytest.mark.parametrize('folder, ending', [('nbs', '.ipynb'), ('ganad', '.py')])
+def test_export_and_clean_change_nothing(made_again, folder, ending):
+    here = texts(ROOT, folder, ending)
+    there = texts(made_again, folder, ending)
+    changed = [name for name in {*here, *there} if here.get(name)!=there.get(name)]
+    assert not changed, 'run `make export`'
+
 
 def test_readme_is_made_from_the_index(made_again):
-    assert (ROOT/'README.md').read_text(encoding='utf-8')==(made_again/'README.md').read_text(encoding='utf-8'), 'run `make export`'
+    written = (made_again/'README.md').read_text(encoding='utf-8')
+    assert (ROOT/'README.md').read_text(encoding='utf-8')==written, 'run `make export`'

@@ -1,0 +1,84 @@
+"""Which tests concern what was changed: for `make quick`, while you work.
+
+What is not committed counts as changed; where everything is committed, the last commit does. A change concerns the module that it
+is made in and the modules that import it. Pages in a browser, wheels and kills are left to `make test`, unless their own files changed.
+"""
+import ast
+import json
+import subprocess
+from functools import cache
+
+from project import NBS, ROOT
+from test_layout import MODULES, imported_modules, notebook_of_module
+
+SLOW_FILES = {'test_site', 'test_look', 'test_live', 'test_docs', 'test_package', 'test_kill', 'test_jupyter', 'test_executor'}
+QUICK_NOTEBOOK = 8        # seconds: notebooks that take longer run only if they were changed themselves
+
+
+def _git(*arguments):
+    done = subprocess.run(['git', *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split('\n')) - {''}
+
+
+def changed_files():
+    "Paths below the project"
+    files = _git('diff', '--name-only', 'HEAD') | _git('ls-files', '--others', '--exclude-standard')
+    return files or _git('diff', '--name-only', 'HEAD~1', 'HEAD')
+
+
+def changed_modules(files):
+    "Modules of ganad, as 'files/report', whose notebook or text is among some files"
+    made_by = {notebook.relative_to(ROOT).as_posix():module for module, notebook in notebook_of_module().items()}
+    from_text = {module for module, path in MODULES.items() if path.relative_to(ROOT).as_posix() in files}
+    return from_text | {made_by[file] for file in files if file in made_by}
+
+
+def concerned_modules(changed):
+    "The changed modules, and those that import one of them"
+    importers = {module for module in MODULES if changed & {*imported_modules(module)}}
+    return changed | importers
+
+
+@cache
+def modules_of_test(path):
+    "The modules of ganad that a test file imports, as 'core' or 'files/report'"
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import): names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f'{node.module}.{alias.name}' for alias in node.names}
+    places = {name.removeprefix('ganad.').replace('.', '/') for name in names if name.startswith('ganad.')}
+    return {module for module in MODULES if module in places}
+
+
+class Selection:
+    "What concerns a change, asked test by test"
+    def __init__(self, files):
+        self.files = set(files)
+        self.changed = changed_modules(self.files)
+        self.concerned = concerned_modules(self.changed)
+        self.seconds = json.loads((NBS/'times.json').read_text())
+        made_by = notebook_of_module()
+        self.notebooks = {made_by[module] for module in self.concerned if module in made_by}
+
+    def wants(self, item):
+        "Is a collected test to be run?"
+        path = item.path
+        if path.relative_to(ROOT).as_posix() in self.files: return True
+        parameters = item.callspec.params if hasattr(item, 'callspec') else {}
+        if 'notebook' in parameters: return self._wants_notebook(parameters['notebook'], item)
+        if path.stem in SLOW_FILES: return False
+        if path.stem=='test_layout': return True
+        if path.stem=='test_contract': return self._wants_contract(item)
+        return bool(self.changed & modules_of_test(path))
+
+    def _wants_notebook(self, notebook, item):
+        is_changed = notebook.relative_to(ROOT).as_posix() in self.files
+        if item.originalname!='test_runs': return is_changed or notebook in self.notebooks
+        is_quick = self.seconds.get(notebook.stem, 0)<=QUICK_NOTEBOOK
+        return is_changed or notebook in self.notebooks and is_quick
+
+    def _wants_contract(self, item):
+        if self.changed & {'contract', 'detector'}: return True
+        return any(module.rpartition('/')[2]+'-' in item.name for module in self.changed)
