@@ -130,8 +130,8 @@ def _left(costs, run, total, t0): # Time left, when `run` has ended too
 def _verify(a):
     count:Counter = Counter()
     for v in spot_check(stored(a.out, a.matrix), a.verify, a.seed):
-        apart = f"  by {v['apart']:.2g}" if v['apart'] else ''
-        print(f"{v['verdict']:13}  {v['name']}{apart}  {v['note']}", flush=True)
+        by = f"  by {v['difference']:.2g}" if v['difference'] else ''
+        print(f"{v['verdict']:13}  {v['name']}{by}  {v['note']}", flush=True)
         count[v['verdict']] += 1
     made = count.total() - count['left out']
     print(f"{made} stored runs were made again: " + ', '.join(f'{n} {k}' for k,n in count.items()))
