@@ -69,6 +69,11 @@ class ShapeError(GanadError):
 
 class CheckpointError(GanadError):
     "A file that holds another model, or none"
+    def __init__(self, what:str, mend:str='', *,
+                 differs:str|None=None, # From the training that goes on: 'seed', 'data', name of a setting, …
+                 **place):
+        super().__init__(what, mend, **place)
+        self.differs = differs
 
 class NonFiniteLoss(GanadError):
     "Training ran away: a loss is NaN or infinite"
