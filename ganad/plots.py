@@ -8,7 +8,7 @@ __all__ = ['NORMAL', 'ANOMALOUS', 'GENERATED', 'CURVES', 'MUTED', 'CSS', 'png', 
            'html_table']
 
 # %% ../nbs/toolkit/07_plots.ipynb #5d893c37
-import base64,html,io,sys
+import base64,html,io,math,sys
 import numpy as np, torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -22,6 +22,7 @@ from .metrics import as_array,auprc,auroc,base_rate,checked
 NORMAL,ANOMALOUS,GENERATED = '#0072B2','#D55E00','#009E73'       # blue, orange, green
 CURVES = '#7B4FC9','#C2317A','#00889C','#9A6B00','#5B6770'       # losses and methods, in this order
 MUTED = '#7F7F7F'                                                # chance lines, baselines
+_KINDS = (0,NORMAL,'normal'),(1,ANOMALOUS,'anomalous')           # label, colour, name
 
 # %% ../nbs/toolkit/07_plots.ipynb #eba52c2b
 def png(fig, # Any matplotlib figure
@@ -60,7 +61,7 @@ def lesson_style(dpi:float=80, # Pixels an inch
     ipython = sys.modules.get('IPython')
     shell = ipython.get_ipython() if ipython else None
     if shell is not None:                  # a script has nobody to show a figure to
-        plt.close(plt.figure())            # the first figure sets up how a notebook shows one; ours comes after
+        plt.close(plt.figure())            # the first one sets up how figures are shown; ours comes after
         def shown(fig):
             plt.close(fig)                 # else the end of the cell shows it once more
             return png(fig, colours=colours)
@@ -73,15 +74,16 @@ def plot_losses(history:dict, # Name -> losses, one a step
                 smooth:float=.95, # Weight of the past in the bold line; 0 draws the raw losses only
                ): # Picture, or `ax`
     "Each loss, pale as it was and bold as a running average"
-    if not any(len(v) for v in history.values()):
-        raise ValueError("no losses to draw; give {name: [loss of each step]} after a fit")
-    if not 0<=smooth<1: raise ValueError(f"smooth={smooth}; give the weight of the past, from 0 to below 1")
+    if not any(len(losses) for losses in history.values()):
+        raise ValueError('no losses to draw; give {name: [loss of each step]} after a fit')
+    if not 0<=smooth<1: raise ValueError(f'smooth={smooth}; give the weight of the past, from 0 to below 1')
     ax,out = _canvas(ax, (6,3))
-    for i,(name,v) in enumerate(history.items()):
-        v = as_array(v)
-        if smooth: ax.plot(v, color=CURVES[i%5], alpha=.22, lw=.8)
-        ax.plot(_smooth(v, smooth), label=name, **_line(i))
-    ax.set(xlabel='step', ylabel='loss'); ax.legend(frameon=False)
+    for i,(name,losses) in enumerate(history.items()):
+        losses = as_array(losses)
+        if smooth: ax.plot(losses, color=CURVES[i%5], alpha=.22, lw=.8)
+        ax.plot(_smooth(losses, smooth), label=name, **_line(i))
+    ax.set(xlabel='step', ylabel='loss')
+    ax.legend(frameon=False)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return out
 
@@ -90,9 +92,12 @@ def _line(i):
     "Colour and dash of the i-th curve; 15 differ"
     return dict(color=CURVES[i%5], ls=('-','--',':')[i//5%3])
 
-def _smooth(v, w):
+def _smooth(values, past):
     "Exponential running average, unbiased from the first step on"
-    return lfilter([1-w], [1,-w], v)/(1 - w**np.arange(1, len(v)+1)) if len(v) else v
+    if not len(values): return values
+    average = lfilter([1-past], [1,-past], values)
+    weight_so_far = 1 - past**np.arange(1, len(values)+1)
+    return average/weight_so_far
 
 # %% ../nbs/toolkit/07_plots.ipynb #a3b87d35
 def image_grid(x, # Images (N, C, H, W) in [-1, 1]
@@ -104,36 +109,50 @@ def image_grid(x, # Images (N, C, H, W) in [-1, 1]
     "The first `n` images side by side"
     x = _images(x)[:n]
     ncols = min(ncols, len(x))
-    return _show(_mosaic(x, ncols), ncols, ax, title)[1]
+    _,out = _show(_mosaic(x, ncols), ncols, ax, title)
+    return out
 
 # %% ../nbs/toolkit/07_plots.ipynb #e845e815
 def _images(x, what='images'):
+    "Images as floats that can be shown"
     x = as_array(x)
     if x.ndim!=4 or not x.size or x.shape[1] not in (1,3):
-        raise ValueError(f"{what} of shape {x.shape}; give at least one, as (N, C, H, W) with C of 1 or 3")
+        raise ValueError(f'{what} of shape {x.shape}; give at least one, as (N, C, H, W) with C of 1 or 3')
     return np.nan_to_num(x, nan=0., posinf=1., neginf=-1.)
+
+def _gap(width): return max(1, width//16)           # pixels between two images
 
 def _mosaic(x, ncols):
     "(rows, cols, 3) in [0, 1]: the images in lines of `ncols`, white between them"
-    n,c,h,w = x.shape; gap = max(1, w//16)
-    out = np.ones((-(-n//ncols), ncols, h+gap, w+gap, 3))
-    out.reshape(-1, h+gap, w+gap, 3)[:n,:h,:w] = (x.clip(-1, 1)/2 + .5).transpose(0, 2, 3, 1)
-    return out.transpose(0, 2, 1, 3, 4).reshape(len(out)*(h+gap), ncols*(w+gap), 3)[:-gap,:-gap]
+    n,_,height,width = x.shape
+    gap = _gap(width)
+    n_lines = math.ceil(n/ncols)
+    tiles = np.ones((n_lines*ncols, height+gap, width+gap, 3))
+    tiles[:n,:height,:width] = (x.clip(-1, 1)/2 + .5).transpose(0, 2, 3, 1)
+    lines = tiles.reshape(n_lines, ncols, height+gap, width+gap, 3).transpose(0, 2, 1, 3, 4)
+    return lines.reshape(n_lines*(height+gap), ncols*(width+gap), 3)[:-gap,:-gap]
 
 def _show(rgb, ncols, ax, title):
-    w = min(.62*ncols, 6.5)
-    ax,out = _canvas(ax, (w, w*rgb.shape[0]/rgb.shape[1] + .3*bool(title)))
-    ax.imshow(rgb, interpolation='nearest'); ax.set(xticks=[], yticks=[]); ax.spines[:].set_visible(False)
+    "A mosaic on axes, and what the plot returns"
+    width = min(.62*ncols, 6.5)
+    height = width*rgb.shape[0]/rgb.shape[1]
+    ax,out = _canvas(ax, (width, height+.3 if title else height))
+    ax.imshow(rgb, interpolation='nearest')
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
     if title: ax.set_title(title, fontsize=10)
     return ax,out
 
 # %% ../nbs/toolkit/07_plots.ipynb #8f0bc29f
 def _label_lines(ax, shape, last, scores):
-    k,_,h,w = shape; gap = max(1, w//16)
-    ax.set_yticks(h/2 + np.arange(3)*(h+gap), ['original','reconstruction',last])
-    for t,c in zip(ax.get_yticklabels(), ('black',GENERATED,'black')): t.set_color(c)
+    "Names of the three lines of `reconstructions`, and scores above the images"
+    n,_,height,width = shape
+    gap = _gap(width)
+    ax.set_yticks(height/2 + np.arange(3)*(height+gap), ['original','reconstruction',last])
+    ax.get_yticklabels()[1].set_color(GENERATED)
     if scores is not None:
-        ax.set_xticks(w/2 + np.arange(k)*(w+gap), [f'{v:.3g}' for v in as_array(scores)[:k]])
+        texts = [f'{score:.3g}' for score in as_array(scores)[:n]]
+        ax.set_xticks(width/2 + np.arange(n)*(width+gap), texts)
     ax.tick_params(length=0, labelsize=9, top=False, bottom=False, labeltop=True, labelbottom=False)
 
 # %% ../nbs/toolkit/07_plots.ipynb #a48d1855
@@ -146,13 +165,16 @@ def reconstructions(x, # Images (N, C, H, W) in [-1, 1]
     "Lines: originals, reconstructions, and |difference| averaged over the channels"
     x,xr = _images(x),_images(xr, 'reconstructions')
     if x.shape!=xr.shape:
-        raise ValueError(f"images {x.shape} and reconstructions {xr.shape}; give two arrays of one shape")
+        raise ValueError(f'images {x.shape} and reconstructions {xr.shape}; give two arrays of one shape')
     x,xr = x[:n],xr[:n]
-    diff = np.abs(x-xr).mean(1); top = diff.max()
-    heat = colormaps['inferno'](diff/max(top, 1e-9))[...,:3].transpose(0, 3, 1, 2)*2 - 1
-    rgb = np.concatenate([*(np.repeat(v, 3//v.shape[1], 1) for v in (x,xr)), heat])
-    ax,out = _show(_mosaic(rgb, len(x)), len(x), ax, None)
-    return _label_lines(ax, x.shape, f'|difference| ≤ {top:.2f}', scores) or out
+    difference = np.abs(x-xr).mean(1)
+    largest = difference.max()
+    heat = colormaps['inferno'](difference/max(largest, 1e-9))[...,:3].transpose(0, 3, 1, 2)*2 - 1
+    repeats = 3//x.shape[1]                                     # grey becomes three equal channels
+    lines = np.concatenate([np.repeat(x, repeats, 1), np.repeat(xr, repeats, 1), heat])
+    ax,out = _show(_mosaic(lines, len(x)), len(x), ax, None)
+    _label_lines(ax, x.shape, f'|difference| ≤ {largest:.2f}', scores)
+    return out
 
 # %% ../nbs/toolkit/07_plots.ipynb #993e11bd
 def score_hist(y, # Labels: 0 normal, 1 anomaly
@@ -163,12 +185,15 @@ def score_hist(y, # Labels: 0 normal, 1 anomaly
     "Density of the scores of either class; the last bar holds what lies beyond the 99.5th percentile"
     y,s = checked(y, s)
     ax,out = _canvas(ax, (5.5,3))
-    top = np.quantile(s, .995) if np.quantile(s, .995)>s.min() else s.max()
+    top = np.quantile(s, .995)
+    if top<=s.min(): top = s.max()
     edges = np.histogram_bin_edges(s[s<=top], bins)
-    for c,color,name in ((0,NORMAL,'normal'),(1,ANOMALOUS,'anomalous')):
-        ax.hist(s[y==c].clip(max=edges[-1]), edges, density=True, color=color, alpha=.6,
-                label=f'{name} ({(y==c).sum():,})')
-    ax.set(xlabel='score', ylabel='density', title=f'AUROC {auroc(y, s):.3f}'); ax.legend(frameon=False)
+    for label,color,name in _KINDS:
+        of_kind = s[y==label]
+        ax.hist(of_kind.clip(max=edges[-1]), edges, density=True, color=color, alpha=.6,
+                label=f'{name} ({len(of_kind):,})')
+    ax.set(xlabel='score', ylabel='density', title=f'AUROC {auroc(y, s):.3f}')
+    ax.legend(frameon=False)
     return out
 
 # %% ../nbs/toolkit/07_plots.ipynb #84317f09
@@ -176,26 +201,30 @@ def roc_pr(y, # Labels: 0 normal, 1 anomaly
            s_by_name:dict, # Name of a method -> its scores of the same rows
           )->Picture: # ROC on the left, precision over recall on the right
     "Both curves of every method, their areas, and what random scores would get"
-    if not s_by_name: raise ValueError("no scores to draw; give {name: scores}")
+    if not s_by_name: raise ValueError('no scores to draw; give {name: scores}')
     fig = Picture((9.4,4))
-    roc,pr = (_canvas(a, None)[0] for a in fig.subplots(1, 2))
+    roc,pr = fig.subplots(1, 2)
     for i,(name,s) in enumerate(s_by_name.items()):
-        f,t,_ = roc_curve(*checked(y, s)); p,r,_ = precision_recall_curve(*checked(y, s))
-        p[-1] = p[-2]                              # scikit-learn ends at (0, 1), which no threshold reaches
-        roc.plot(f, t, label=f'{name}  {auroc(y, s):.3f}', **_line(i))
-        pr.plot(r, p, drawstyle='steps-post', label=f'{name}  {auprc(y, s):.3f}', **_line(i))
-    b = base_rate(y)
+        y_checked,s = checked(y, s)
+        fpr,tpr,_ = roc_curve(y_checked, s)
+        roc.plot(fpr, tpr, label=f'{name}  {auroc(y, s):.3f}', **_line(i))
+        precision,recall,_ = precision_recall_curve(y_checked, s)
+        precision[-1] = precision[-2]              # scikit-learn ends at (0, 1), which no threshold reaches
+        pr.plot(recall, precision, drawstyle='steps-post', label=f'{name}  {auprc(y, s):.3f}', **_line(i))
+    rate = base_rate(y)
     roc.plot([0,1], [0,1], color=MUTED, ls='--', lw=1, label='chance  0.500')
-    pr.axhline(b, color=MUTED, ls='--', lw=1, label=f'base rate  {b:.3f}')
-    return _finish(fig, roc, pr)
+    pr.axhline(rate, color=MUTED, ls='--', lw=1, label=f'base rate  {rate:.3f}')
+    _finish(roc, 'normals flagged', 'anomalies flagged', 'ROC, area = AUROC')
+    _finish(pr, 'recall', 'precision', 'Precision and recall, area = AUPRC')
+    return fig
 
 # %% ../nbs/toolkit/07_plots.ipynb #1fde3673
-def _finish(fig, roc, pr):
-    for ax,x,y,title in ((roc,'normals flagged','anomalies flagged','ROC, area = AUROC'),
-                         (pr,'recall','precision','Precision and recall, area = AUPRC')):
-        ax.set(xlabel=x, ylabel=y, xlim=(-.01,1.01), ylim=(-.01,1.02)); ax.set_title(title, fontsize=11)
-        ax.legend(frameon=False, fontsize=9, ncols=2, loc='upper center', bbox_to_anchor=(.5,-.13))
-    return fig
+def _finish(ax, xlabel, ylabel, title):
+    "The frame of a curve of shares, its legend below"
+    _canvas(ax, None)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-.01,1.01), ylim=(-.01,1.02))
+    ax.set_title(title, fontsize=11)
+    ax.legend(frameon=False, fontsize=9, ncols=2, loc='upper center', bbox_to_anchor=(.5,-.13))
 
 # %% ../nbs/toolkit/07_plots.ipynb #5183b75a
 def score_field(score_fn, # (N, 2) float32 tensor -> N scores
@@ -206,41 +235,44 @@ def score_field(score_fn, # (N, 2) float32 tensor -> N scores
                 n:int=80, # Grid points a side
                ): # Picture, or `ax`
     "Heat map of a score over the plane, dark = anomalous"
-    t = torch.linspace(-lim, lim, n)
-    s = as_array(score_fn(torch.cartesian_prod(t, t)))
+    side = torch.linspace(-lim, lim, n)
+    s = as_array(score_fn(torch.cartesian_prod(side, side)))
     if s.shape!=(n*n,):
-        raise ValueError(f"{n*n} points got scores of shape {s.shape}; return one number a row")
+        raise ValueError(f'{n*n} points got scores of shape {s.shape}; return one number a row')
     ax,out = _canvas(ax, (4.6,3.8))
-    im = ax.imshow(s.reshape(n, n).T, origin='lower', extent=[-lim,lim]*2, cmap='Greys',
-                   interpolation='bilinear')
-    ax.figure.colorbar(im, ax=ax, label='score', shrink=.9)
+    image = ax.imshow(s.reshape(n, n).T, origin='lower', extent=[-lim,lim]*2, cmap='Greys',
+                      interpolation='bilinear')
+    ax.figure.colorbar(image, ax=ax, label='score', shrink=.9)
     if x is not None: _points(ax, as_array(x), y)
     ax.set(xlim=(-lim,lim), ylim=(-lim,lim))
     return out
 
 # %% ../nbs/toolkit/07_plots.ipynb #1963ae64
 def _points(ax, x, y):
-    if x.ndim!=2 or x.shape[1]!=2: raise ValueError(f"points of shape {x.shape}; give (N, 2)")
+    "Normal points small, anomalous ones large"
+    if x.ndim!=2 or x.shape[1]!=2: raise ValueError(f'points of shape {x.shape}; give (N, 2)')
     y = np.zeros(len(x)) if y is None else as_array(y)
-    for c,color,name in ((0,NORMAL,'normal'),(1,ANOMALOUS,'anomalous')):
-        ax.scatter(*x[y==c].T, s=(9,36)[c], color=color, edgecolors='white', linewidths=(.3,1)[c], label=name)
+    for (label,color,name),size,edge in zip(_KINDS, (9,36), (.3,1)):
+        ax.scatter(*x[y==label].T, s=size, color=color, edgecolors='white', linewidths=edge, label=name)
 
 # %% ../nbs/toolkit/07_plots.ipynb #95b35292
 def leaderboard(rows, # Dicts: name, auroc, baseline (bool), and optionally sd (over seeds)
                 ax=None, # Axes to draw on; a new picture if None
                ): # Picture, or `ax`
     "AUROC of every method, best on top, baselines in grey, chance as a line"
-    rows = sorted(rows, key=lambda r: r['auroc'])
-    if not rows: raise ValueError("no rows to draw; give dicts of name, auroc and baseline")
-    if bad := [r['name'] for r in rows if not 0<=r['auroc']<=1]:
-        raise ValueError(f"AUROC of {', '.join(bad)} is not between 0 and 1; leave failed runs out")
+    rows = sorted(rows, key=lambda row: row['auroc'])
+    if not rows: raise ValueError('no rows to draw; give dicts of name, auroc and baseline')
+    bad = [row['name'] for row in rows if not 0<=row['auroc']<=1]
+    if bad: raise ValueError(f"AUROC of {', '.join(bad)} is not between 0 and 1; leave failed runs out")
     ax,out = _canvas(ax, (6, .5 + .34*len(rows)))
-    v,sd = [r['auroc'] for r in rows],[r.get('sd') or 0 for r in rows]
-    color = [MUTED if r['baseline'] else CURVES[0] for r in rows]
-    ax.barh([r['name'] for r in rows], v, color=color, height=.7,
-            xerr=sd if any(sd) else None, error_kw=dict(ecolor='black', lw=1, capsize=2))
-    for i,(a,e) in enumerate(zip(v, sd)):
-        ax.text(a+e+.012, i, f'{a:.3f}', va='center', fontsize=9, bbox=dict(color='white', pad=.5))
+    aurocs = [row['auroc'] for row in rows]
+    deviations = [row.get('sd') or 0 for row in rows]
+    colors = [MUTED if row['baseline'] else CURVES[0] for row in rows]
+    ax.barh([row['name'] for row in rows], aurocs, color=colors, height=.7,
+            xerr=deviations if any(deviations) else None, error_kw=dict(ecolor='black', lw=1, capsize=2))
+    for line,(value,sd) in enumerate(zip(aurocs, deviations)):
+        ax.text(value+sd+.012, line, f'{value:.3f}', va='center', fontsize=9,
+                bbox=dict(color='white', pad=.5))
     ax.axvline(.5, color='black', lw=1, ls=':')
     ax.text(.5, len(rows)-.45, 'chance', ha='center', va='bottom', fontsize=8)
     ax.set(xlim=(0,1.08), xticks=np.linspace(0, 1, 6), xlabel='AUROC (grey = baseline)')
@@ -261,14 +293,20 @@ def figure(fig, # Of matplotlib
            caption:str, # What to see
           )->str: # HTML
     "The figure as HTML, its pixels inside"
-    src,text = base64.b64encode(png(fig)).decode(),html.escape(caption)
-    return (f'<figure><img src="data:image/png;base64,{src}" alt="{text}">'
-            f'<figcaption>{text}</figcaption></figure>')
+    pixels = base64.b64encode(png(fig)).decode()
+    caption = html.escape(caption)
+    return (f'<figure><img src="data:image/png;base64,{pixels}" alt="{caption}">'
+            f'<figcaption>{caption}</figcaption></figure>')
 
-def html_table(text:str, # Markdown table, as of `bench.markdown`
+def html_table(text:str, # Markdown table, as of `evidence.run.markdown`
               )->str: # HTML
     "A Markdown table as HTML"
-    cells = [[c.strip() for c in l.strip('| ').split('|')] for l in text.splitlines()]
-    bold = lambda c: f'<b>{html.escape(c[2:-2])}</b>' if c.startswith('**') else html.escape(c)
-    row = lambda cs,t: '<tr>' + ''.join(f'<{t}>{bold(c)}</{t}>' for c in cs) + '</tr>'
-    return '<table>' + row(cells[0], 'th') + ''.join(row(c, 'td') for c in cells[2:]) + '</table>'
+    head,_,*body = [[cell.strip() for cell in line.strip('| ').split('|')] for line in text.splitlines()]
+    return '<table>' + _html_row(head, 'th') + ''.join(_html_row(cells, 'td') for cells in body) + '</table>'
+
+def _html_row(cells, tag):
+    return '<tr>' + ''.join(f'<{tag}>{_html_text(cell)}</{tag}>' for cell in cells) + '</tr>'
+
+def _html_text(cell):
+    is_bold = cell.startswith('**')
+    return f'<b>{html.escape(cell[2:-2])}</b>' if is_bold else html.escape(cell)
