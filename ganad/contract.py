@@ -69,7 +69,9 @@ def trained(cls, # A detector class
     if cls.labelled: fit['known'] = toy_rows(shape, 64, seed=3, odd=True)
     def make():
         m = cls(shape, **kw)
-        if m.labelled: m.known,m.augment = fit['known'],None
+        if m.labelled:
+            m.known = fit['known']
+            m.augment = None
         return m
     m = _fit_best_epoch(make(), x, toy_rows(shape, 64, seed=2), fit)
     return _Trained(m, x, toy_rows(shape, 96, seed=1, odd=True), fit, make)
@@ -263,7 +265,9 @@ def a_cycle_critic_sees_its_own_row(t):
     "The partner of a row in a cycle critic depends on that row, not on chance or on another row"
     x = t.x[:32]
     def same(a, b): return torch.allclose(a, b, rtol=1e-3, atol=1e-4)
-    once,again,reverse = _pairs_seen(t.m, x, 0),_pairs_seen(t.m, x, 1),_pairs_seen(t.m, x.flip(0), 0)
+    once = _pairs_seen(t.m, x, seed=0)
+    again = _pairs_seen(t.m, x, seed=1)
+    reverse = _pairs_seen(t.m, x.flip(0), seed=0)
     for (row,partner),(_,other_codes),(_,other_order) in zip(once, again, reverse):
         assert same(row, x), 'the first of the pair is not the training row'
         assert same(partner, other_codes), 'the partner is random: it is no reconstruction'

@@ -449,7 +449,7 @@ def _read_kdd(path, # gzipped CSV of 41 features and a label
     x = torch.from_numpy(x[which])
     y = torch.from_numpy(y[which])
     try: _check_finite(x, columns)
-    except DataError as error: raise error.at(file=path, line=error.row+1) from None
+    except DataError as error: raise error.at(file=path, line=1 + (error.row or 0)) from None
     return Source('kdd99', x, y, classes.tolist(), title='KDD Cup 99 (10 %)', columns=columns)
 
 # %% ../nbs/toolkit/01_data.ipynb #9961dbbe
@@ -684,7 +684,8 @@ class OneClass(Protocol):
         is_anomaly = (source.y!=source.class_index(self.normal)).numpy()
         is_test = source.test.numpy()
         if is_test.any():
-            normals,test = np.flatnonzero(~is_anomaly & ~is_test),np.flatnonzero(is_test)
+            normals = np.flatnonzero(~is_anomaly & ~is_test)
+            test = np.flatnonzero(is_test)
         else:
             normals,test_normals = _part(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
             test = np.concatenate([test_normals, np.flatnonzero(is_anomaly)])

@@ -285,9 +285,12 @@ def _room_for_stride_1():
 def _n_stages(size:int, # Pixels a side
              )->int: # 1 to 4
     "How often `size` can be halved, at least 2 pixels being left"
-    n,left = 0,size
-    while n<4 and left>=4 and left%2==0: n,left = n+1,left//2
-    if n: return n
+    n_stages = 0
+    side = size
+    while n_stages<4 and side>=4 and side%2==0:
+        side //= 2
+        n_stages += 1
+    if n_stages: return n_stages
     raise ValueError(f'images of {size} pixels cannot be halved; resize them to 8, 28, 32 or 64')
 
 # %% ../nbs/toolkit/02_networks.ipynb #8743b570

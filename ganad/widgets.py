@@ -154,7 +154,8 @@ def search(x, # Image (C,H,W)
            losses, # What was left over, (T,)
           )->Explorer: # Control `step`
     "Image, sample and difference at a step of a search, and how much is left over"
-    losses,frames = as_array(losses),as_array(frames)
+    losses = as_array(losses)
+    frames = as_array(frames)
     if len(losses)!=len(frames):
         raise ValueError(f'{len(frames)} frames but {len(losses)} losses; give one of each a step')
     last = len(losses)-1

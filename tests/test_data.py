@@ -539,7 +539,8 @@ def test_fashion_names_the_package():
 def test_unknown_names(here, monkeypatch):
     refused(lambda: load('minst'), "no data set 'minst'", 'digits, mnist, fashion', kind=UnknownName)
     digits = load('digits')
-    protocols = [OneClass('cat'), OneClass(10), OneClass(-1), OneOut('cat'), Pooled('cat'), KDD99(), Arrhythmia()]
+    protocols = [OneClass('cat'), OneClass(10), OneClass(-1), OneOut('cat'), Pooled('cat'), KDD99(),
+                 Arrhythmia()]
     for protocol in protocols:
         refused(lambda: protocol.split(digits), 'no class of digits', '0, 1, 2', kind=UnknownName)
     monkeypatch.setenv('GANAD_DATA', str(here/'nowhere'))

@@ -99,6 +99,7 @@ def test_import_forces_no_backend():
 def test_lesson_style_shows_figures_as_png_writes_them(monkeypatch):
     "A notebook is asked once, and a script is left alone"
     plt = pytest.importorskip('matplotlib.pyplot')
+    plt.close(plt.figure())                                             # pyplot has met no notebook so far
     registered = {}
     formatter = SimpleNamespace(for_type=registered.__setitem__)
     shell = SimpleNamespace(display_formatter=SimpleNamespace(formatters={'image/png': formatter}))
