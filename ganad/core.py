@@ -28,10 +28,10 @@ class GanadError(ValueError):
                  mend:str='', # What to do about it
                  *,
                  file=None, # Path of what was read or written
-                 line=None, # Place in the file as a person finds it: the line of a table, the name of a picture
+                 line=None, # Place in the file as a person finds it: line of a table, name of a picture
                  row:int|None=None, # Place among the rows that were given, from 0
                  column=None, # Its name; its number from 0 where columns have no names
-                 option:str|None=None, # Setting of Python or option of the command line that is to be changed
+                 option:str|None=None, # Setting, or option of the command line, that is to be changed
                 ):
         super().__init__(what)
         self.what = what
@@ -50,7 +50,8 @@ class GanadError(ValueError):
 
     def __str__(self):
         place = []
-        if self.line is not None: place.append(f'line {self.line}' if isinstance(self.line, int) else str(self.line))
+        if isinstance(self.line, int): place.append(f'line {self.line}')
+        elif self.line is not None: place.append(str(self.line))
         elif self.row is not None: place.append(f'row {self.row}')
         if self.column is not None: place.append(f'column {self.column}')
         text = f'{self.file}: {self.what}' if self.file is not None else self.what
@@ -68,6 +69,11 @@ class ShapeError(GanadError):
 
 class CheckpointError(GanadError):
     "A file that holds another model, or none"
+    def __init__(self, what:str, mend:str='', *,
+                 differs:str|None=None, # From the training that goes on: 'seed', 'data', name of a setting, …
+                 **place):
+        super().__init__(what, mend, **place)
+        self.differs = differs
 
 class NonFiniteLoss(GanadError):
     "Training ran away: a loss is NaN or infinite"
@@ -79,16 +85,18 @@ def pick(name:str, # What the user asked for
         )->str: # `name`, when it is one of them
     "`name` if it is one of `options`, else `UnknownName` that lists them"
     if name in options: return name
-    raise UnknownName(f"no {what} {name!r}; there are: {', '.join(map(str, options))}")
+    raise UnknownName(f'no {what} {name!r}', mend=f"there are: {', '.join(map(str, options))}")
 
 # %% ../nbs/toolkit/00_core.ipynb #ad9a6575
 def pick_device(device:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', …
                )->torch.device:
     "The named device, or the fastest one that this machine has"
-    there = dict(cpu=True, mps=torch.backends.mps.is_available(), cuda=torch.cuda.is_available())
-    found = [k for k,v in there.items() if v]                            # the fastest is last
-    if device!='auto': pick(str(device).split(':')[0], found, 'device')
-    return torch.device(found[-1] if device=='auto' else device)
+    found = ['cpu']                                                      # the fastest is last
+    if torch.backends.mps.is_available(): found.append('mps')
+    if torch.cuda.is_available(): found.append('cuda')
+    if device=='auto': return torch.device(found[-1])
+    pick(str(device).split(':')[0], found, 'device')
+    return torch.device(device)
 
 # %% ../nbs/toolkit/00_core.ipynb #3082a360
 def batches(x, # Rows: a tensor or anything that a list of indices can index
@@ -96,8 +104,9 @@ def batches(x, # Rows: a tensor or anything that a list of indices can index
             shuffle:bool=False, # A new order at each call?
            ): # Generator of batches
     "Split `x` into the fewest batches of at most `bs` rows, all of (nearly) the same size"
-    idx = torch.randperm(len(x)) if shuffle else torch.arange(len(x))
-    for i in idx.tensor_split(max(1, math.ceil(len(x)/bs))): yield x[i]
+    order = torch.randperm(len(x)) if shuffle else torch.arange(len(x))
+    n_batches = max(1, math.ceil(len(x)/bs))
+    for rows in order.tensor_split(n_batches): yield x[rows]
 
 # %% ../nbs/toolkit/00_core.ipynb #b7006e2f
 @contextmanager
@@ -106,25 +115,28 @@ def atomic(path, # Where the file will be
     "A temporary path beside `path`; it takes its place if the block ends well, and is removed if not"
     path = Path(path)
     try:
-        fd,tmp = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=_folder(path))
-    except OSError as e:
-        raise DataError(f"cannot write {path}: {e.strerror}; choose a place that you may write to") from e
-    os.close(fd)
+        handle,temporary = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=_folder(path))
+    except OSError as error:
+        mend = 'choose a place that you may write to'
+        raise DataError(f'cannot write this file: {error.strerror}', mend, file=path) from error
+    os.close(handle)
     try:
-        yield Path(tmp)
-        os.chmod(tmp, 0o666 & ~_umask())
-        os.replace(tmp, path)
+        yield Path(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
     except BaseException:
-        Path(tmp).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 # %% ../nbs/toolkit/00_core.ipynb #1a1cb4fe
 def _umask():
-    m = os.umask(0)
-    os.umask(m)
-    return m
+    "The rights that this process keeps from new files; they can be read only by setting them"
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
-def _folder(path): # Where a new file may be
+def _folder(path):
+    "The folder of a new file, made if need be; an error if what has its name is no file"
     if path.exists() and not path.is_file(): raise FileExistsError(errno.EEXIST, 'it is no file')
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.parent
@@ -135,13 +147,15 @@ def write_json(path, # Where to
               )->Path: # `path`
     "Write `obj` as indented JSON, whole or not at all"
     text = json.dumps(obj, indent=1, allow_nan=False, ensure_ascii=False)
-    with atomic(path) as tmp: tmp.write_text(text + '\n', encoding='utf-8')
+    with atomic(path) as temporary: temporary.write_text(text + '\n', encoding='utf-8')
     return Path(path)
 
 # %% ../nbs/toolkit/00_core.ipynb #3e9fdce4
-def writable(folder)->None: # Folder, made if it is not there
+def writable(folder, # Made if it is not there
+            )->None:
     "`DataError` at once, not after an hour of training, when nothing can be written to `folder`"
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()                # has no name that a kill could leave behind
-    except OSError as e: raise DataError(f"cannot write to {folder}; choose another folder") from e
+        tempfile.TemporaryFile(dir=folder).close()         # has no name that a kill could leave behind
+    except OSError as error:
+        raise DataError('cannot write to this folder', 'choose another one', file=folder) from error

@@ -25,15 +25,19 @@ def fake_loss(l:torch.Tensor, # Logits (N,) of inputs that should look fake
 def ls_real(l):
     "Least squares: a real input should get logit 1"
     return (l-1).pow(2).mean()
+
 def ls_fake(l):
     "Least squares: a fake input should get logit 0"
     return l.pow(2).mean()
+
 def hinge_real(l):
     "Hinge: a real input above +1 is free"
     return F.relu(1-l).mean()
+
 def hinge_fake(l):
     "Hinge: a fake input below -1 is free"
     return F.relu(1+l).mean()
+
 def hinge_gen(l):
     "What the generator pays against a hinge critic: it wants the logit high"
     return -l.mean()

@@ -11,46 +11,51 @@ import numpy as np
 from sklearn import metrics as skm
 
 # %% ../nbs/toolkit/06_metrics.ipynb #6166473c
-def as_array(v, # Tensor on any device, array or list
+def as_array(values, # Tensor on any device, array or list
             )->np.ndarray: # float64
-    "`v` as NumPy floats, off the graph and off the device"
-    if hasattr(v, 'detach'): v = v.detach().cpu().double()
-    return np.asarray(v, dtype=float)
+    "NumPy floats, off the graph and off the device"
+    if hasattr(values, 'detach'): values = values.detach().cpu().double()
+    return np.asarray(values, dtype=float)
 
 # %% ../nbs/toolkit/06_metrics.ipynb #86f98cba
 def checked(y, # Labels: 0 normal, 1 anomaly
             s=None, # Scores, one a row; None checks only the labels
            )->tuple: # Labels (int) and scores (float64)
     "Arrays of labels and scores, or a `ValueError` that says what to mend"
-    y = _labels(as_array(y))
+    y = _checked_labels(as_array(y))
     if s is None: return y,None
-    drawn,s = isinstance(s, _Drawn),as_array(s)
-    if s.ndim!=1: raise ValueError(f"scores of shape {s.shape}; reduce them to one number a row")
-    if len(s)!=len(y): raise ValueError(f"{len(s)} scores for {len(y)} labels; give one score a row")
-    if (bad := ~np.isfinite(s)).any():
-        raise ValueError(f"{bad.sum()} of {len(s)} scores are NaN or infinite, the first in row "
-                         f"{bad.argmax()}; mend the detector")
-    return y,s if drawn else _not_predictions(s)
+    were_checked = isinstance(s, _CheckedScores)
+    s = as_array(s)
+    if s.ndim!=1: raise ValueError(f'scores of shape {s.shape}; reduce them to one number a row')
+    if len(s)!=len(y): raise ValueError(f'{len(s)} scores for {len(y)} labels; give one score a row')
+    bad = ~np.isfinite(s)
+    if bad.any():
+        raise ValueError(f'{bad.sum()} of {len(s)} scores are NaN or infinite, the first in row '
+                         f'{bad.argmax()}; mend the detector')
+    if not were_checked: _refuse_predictions(s)
+    return y,s
 
 # %% ../nbs/toolkit/06_metrics.ipynb #0bb2a7c0
-def _labels(y):
-    if y.ndim!=1: raise ValueError(f"labels of shape {y.shape}; give one label a row")
-    if (bad := ~np.isin(y, (0,1))).any():
-        raise ValueError(f"label {y[bad][0]:g} in row {bad.argmax()}; labels are 0 (normal) or 1 (anomaly), "
-                         "as in y = cls != normal")
+class _CheckedScores(np.ndarray):
+    "Scores that were checked before rows were drawn from them"
+
+def _checked_labels(y):
+    if y.ndim!=1: raise ValueError(f'labels of shape {y.shape}; give one label a row')
+    bad = ~np.isin(y, (0,1))
+    if bad.any():
+        raise ValueError(f'label {y[bad][0]:g} in row {bad.argmax()}; labels are 0 (normal) or 1 (anomaly), '
+                         'as in y = cls != normal')
     if len(np.unique(y))<2:
-        what = f"all {len(y)} labels are {y[0]:g}" if len(y) else "no rows"
-        raise ValueError(f"{what}; a ranking needs normal (0) and anomalous (1) rows")
+        what = f'all {len(y)} labels are {y[0]:g}' if len(y) else 'no rows'
+        raise ValueError(f'{what}; a ranking needs normal (0) and anomalous (1) rows')
     return y.astype(int)
 
-class _Drawn(np.ndarray): "Scores that were checked before rows were drawn from them"
-
-def _not_predictions(s):
-    u = np.unique(s)
-    if len(s)>2 and len(u)==2 and (u==u.round()).all():
-        raise ValueError(f"the scores are only {u[0]:g} and {u[1]:g}: binary predictions, whose 'AUROC' is "
-                         "the balanced accuracy at one threshold; give the scores from before the threshold")
-    return s
+def _refuse_predictions(s):
+    values = np.unique(s)
+    if len(s)<=2 or len(values)!=2 or (values!=values.round()).any(): return
+    raise ValueError(f'the scores are only {values[0]:g} and {values[1]:g}: binary predictions, '
+                     "whose 'AUROC' is the balanced accuracy at one threshold; "
+                     'give the scores from before the threshold')
 
 # %% ../nbs/toolkit/06_metrics.ipynb #6e330e01
 def base_rate(y, # Labels: 0 normal, 1 anomaly
@@ -77,8 +82,8 @@ def auprc_trapezoid(y, # Labels: 0 normal, 1 anomaly
                     s, # Scores, higher = more anomalous
                    )->float: # 0 to 1; optimistic, above all with ties
     "The area that EGBAD's and ALAD's code computes: straight lines between the points of the curve"
-    p,r,_ = skm.precision_recall_curve(*checked(y, s))
-    return float(skm.auc(r, p))
+    precision,recall,_ = skm.precision_recall_curve(*checked(y, s))
+    return float(skm.auc(recall, precision))
 
 # %% ../nbs/toolkit/06_metrics.ipynb #b3fd20aa
 def prf_at(y, # Labels: 0 normal, 1 anomaly
@@ -88,11 +93,12 @@ def prf_at(y, # Labels: 0 normal, 1 anomaly
     "Precision, recall and F1 when every score >= the (1-`flagged`) quantile is called an anomaly"
     y,s = checked(y, s)
     if not 0<flagged<1:
-        raise ValueError(f"flagged={flagged}; give the share of rows to flag, between 0 and 1, such as .2")
-    hit = s >= np.quantile(s, 1-flagged)
-    p,r,f,_ = skm.precision_recall_fscore_support(y, hit, average='binary', zero_division=0)
-    return dict(precision=float(p), recall=float(r), f1=float(f),
-                flagged=float(hit.mean()), n_flagged=int(hit.sum()))
+        raise ValueError(f'flagged={flagged}; give the share of rows to flag, between 0 and 1, such as .2')
+    is_flagged = s >= np.quantile(s, 1-flagged)
+    found = skm.precision_recall_fscore_support(y, is_flagged, average='binary', zero_division=0)
+    precision,recall,f1,_ = found
+    return dict(precision=float(precision), recall=float(recall), f1=float(f1),
+                flagged=float(is_flagged.mean()), n_flagged=int(is_flagged.sum()))
 
 # %% ../nbs/toolkit/06_metrics.ipynb #ac5feb9d
 def fpr_at(y, # Labels: 0 normal, 1 anomaly
@@ -102,17 +108,18 @@ def fpr_at(y, # Labels: 0 normal, 1 anomaly
     "The share of normal rows flagged by the highest threshold that catches `tpr` of the anomalies"
     y,s = checked(y, s)
     if not 0<tpr<=1:
-        raise ValueError(f"tpr={tpr}; give the share of anomalies to catch, above 0, at most 1, such as .95")
-    f,t,_ = skm.roc_curve(y, s, drop_intermediate=False)
-    return float(f[np.argmax(t>=tpr)])
+        raise ValueError(f'tpr={tpr}; give the share of anomalies to catch, above 0, at most 1, such as .95')
+    flagged,caught,_ = skm.roc_curve(y, s, drop_intermediate=False)
+    return float(flagged[np.argmax(caught>=tpr)])
 
 # %% ../nbs/toolkit/06_metrics.ipynb #3e26d57f
 def best_f1(y, # Labels: 0 normal, 1 anomaly
             s, # Scores, higher = more anomalous
            )->float: # 0 to 1; random scores reach 2b/(1+b) at base rate b
     "Optimistic: the F1 of the threshold that the TEST labels choose"
-    p,r,_ = skm.precision_recall_curve(*checked(y, s))
-    return float((2*p*r/np.maximum(p+r, 1e-12)).max())
+    precision,recall,_ = skm.precision_recall_curve(*checked(y, s))
+    f1 = 2*precision*recall/np.maximum(precision+recall, 1e-12)
+    return float(f1.max())
 
 # %% ../nbs/toolkit/06_metrics.ipynb #a062a493
 def bootstrap(y, # Labels: 0 normal, 1 anomaly
@@ -124,20 +131,31 @@ def bootstrap(y, # Labels: 0 normal, 1 anomaly
              )->tuple: # (low, high)
     "Percentile interval of `metric`; rows are resampled within normals and within anomalies"
     y,s = checked(y, s)
-    s,rng,groups = s.view(_Drawn),np.random.default_rng(seed),[np.flatnonzero(y==c) for c in (0,1)]
-    draws = (np.concatenate([rng.choice(g, len(g)) for g in groups]) for _ in range(n))
-    return tuple(np.quantile([metric(y[i], s[i]) for i in draws], [(1-level)/2, (1+level)/2]).tolist())
+    s = s.view(_CheckedScores)                  # a resample may hold only 0 and 1: no predictions
+    rng = np.random.default_rng(seed)
+    kinds = [np.flatnonzero(y==label) for label in (0,1)]
+    values = []
+    for _ in range(n):
+        rows = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
+        values.append(metric(y[rows], s[rows]))
+    return tuple(np.quantile(values, [(1-level)/2, (1+level)/2]).tolist())
 
 # %% ../nbs/toolkit/06_metrics.ipynb #f73a36c5
 def auroc_se(y, # Labels: 0 normal, 1 anomaly
              s, # Scores, higher = more anomalous
             )->float: # nan with fewer than two rows of a kind
     "Standard error of the AUROC for another test set of this size (DeLong et al. 1988, equation 5)"
-    y,s = checked(y, s); a,n = np.sort(s[y==1]),np.sort(s[y==0])
-    below = lambda v,of: (np.searchsorted(of, v) + np.searchsorted(of, v, 'right'))/2/len(of)  # ties: half
-    shares = below(a, n),1-below(n, a)
-    if min(map(len, shares))<2: return float('nan')
-    return float(np.sqrt(sum(v.var(ddof=1)/len(v) for v in shares)))
+    y,s = checked(y, s)
+    anomalous,normal = np.sort(s[y==1]),np.sort(s[y==0])
+    if min(len(anomalous), len(normal))<2: return float('nan')
+    in_order = [_share_below(anomalous, normal), 1-_share_below(normal, anomalous)]
+    return float(np.sqrt(sum(shares.var(ddof=1)/len(shares) for shares in in_order)))
+
+def _share_below(values, others):
+    "For each value the share of the (sorted) others below it; a tie counts one half"
+    below = np.searchsorted(others, values)
+    not_above = np.searchsorted(others, values, 'right')
+    return (below + not_above)/2/len(others)
 
 # %% ../nbs/toolkit/06_metrics.ipynb #f2e2a718
 def summary(y, # Labels: 0 normal, 1 anomaly
@@ -146,7 +164,7 @@ def summary(y, # Labels: 0 normal, 1 anomaly
            )->dict: # Name -> float, ready for JSON
     "Every metric of this notebook, each a plain float"
     b = base_rate(y)
-    prf = prf_at(y, s, b if flagged is None else flagged)
+    at_share = prf_at(y, s, b if flagged is None else flagged)
+    del at_share['n_flagged']
     return dict(auroc=auroc(y, s), auprc=auprc(y, s), auprc_trapezoid=auprc_trapezoid(y, s), base_rate=b,
-                **{k: prf[k] for k in ('precision','recall','f1','flagged')},
-                fpr95=fpr_at(y, s), best_f1=best_f1(y, s))
+                **at_share, fpr95=fpr_at(y, s), best_f1=best_f1(y, s))

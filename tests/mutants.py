@@ -1,4 +1,4 @@
-"Each mutant repeats a defect found in a public implementation; the contract must kill it, by the promise that it breaks"
+"Each mutant repeats a defect of a public implementation; the promise that it breaks must kill it"
 import numpy as np
 import torch
 from torch import nn
@@ -30,7 +30,7 @@ class Upside(BiGAN):
 
 
 class HelpsTheCritic(BiGAN):
-    "Generator and encoder descend the critic's own loss: the critic is content, all losses fall, nothing is learned"
+    "Generator and encoder descend the critic's own loss: all losses fall, nothing is learned"
     breaks = 'higher_is_more_anomalous'
     def ge_loss(self, x, z): return real_loss(self.D(x, self.E(x))) + fake_loss(self.D(self.G(z), z))
 
@@ -38,14 +38,15 @@ class HelpsTheCritic(BiGAN):
 class CriticUpsideDown(BiGAN):
     "The critic's labels are swapped, so both players pull the same way"
     breaks = 'higher_is_more_anomalous'
-    def d_loss(self, x, z): return fake_loss(self.D(x, self.E(x).detach())) + real_loss(self.D(self.G(z).detach(), z))
+    def d_loss(self, x, z):
+        return fake_loss(self.D(x, self.E(x).detach())) + real_loss(self.D(self.G(z).detach(), z))
 
 
 class ForgetsItsTraining(BiGAN):
     "The weights of the beginning are put back when the training ends"
     breaks = 'higher_is_more_anomalous'
     def fit(self, x, epochs=20, **kw):
-        before = {k: v.clone() for k, v in self.state_dict().items()}
+        before = {name: value.clone() for name, value in self.state_dict().items()}
         super().fit(x, epochs=epochs, **kw).load_state_dict(before)
         return self
 
@@ -53,7 +54,9 @@ class ForgetsItsTraining(BiGAN):
 class BatchScaled(BiGAN):
     "Scores divided by the norm of their batch (survey toolbox)"
     breaks = 'needs_no_other_row'
-    def score_batch(self, x): s = super().score_batch(x); return s/s.norm()
+    def score_batch(self, x):
+        s = super().score_batch(x)
+        return s/s.norm()
 
 
 class SharedLatent(BiGAN):
@@ -67,7 +70,8 @@ class NormInTrainMode(BiGAN):
     breaks = 'needs_no_other_row'
     def score_batch(self, x):
         s = super().score_batch(x)
-        return nn.functional.batch_norm(s[:, None], None, None, training=True)[:, 0] if len(s) > 1 else s*0
+        if len(s)==1: return s*0
+        return nn.functional.batch_norm(s[:, None], None, None, training=True)[:, 0]
 
 
 class DropoutOn(BiGAN):
@@ -79,51 +83,61 @@ class DropoutOn(BiGAN):
 class TrainsWhenScoring(BiGAN):
     "The search at scoring time also updates the generator (one library's AnoGAN)"
     breaks = 'scoring_changes_nothing'
-    def score_batch(self, x): self.G[0].weight.data.mul_(.999); return super().score_batch(x)
+    def score_batch(self, x):
+        self.G[0].weight.data.mul_(.999)
+        return super().score_batch(x)
 
 
 class LeftInEval(BiGAN):
     "Scoring switches the mode and does not switch it back"
     breaks = 'scoring_changes_nothing'
-    def score(self, x, bs=512): self.eval(); return super().score(x, bs)
+    def score(self, x, bs=512):
+        self.eval()
+        return super().score(x, bs)
 
 
 class ScaledByFirstCall(BiGAN):
     "Minimum and maximum taken from the rows that are scored first (authors' GANomaly: from the test set)"
     breaks = 'fit_decides_all'
-    lo = None
+    lowest = None
     def score(self, x, bs=512):
         s = super().score(x, bs)
-        if self.lo is None: self.lo, self.hi = s.min(), s.max()
-        return (s - self.lo)/(self.hi - self.lo)
+        if self.lowest is None: self.lowest, self.highest = s.min(), s.max()
+        return (s - self.lowest)/(self.highest - self.lowest)
 
 
 class PicksEpochOnTest(BiGAN):
     "A fit that is given the test rows and their labels"
     breaks = 'fit_decides_all'
-    def fit(self, x, x_test=None, y_test=None, epochs=20, **kw): return super().fit(x, epochs=epochs, **kw)
+    def fit(self, x, x_test=None, y_test=None, epochs=20, **kw):
+        return super().fit(x, epochs=epochs, **kw)
 
 
 class OneBatchEpoch(BiGAN):
     "An 'epoch' that is a single mini-batch"
     breaks = 'an_epoch_is_every_row_once'
     def fit(self, x, epochs=20, bs=64, **kw):
-        for _ in range(epochs): super().fit(x[torch.randperm(len(x))[:bs]], epochs=1, bs=bs, **kw)
+        for _ in range(epochs):
+            batch = x[torch.randperm(len(x))[:bs]]
+            super().fit(batch, epochs=1, bs=bs, **kw)
         return self
 
 
 class WithReplacement(BiGAN):
     "Batches drawn with replacement: some rows twice, others never"
     breaks = 'an_epoch_is_every_row_once'
-    def fit(self, x, epochs=20, **kw): return super().fit(x[torch.randint(len(x), (len(x),))], epochs=epochs, **kw)
+    def fit(self, x, epochs=20, **kw):
+        drawn = torch.randint(len(x), (len(x),))
+        return super().fit(x[drawn], epochs=epochs, **kw)
 
 
 class Unseeded(BiGAN):
     "Latent codes from a generator that nobody seeded"
     breaks = 'same_seed_same_scores'
     def step(self, x):
-        g = torch.Generator(); g.seed()
-        z = torch.randn(len(x), self.nz, generator=g)
+        unseeded = torch.Generator()
+        unseeded.seed()
+        z = torch.randn(len(x), self.nz, generator=unseeded)
         return dict(d=update(self.opt_d, self.d_loss(x, z)), ge=update(self.opt_ge, self.ge_loss(x, z)))
 
 
@@ -131,11 +145,12 @@ class ForgottenEncoder(BiGAN):
     "An encoder that is in no optimiser (survey toolbox's GANomaly)"
     breaks = 'every_weight_learns'
     def __init__(self, shape, **kw):
-        super().__init__(shape, **kw); self.opt_ge = adam(self.G, lr=1e-3)
+        super().__init__(shape, **kw)
+        self.opt_ge = adam(self.G, lr=1e-3)
 
 
 class DetachedLoss(BiGAN):
-    "A term turned into a plain number: no gradient reaches the encoder (patch and boundary losses of two public versions)"
+    "A term turned into a number: no gradient reaches the encoder (patch and boundary losses of two versions)"
     breaks = 'every_weight_learns'
     def ge_loss(self, x, z): return real_loss(self.D(self.G(z), z)) + fake_loss(self.D(x, self.E(x))).item()
 
@@ -144,7 +159,8 @@ class CriticTrainsGenerator(BiGAN):
     "The critic's optimiser holds the generator too"
     breaks = 'each_loss_moves_its_player'
     def __init__(self, shape, **kw):
-        super().__init__(shape, **kw); self.opt_d = adam(self.D, self.G, lr=1e-3)
+        super().__init__(shape, **kw)
+        self.opt_d = adam(self.D, self.G, lr=1e-3)
 
 
 class LossWithoutPlayer(GAN):
@@ -157,17 +173,23 @@ class Leak(GAN):
     "The commonest GAN bug: plain `backward()`, so the generator's loss also leaves gradients in the critic"
     breaks = 'each_loss_moves_its_player'
     def step(self, x):
-        z, out = self.noise(x), {}
-        for k, loss in (('d', lambda: self.d_loss(x, z)), ('g', lambda: self.g_loss(z))):
-            opt, l = getattr(self, f'opt_{k}'), loss()
-            opt.zero_grad(); l.backward(); opt.step(); out[k] = l.item()
-        return out
+        z = self.noise(x)
+        d = self.descend(self.opt_d, self.d_loss(x, z))
+        g = self.descend(self.opt_g, self.g_loss(z))
+        return dict(d=d, g=g)
+    def descend(self, opt, loss):
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        return loss.item()
 
 
 class SwappedNames(GAN):
     "The losses are reported under each other's names"
     breaks = 'each_loss_moves_its_player'
-    def step(self, x): d, g = super().step(x).values(); return dict(g=d, d=g)
+    def step(self, x):
+        d, g = super().step(x).values()
+        return dict(g=d, d=g)
 
 
 class IgnoresEpochs(GAN):
@@ -179,20 +201,24 @@ class IgnoresEpochs(GAN):
 class SeedsNumpy(GAN):
     "Scoring seeds NumPy's global generator"
     breaks = 'scoring_changes_nothing'
-    def score_batch(self, x): np.random.seed(1); return super().score_batch(x)
+    def score_batch(self, x):
+        np.random.seed(1)
+        return super().score_batch(x)
 
 
 class Cycle(BiGAN):
     "Not a mutant: BiGAN with a critic on (x, G(E(x))), right"
     def __init__(self, shape, **kw):
         super().__init__(shape, **kw)
-        self.Dxx = type(self.D)(2, nn.Sequential(nn.Flatten(), nn.LazyLinear(32), nn.LeakyReLU(.2)), None, nn.Identity(),
-                                nn.Linear(32, 1))
-        self.Dxx(*torch.zeros(2, 1, *self.shape)); self.opt_xx = adam(self.Dxx, lr=1e-3)
+        both = nn.Sequential(nn.Flatten(), nn.LazyLinear(32), nn.LeakyReLU(.2))
+        self.Dxx = type(self.D)(2, both, None, nn.Identity(), nn.Linear(32, 1))
+        self.Dxx(*torch.zeros(2, 1, *self.shape))                           # now the lazy layer has its size
+        self.opt_xx = adam(self.Dxx, lr=1e-3)
     def partner(self, x): return self.rec_batch(x)
     def step(self, x):
-        with torch.no_grad(): r = self.partner(x)
-        return dict(super().step(x), xx=update(self.opt_xx, real_loss(self.Dxx(x, x)) + fake_loss(self.Dxx(x, r))))
+        with torch.no_grad(): xr = self.partner(x)
+        loss = real_loss(self.Dxx(x, x)) + fake_loss(self.Dxx(x, xr))
+        return dict(super().step(x), xx=update(self.opt_xx, loss))
 
 
 class Hinge(GAN):
@@ -202,11 +228,12 @@ class Hinge(GAN):
 
 
 class HingeIdle(Hinge):
-    "The same, and the critic has a layer that nothing passes through: it never learns, however long one waits"
+    "The same, and the critic has a layer that nothing passes through: it never learns"
     breaks = 'every_weight_learns'
     def __init__(self, shape, **kw):
         super().__init__(shape, **kw)
-        self.D.idle = nn.Linear(3, 3); self.opt_d = adam(self.D, lr=1e-3)
+        self.D.idle = nn.Linear(3, 3)
+        self.opt_d = adam(self.D, lr=1e-3)
 
 
 class CycleOfAnother(Cycle):
@@ -232,14 +259,17 @@ class NotSaved(BiGAN):
     "A number that the score needs and that is not saved with the weights"
     breaks = 'saves_and_loads'
     scale = 1.
-    def fit(self, x, epochs=20, **kw): super().fit(x, epochs=epochs, **kw); self.scale = 7.; return self
+    def fit(self, x, epochs=20, **kw):
+        super().fit(x, epochs=epochs, **kw)
+        self.scale = 7.
+        return self
     def score_batch(self, x): return self.scale*super().score_batch(x)
 
 
 class BoundaryUpsideDown(TwoDiscriminators):
     "The boundary's sign: the generator is rewarded for bringing known anomalies back"
     breaks = 'higher_is_more_anomalous'
-    def __init__(self, shape, w_abc=3., **kw): super().__init__(shape, w_abc=w_abc, **kw)     # the parent, with 3, reaches 1.0
+    def __init__(self, shape, w_abc=3., **kw): super().__init__(shape, w_abc=w_abc, **kw)   # its parent: 1.0
     def g_odd(self, a, r): return -super().g_odd(a, r)
 
 
@@ -265,8 +295,10 @@ class UnseededKnown(TwoDiscriminators):
     "Known anomalies drawn by a generator that nobody seeded"
     breaks = 'same_seed_same_scores'
     def pair(self, x):
-        g = torch.Generator(); g.seed()
-        return x, self.known[torch.randint(len(self.known), (len(x),), generator=g)]
+        unseeded = torch.Generator()
+        unseeded.seed()
+        drawn = torch.randint(len(self.known), (len(x),), generator=unseeded)
+        return x, self.known[drawn]
 
 
 class DeadCritic(TwoDiscriminators):
@@ -275,7 +307,7 @@ class DeadCritic(TwoDiscriminators):
     def __init__(self, shape, **kw):
         super().__init__(shape, **kw)
         class Dead(type(self.Dn)):
-            def forward(self, *a): return (super().forward(*a) - 100).relu()
+            def forward(self, *inputs): return (super().forward(*inputs) - 100).relu()
         self.Dn.__class__ = Dead
 
 
@@ -283,7 +315,9 @@ class KnownAtScoring(TwoDiscriminators):
     "Known anomalies, which no file holds, are asked again when a row is scored"
     breaks = 'saves_and_loads'
     known = None
-    def score_batch(self, x): return super().score_batch(x) - (0 if self.known is None else super().score_batch(self.known).mean())
+    def score_batch(self, x):
+        s = super().score_batch(x)
+        return s if self.known is None else s - super().score_batch(self.known).mean()
 
 
-MUTANTS = [o for o in dict(vars()).values() if isinstance(o, type) and 'breaks' in vars(o)]
+MUTANTS = [value for value in dict(vars()).values() if isinstance(value, type) and 'breaks' in vars(value)]
