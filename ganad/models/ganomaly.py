@@ -33,13 +33,16 @@ def unbiased(net:nn.Module)->nn.Module: # The same network
     return net
 
 # %% ../../nbs/methods/50_ganomaly.ipynb #3f6ec316
-TURNS = [*product(range(4), range(3), range(3))]        # quarter turns; up, not, down; left, not, right
+TURNS = list(product(range(4), range(3), range(3)))     # quarter turns; up, not, down; left, not, right
+
 def turned(x, turns, row, col): # Square images (N,C,H,W)
     "Turned, then moved by a quarter of the side, or not; black (-1) comes in"
-    n = x.shape[-1]; q = n//4
+    side = x.shape[-1]
+    quarter = side//4
     for _ in range(turns): x = x.transpose(2, 3).flip(2)          # as `rot90`, which ONNX does not have
-    x = pad(x, (q,)*4, value=-1.)
-    return x[:,:,q*(2-row):,q*(2-col):][:,:,:n,:n]
+    x = pad(x, (quarter,)*4, value=-1.)
+    top, left = quarter*(2-row), quarter*(2-col)
+    return x[:, :, top:, left:][:, :, :side, :side]
 
 # %% ../../nbs/methods/50_ganomaly.ipynb #e9ad2361
 class Turn(nn.Module):
@@ -50,42 +53,28 @@ class Turn(nn.Module):
             raise ShapeError(f"turns=True is for square images, not rows of shape {shape}")
         self.heads = begin(nn.Linear(D.head.in_features, 4+3+3), None)
         self.register_buffer('unit', torch.ones(2))     # spreads of both halves of the score, see `fit`
-    def tell(self, D, x): # Images
+
+    def log_p(self, D, x): # Critic; images
         "log p of turn, row and column, (N,4), (N,3), (N,3)"
-        return [l.log_softmax(1) for l in self.heads(D.features(x)).split((4,3,3), 1)]
+        answers = self.heads(D.features(x)).split((4,3,3), 1)
+        return [logits.log_softmax(1) for logits in answers]
+
     def loss(self, D, x):
-        "(8): each image in one way"
-        t = torch.randint(len(TURNS), (len(x),)).tolist()
-        xt = torch.cat([turned(r[None], *TURNS[i]) for r,i in zip(x, t)])
-        ways = torch.tensor([TURNS[i] for i in t], device=x.device).T
-        return sum(nll_loss(l, w) for l,w in zip(self.tell(D, xt), ways))
+        "(8): each image in one way, drawn at random"
+        ways = [TURNS[i] for i in torch.randint(len(TURNS), (len(x),)).tolist()]
+        images = torch.cat([turned(row[None], *way) for row, way in zip(x, ways)])
+        truth = torch.tensor(ways, device=x.device).T
+        return sum(nll_loss(log_p, right) for log_p, right in zip(self.log_p(D, images), truth))
+
     def doubt(self, D, x):
         "(8) summed over all ways, (N,): little where things stand as the critic has learned"
-        return -sum(l[:,i] for way in TURNS for l,i in zip(self.tell(D, turned(x, *way)), way))
-
-# %% ../../nbs/methods/50_ganomaly.ipynb #0f91ca8b
-class _Doubts:
-    "The score of GANomaly: by codes, or with `turns` by codes and doubts"
-    def __init__(self, shape, turns):
-        super().__init__(shape)
-        if turns: self.SCORES = 'codes','doubt'         # for tables: each half by itself
-    def codes_batch(self, x): z,_,zr = self.cycle(x); return (z-zr).pow(2).mean(1)                   # (6)
-    def halves(self, x): # (N,1), or with `turns` (N,2)
-        return torch.stack([self.codes_batch(x)] + ([self.Turn.doubt(self.D, x)] if self.Turn else []), 1)
-    def score_batch(self, x):
-        return (self.halves(x)/self.Turn.unit).sum(1) if self.Turn else self.codes_batch(x)          # (9)
-    def fit(self, x, *args, val=None, **kw):
-        "As `Detector.fit`; then the units of (9), from `val`, or else from the rows it has learned"
-        super().fit(x, *args, val=val, **kw)
-        if not self.Turn: return self
-        rows = x if val is None else val
-        h = self._by_batch(self.halves, rows[::max(1, len(rows)//1000)], 512)
-        self.Turn.unit.copy_(torch.maximum(h.std(0, False), 1e-5*h.mean(0)).clamp(1e-9))
-        return self
-    def scores(self, x): return dict(zip(('codes','doubt'), self.halves(x).T))
+        total = 0
+        for way in TURNS:
+            for log_p, right in zip(self.log_p(D, turned(x, *way)), way): total = total + log_p[:,right]
+        return -total
 
 # %% ../../nbs/methods/50_ganomaly.ipynb #18bf0032
-class GANomaly(_Doubts, Detector):
+class GANomaly(Detector):
     "Autoencoder, second encoder, critic whose features must match (Akcay et al. 2018); by codes"
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=32, # Latent size
@@ -93,32 +82,84 @@ class GANomaly(_Doubts, Detector):
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3, # Of both players
                  turns:bool=False): # Images: the critic's doubt how one was turned scores, too; 36 passes
-        super().__init__(shape, turns)
-        f,self.w = nets(shape),(w_adv,w_con,w_enc)
-        self.E,self.G,self.E2,self.D = f.enc(nz),f.gen(nz),f.enc(nz),f.critic()
-        turns,self.Turn = bool(turns),Turn(self.D, self.shape) if turns else None
-        self.opt_g,self.opt_d = adam(self.E, self.G, self.E2, lr=lr),adam(self.D, *[self.Turn]*turns, lr=lr)
+        super().__init__(shape)
+        networks = nets(shape)
+        self.E = networks.enc(nz)
+        self.G = networks.gen(nz)
+        self.E2 = networks.enc(nz)
+        self.D = networks.critic()
+        self.Turn = Turn(self.D, self.shape) if turns else None
+        self.w = w_adv, w_con, w_enc
+        self.opt_g = adam(self.E, self.G, self.E2, lr=lr)
+        self.opt_d = adam(self.D, self.Turn, lr=lr) if turns else adam(self.D, lr=lr)
+        if turns: self.SCORES = 'codes', 'doubt'         # for tables: each half by itself
 
-    def cycle(self, x): z = self.E(x); xr = self.G(z); return z,xr,self.E2(xr)  # codes again
+    def cycle(self, x):
+        "Codes, reconstructions, and the codes of these"
+        z = self.E(x)
+        xr = self.G(z)
+        return z, xr, self.E2(xr)
 
-    def terms(self, x, fx, z, xr, zr): # (1), (2), (3)
-        return mse(fx, self.D.features(xr)),(x-xr).abs().mean(),mse(z, zr)
-    def d_loss(self, fx, xr): return (real_loss(self.D.head(fx)) + fake_loss(self.D(xr)))/2      # (5)
+    def terms(self, x, fx, z, xr, zr):
+        "(1), (2), (3): features, pixels, codes"
+        return mse(fx, self.D.features(xr)), (x - xr).abs().mean(), mse(z, zr)
+
+    def d_loss(self, fx, xr):
+        "(5): rows, of which the features are given, are real; reconstructions are not"
+        return (real_loss(self.D.head(fx)) + fake_loss(self.D(xr)))/2
 
     def step(self, x):
         "The generator, then the critic; one pass through the three networks and one f(x) serve both"
-        (z,xr,zr),fx = self.cycle(x),self.D.features(x)
-        g_loss = sum(w*l for w,l in zip(self.w, self.terms(x, fx.detach(), z, xr, zr)))          # (4)
-        d_loss = self.d_loss(fx, xr.detach()) + (self.Turn.loss(self.D, x) if self.Turn else 0)
+        z, xr, zr = self.cycle(x)
+        fx = self.D.features(x)
+        terms = self.terms(x, fx.detach(), z, xr, zr)
+        g_loss = sum(weight*term for weight, term in zip(self.w, terms))                     # (4)
+        d_loss = self.d_loss(fx, xr.detach())
+        if self.Turn: d_loss = d_loss + self.Turn.loss(self.D, x)                            # (8)
         return dict(g=update(self.opt_g, g_loss), d=update(self.opt_d, d_loss))
 
-    def rec_batch(self, x): return self.G(self.E(x))
-    def watch_batch(self, x): return (x-self.rec_batch(x)).abs().flatten(1).mean(1)  # new codes agree anyway
+    def rec_batch(self, x):
+        "Reconstructions of the rows of `x`"
+        return self.G(self.E(x))
+
+    def scores(self, x):
+        "(6) as 'codes', (N,), and with `turns` the critic's 'doubt'"
+        z, _, zr = self.cycle(x)
+        halves = dict(codes=(z - zr).pow(2).mean(1))
+        if self.Turn: halves['doubt'] = self.Turn.doubt(self.D, x)
+        return halves
+
+    def halves(self, x):
+        "`scores` as columns, (N,1), or with `turns` (N,2)"
+        return torch.stack(list(self.scores(x).values()), 1)
+
+    def score_batch(self, x):
+        "(6), or with `turns` (9)"
+        if self.Turn: return (self.halves(x)/self.Turn.unit).sum(1)
+        return self.scores(x)['codes']
+
+    def watch_batch(self, x):
+        "Mean difference of pixels: the codes of new rows agree anyway"
+        return (x - self.rec_batch(x)).abs().flatten(1).mean(1)
+
+    def fit(self, x, *args, val=None, **kw):
+        "As `Detector.fit`; then the units of (9), from `val`, or else from the rows it has learned"
+        super().fit(x, *args, val=val, **kw)
+        if self.Turn:
+            rows = x if val is None else val
+            halves = self._by_batch(self.halves, rows[::max(1, len(rows)//1000)], 512)
+            least = 1e-5*halves.mean(0)                  # rows that are all alike have no spread
+            self.Turn.unit.copy_(torch.maximum(halves.std(0, False), least).clamp(1e-9))
+        return self
 
     @classmethod
-    def paper(cls, size=32, c=1, **kw): return cls((c,size,size), **dict(nz=100, nets=PaperConv, lr=2e-4)|kw)
+    def paper(cls, size=32, c=1, **kw): # Pixels a side, channels; other settings
+        "Networks, latent size and learning rate of the paper"
+        return cls((c,size,size), **dict(nz=100, nets=PaperConv, lr=2e-4) | kw)
 
-def mse(a, b): return (a-b).pow(2).mean()
+def mse(a, b):
+    "Mean square of the difference"
+    return (a - b).pow(2).mean()
 
 # %% ../../nbs/methods/50_ganomaly.ipynb #5e079f57
 def scaled(s:torch.Tensor, # Scores (N,)
@@ -126,5 +167,5 @@ def scaled(s:torch.Tensor, # Scores (N,)
            q:float=.95, # Their share below 1
           )->torch.Tensor: # (N,): 0 is the least of `val`, 1 its `q` quantile; not bounded
     "The same ranking in readable units: above 1 means more odd than `q` of the normal rows"
-    lo,hi = val.min(),val.quantile(q)
-    return (s - lo)/(hi - lo)
+    least, limit = val.min(), val.quantile(q)
+    return (s - least)/(limit - least)
