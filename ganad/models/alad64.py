@@ -10,24 +10,27 @@ import math
 from dataclasses import dataclass
 import torch
 from torch import nn
-from .alad import ALAD,PaperImages,bn,leaky
+from .alad import ALAD
 from ..networks import Conv,Critic,Mlp,begin,family,stack
+from ..papernets import AladImages
 
 # %% ../../nbs/methods/65_alad64.ipynb #e2089a4e
-class Adapted(PaperImages):
+class Adapted(AladImages):
     "The paper's networks with one more block each in E, G and Dxz, for 64×64 colour images"
     size = 64
-    def down(self, first, wrap, c=3):
+    def down(self, first, wrap, channels=3):
         "The new block in front; `first`: as in the paper, of the old one"
-        block = stack(nn.Conv2d(c, 64, 4, 2, 1), bn(64), *leaky(), std=.01, wrap=wrap)
+        block = stack(nn.Conv2d(channels, 64, 4, 2, 1), _norm(64), nn.LeakyReLU(.2), std=.01, wrap=wrap)
         return nn.Sequential(*block, *super().down(first, wrap, 64))
 
     def gen(self, nz):
         "The new block before the layer of colours"
         old = super().gen(nz)[:-2]                                         # all but its colours and tanh
-        new = stack(nn.ConvTranspose2d(128, 64, 4, 2, 1), bn(64), nn.ReLU(),
+        new = stack(nn.ConvTranspose2d(128, 64, 4, 2, 1), _norm(64), nn.ReLU(),
                     nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Tanh(), std=.01)
         return nn.Sequential(*old, *new)
+
+def _norm(channels): return nn.BatchNorm2d(channels, 1e-3, .01)      # TensorFlow's epsilon and momentum
 
 # %% ../../nbs/methods/65_alad64.ipynb #70625881
 class Narrow:
@@ -46,8 +49,8 @@ class Narrow:
     def critic(self, x=1, z=0, **kw):
         if x<2 or isinstance(self.base, Mlp): return self.base.critic(x=x, z=z, **kw)
         c, height, width = self.shape
-        fx = stack(nn.Conv2d(2*c, self.ch, 5, 2, 2), *leaky(),
-                   nn.Conv2d(self.ch, 2*self.ch, 5, 2, 2), *leaky(), **kw)
+        fx = stack(nn.Conv2d(2*c, self.ch, 5, 2, 2), nn.LeakyReLU(.2),
+                   nn.Conv2d(self.ch, 2*self.ch, 5, 2, 2), nn.LeakyReLU(.2), **kw)
         places = math.ceil(height/4)*math.ceil(width/4)
         return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(2*self.ch*places, 1)))
 
