@@ -4,20 +4,21 @@
 
 # %% auto #0
 __all__ = ['n_parameters', 'layer_table', 'EgbadMnist', 'EgbadKdd99', 'AnoganMnist', 'AnoganCifar10', 'AnoganKdd99',
-           'AnoganArrhythmia']
+           'AnoganArrhythmia', 'GanomalyImages', 'Height', 'AladImages', 'AladKdd99', 'AladArrhythmia', 'channel_norm',
+           'KimImages', 'ReportImages']
 
 # %% ../nbs/toolkit/09_papernets.ipynb #6e217cf6
 import torch
 from torch import nn
 from .core import ShapeError
-from .networks import Critic, begin, stack
+from .networks import Conv, Critic, UNet, begin, stack
 
 # %% ../nbs/toolkit/09_papernets.ipynb #ec863cdd
 def n_parameters(net:nn.Module)->int:
     "How many numbers training may change"
     return sum(weights.numel() for weights in net.parameters())
 
-_WITH_PARAMETERS = nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm
+_WITH_PARAMETERS = nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.GroupNorm
 
 def layer_table(net:nn.Module, # A network, or a critic
                 *inputs:torch.Tensor, # What it takes, two rows or more
@@ -155,3 +156,142 @@ class AnoganArrhythmia(_AnoganTable):
     "AnoGAN of ALAD's authors for the 274 columns of Arrhythmia"
     def __init__(self, shape=274):
         super().__init__(274, gen=(128,256), critic=(256,128), drops=(.2,.5), slope=.2)
+
+# %% ../nbs/toolkit/09_papernets.ipynb #e2d479d9
+class GanomalyImages(Conv):
+    "GANomaly's networks for images of 16, 32, 64, … pixels: no bias, and batch norm in the critic too"
+    def __init__(self, shape): # (C,H,W)
+        side = shape[-1]
+        is_power_of_two = side & (side-1)==0
+        if side<8 or not is_power_of_two:
+            raise ShapeError(f"the paper's networks want 16, 32, 64, … pixels, not {side}", "resize to 32")
+        super().__init__(shape, ch=64, critic_norm=nn.BatchNorm2d)
+
+    def enc(self, *args, **kw): return _without_bias(super().enc(*args, **kw))
+
+    def gen(self, *args, **kw): return _without_bias(super().gen(*args, **kw))
+
+    def critic(self, *args, **kw): return _without_bias(super().critic(*args, **kw))
+
+def _without_bias(net):
+    "The same network, its linear layers and convolutions without bias; norms keep theirs"
+    for layer in net.modules():
+        if isinstance(layer, (nn.Linear, nn.modules.conv._ConvNd)): layer.bias = None
+    return net
+
+# %% ../nbs/toolkit/09_papernets.ipynb #dbf738e1
+class Height(nn.Module):
+    "A pair of images side by side in the channels, (N,2C,H,W) → one above the other, (N,C,2H,W)"
+    def forward(self, x): return torch.cat(x.chunk(2, 1), 2)
+
+def _unwrapped(layer): return layer
+
+class AladImages:
+    "ALAD's networks for 32×32 colour images: Table IX of its paper"
+    size = 32
+    def __init__(self, shape=(3,32,32),
+                 height:bool=True): # `Dxx` sees two images one above the other; else side by side
+        self.shape = (3, self.size, self.size)
+        self.height = height
+        if tuple(shape)!=self.shape: raise ShapeError(f"images of shape {shape}", f"make them {self.shape}")
+
+    def down(self, first, wrap, channels=3):
+        "Three halvings; `first`: batch norm after the first one, too"
+        first_norm = [_norm(128)] if first else []
+        return stack(_halve(channels, 128), *first_norm, *_leaky(.2),
+                     _halve(128, 256), _norm(256), *_leaky(.2),
+                     _halve(256, 512), _norm(512), *_leaky(.2), std=.01, wrap=wrap)
+
+    def enc(self, nz, wrap=_unwrapped):
+        return nn.Sequential(self.down(True, wrap), stack(nn.Conv2d(512, nz, 4), nn.Flatten(), std=.01))
+
+    def gen(self, nz):
+        return stack(nn.Unflatten(1, (nz,1,1)),
+                     nn.ConvTranspose2d(nz, 512, 4), _norm(512), nn.ReLU(),
+                     _double(512, 256), _norm(256), nn.ReLU(),
+                     _double(256, 128), _norm(128), nn.ReLU(),
+                     _double(128, 3), nn.Tanh(), std=.01)
+
+    def critic(self, x=1, z=0, wrap=_unwrapped):
+        def hidden(*widths):
+            layers = []
+            for n_in, n_out in zip(widths, widths[1:]): layers += [nn.Linear(n_in, n_out), *_leaky(.2, .2)]
+            return stack(*layers, std=.01, wrap=wrap)
+        def head(n_in): return begin(nn.Linear(n_in, 1), .01)
+        if x==2: return self._critic_of_two(wrap, head)
+        if x==0: return Critic(0, None, hidden(z, 64, 32), nn.Identity(), head(32))
+        return Critic(1, self.down(False, wrap), hidden(z, 512, 512), hidden(8192+512, 1024), head(1024))
+
+    def _critic_of_two(self, wrap, head):
+        glue = [Height()] if self.height else []
+        channels, rows = (3, 2*self.size) if self.height else (6, self.size)
+        fx = stack(*glue, nn.Conv2d(channels, 64, 5, stride=2, padding=2), *_leaky(.2, .2),
+                   nn.Conv2d(64, 128, 5, stride=2, padding=2), *_leaky(.2, .2), std=.01, wrap=wrap)
+        return Critic(2, fx, None, nn.Identity(), head(128*(rows//4)*(self.size//4)))
+
+# %% ../nbs/toolkit/09_papernets.ipynb #76be65b5
+class _AladTable:
+    "Fully connected networks for tables"
+    def __init__(self, n_features,
+                 enc, gen, dxx, dzz, # Widths of their hidden layers
+                 joint): # Width of the layer in which the critic of pairs looks at row and code
+        self.n_features = n_features
+        self.enc_widths = enc
+        self.gen_widths = gen
+        self.dxx_widths = dxx
+        self.dzz_widths = dzz
+        self.joint_width = joint
+
+    def enc(self, nz, wrap=_unwrapped):
+        hidden = self._leaky_stack(self.n_features, *self.enc_widths, wrap=wrap)
+        return nn.Sequential(hidden, begin(nn.Linear(self.enc_widths[-1], nz), None))
+
+    def gen(self, nz):
+        hidden = []
+        for n_in, n_out in zip((nz, *self.gen_widths), self.gen_widths):
+            hidden += [nn.Linear(n_in, n_out), nn.ReLU()]
+        body = stack(*hidden, std=None)
+        last = begin(nn.Linear(self.gen_widths[-1], self.n_features), None)
+        return nn.Sequential(body, last)
+
+    def critic(self, x=1, z=0, wrap=_unwrapped):
+        def hidden(*widths, drop): return self._leaky_stack(*widths, drop=drop, wrap=wrap)
+        def head(n_in): return begin(nn.Linear(n_in, 1), None)
+        if x==2:
+            fx = hidden(2*self.n_features, *self.dxx_widths, drop=.2)
+            return Critic(2, fx, None, nn.Identity(), head(self.dxx_widths[-1]))
+        if x==0:
+            fz = hidden(z, *self.dzz_widths, drop=.2)
+            return Critic(0, None, fz, nn.Identity(), head(self.dzz_widths[-1]))
+        fx = stack(nn.Linear(self.n_features, 128), _norm1d(128), *_leaky(.2), std=None, wrap=wrap)
+        joint = self.joint_width
+        return Critic(1, fx, hidden(z, 128, drop=.5), hidden(256, joint, drop=.5), head(joint))
+
+    def _leaky_stack(self, *widths, drop=0., wrap=_unwrapped):
+        layers = []
+        for n_in, n_out in zip(widths, widths[1:]): layers += [nn.Linear(n_in, n_out), *_leaky(.2, drop)]
+        return stack(*layers, std=None, wrap=wrap)
+
+class AladKdd99(_AladTable):
+    "ALAD's networks for the 121 columns of KDD99: Table XI of its paper"
+    def __init__(self, shape=121):
+        super().__init__(121, enc=(64,), gen=(64,128), dxx=(128,), dzz=(32,), joint=128)
+
+class AladArrhythmia(_AladTable):
+    "ALAD's networks for the 274 columns of Arrhythmia: Table XIII of its paper"
+    def __init__(self, shape=274):
+        super().__init__(274, enc=(256,128), gen=(128,256), dxx=(256,128), dzz=(64,32), joint=256)
+
+# %% ../nbs/toolkit/09_papernets.ipynb #0afc0993
+def channel_norm(channels:int)->nn.GroupNorm:
+    "Norm over one channel of a row"
+    return nn.GroupNorm(channels, channels)
+
+class KimImages(UNet):
+    "The two discriminators' networks for 32×32 images, as in the paper"
+    def __init__(self, shape=(3,32,32)): super().__init__(shape, norm=channel_norm, std=.02)
+
+class ReportImages(UNet):
+    "The same of a student's report: stages are added, and wider"
+    def __init__(self, shape=(1,32,32)):
+        super().__init__(shape, (64,128,256,512), (64,128,64,32,1), torch.add, norm=channel_norm, std=.02)
