@@ -23,13 +23,14 @@ MAY_IMPORT = {
     'plots':     ['metrics'],
     'widgets':   ['metrics', 'plots'],
     'contract':  ['core', 'data', 'detector', 'metrics'],
-    'models':    ['core', 'detector', 'losses', 'networks'],
+    'papernets': ['core', 'networks'],
+    'models':    ['core', 'detector', 'losses', 'networks', 'papernets'],
     'baselines': ['core', 'detector', 'losses', 'networks'],
     'evidence':  ['core', 'data', 'detector', 'metrics'],
     'estimator': ['core', 'data', 'detector', 'metrics'],
     'files':     ['core', 'data', 'detector', 'estimator', 'metrics', 'plots'],
     'cli':       ['core', 'data', 'detector', 'evidence', 'files', 'metrics', 'plots'],
-    'site':      ['core', 'networks'],
+    'site':      ['core', 'detector', 'networks'],
 }
 FOLDERS = {'toolkit':'', 'methods':'models', 'evidence':'evidence', 'estimator':'estimator', 'files':'files', 'site':'site'}
 LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends

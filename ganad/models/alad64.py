@@ -10,35 +10,49 @@ import math
 from dataclasses import dataclass
 import torch
 from torch import nn
-from .alad import ALAD,PaperImages,bn,leaky
+from .alad import ALAD
 from ..networks import Conv,Critic,Mlp,begin,family,stack
+from ..papernets import AladImages
 
 # %% ../../nbs/methods/65_alad64.ipynb #e2089a4e
-class Adapted(PaperImages):
+class Adapted(AladImages):
     "The paper's networks with one more block each in E, G and Dxz, for 64×64 colour images"
     size = 64
-    def down(self, first, wrap, c=3): # The new block in front; `first`: as in the paper, of the old one
-        block = stack(nn.Conv2d(c, 64, 4, 2, 1), bn(64), *leaky(), std=.01, wrap=wrap)
+    def down(self, first, wrap, channels=3):
+        "The new block in front; `first`: as in the paper, of the old one"
+        block = stack(nn.Conv2d(channels, 64, 4, 2, 1), _norm(64), nn.LeakyReLU(.2), std=.01, wrap=wrap)
         return nn.Sequential(*block, *super().down(first, wrap, 64))
+
     def gen(self, nz):
-        T,old = nn.ConvTranspose2d,super().gen(nz)[:-2]                    # all but its colours and tanh
-        return nn.Sequential(*old, *stack(T(128, 64, 4, 2, 1), bn(64), nn.ReLU(),
-                                          T(64, 3, 4, 2, 1), nn.Tanh(), std=.01))
+        "The new block before the layer of colours"
+        old = super().gen(nz)[:-2]                                         # all but its colours and tanh
+        new = stack(nn.ConvTranspose2d(128, 64, 4, 2, 1), _norm(64), nn.ReLU(),
+                    nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Tanh(), std=.01)
+        return nn.Sequential(*old, *new)
+
+def _norm(channels): return nn.BatchNorm2d(channels, 1e-3, .01)      # TensorFlow's epsilon and momentum
 
 # %% ../../nbs/methods/65_alad64.ipynb #70625881
 class Narrow:
     "`family` with few channels, for a laptop; `Dxx` keeps its two layers and is as narrow"
     def __init__(self, shape, # Features a row, or (C,H,W)
                  ch:int=16): # Channels of the first stage
-        self.f,self.ch = family(shape),ch
-        if isinstance(self.f, Conv): self.f,self.shape = Conv(shape, ch),shape
-    def gen(self, nz): return self.f.gen(nz)
-    def enc(self, nz, **kw): return self.f.enc(nz, **kw)
+        self.shape = shape
+        self.ch = ch
+        self.base = family(shape)
+        if isinstance(self.base, Conv): self.base = Conv(shape, ch)
+
+    def gen(self, nz): return self.base.gen(nz)
+
+    def enc(self, nz, **kw): return self.base.enc(nz, **kw)
+
     def critic(self, x=1, z=0, **kw):
-        if x<2 or isinstance(self.f, Mlp): return self.f.critic(x=x, z=z, **kw)
-        (c,h,w),n,quarter = self.shape,self.ch,lambda s: -(-s//4)
-        fx = stack(nn.Conv2d(2*c, n, 5, 2, 2), *leaky(), nn.Conv2d(n, 2*n, 5, 2, 2), *leaky(), **kw)
-        return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(2*n*quarter(h)*quarter(w), 1)))
+        if x<2 or isinstance(self.base, Mlp): return self.base.critic(x=x, z=z, **kw)
+        c, height, width = self.shape
+        fx = stack(nn.Conv2d(2*c, self.ch, 5, 2, 2), nn.LeakyReLU(.2),
+                   nn.Conv2d(self.ch, 2*self.ch, 5, 2, 2), nn.LeakyReLU(.2), **kw)
+        places = math.ceil(height/4)*math.ceil(width/4)
+        return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(2*self.ch*places, 1)))
 
 # %% ../../nbs/methods/65_alad64.ipynb #e4def0d6
 class ALAD64(ALAD):
@@ -54,13 +68,16 @@ class ALAD64(ALAD):
         super().__init__(shape, nz, nets, lr, by=by, watch=watch, **dict(w_rec=0.) | kw)
         self.augment = Augment() if augment is True else augment
 
+    def step(self, x):
+        "ALAD's, on augmented rows"
+        return super().step(self.augment(x) if self.augment else x)
+
     @classmethod
     def paper(cls, nz=100, **kw): # Latent size: 100, 300, 500 or 800; other settings
         "Networks, step size and average of the study: for batches of 64, 100 epochs"
-        m = cls((3,64,64), nz, **dict(nets=Adapted, lr=2e-4) | kw); m.ema = .999
+        m = cls((3,64,64), nz, **dict(nets=Adapted, lr=2e-4) | kw)
+        m.ema = .999
         return m
-
-    def step(self, x): return super().step(self.augment(x) if self.augment else x)
 
 # %% ../../nbs/methods/65_alad64.ipynb #36ce6ce6
 @dataclass(frozen=True)
@@ -69,11 +86,13 @@ class Augment:
     turn:float=15. # Degrees, either way
     zoom:tuple=(.9,1.2) # Smallest and largest factor
     hue:float=.05 # Share of the colour circle, either way
-    def __call__(self, x): # Images (N,3,H,H) in [-1,1]; as many come back
+    def __call__(self, x): # Images (N,3,H,H) in [-1,1]
+        "As many images, each changed in its own way"
         from torchvision.transforms import v2                        # takes a second: only who augments waits
-        a,n = math.radians(self.turn),x.shape[-1]
-        edge = math.ceil(n/2*((math.cos(a) + math.sin(a))/self.zoom[0] - 1))     # what may turn in
+        side = x.shape[-1]
+        angle = math.radians(self.turn)
+        reach = (math.cos(angle) + math.sin(angle))/self.zoom[0]     # of the turned square, in sides
+        mirror = v2.Pad(math.ceil(side/2*(reach - 1)), padding_mode='reflect')
         turn = v2.RandomAffine(self.turn, scale=self.zoom, interpolation=v2.InterpolationMode.BILINEAR)
-        pad,tint = v2.Pad(edge, padding_mode='reflect'),v2.ColorJitter(hue=self.hue)
-        t = v2.Compose([pad, turn, v2.CenterCrop(n), tint])
-        return torch.stack([t(r) for r in (x+1)/2])*2 - 1
+        change = v2.Compose([mirror, turn, v2.CenterCrop(side), v2.ColorJitter(hue=self.hue)])
+        return torch.stack([change(image) for image in (x+1)/2])*2 - 1

@@ -9,7 +9,7 @@ __all__ = ['w_default', 'ALICE']
 import torch
 import torch.nn.functional as F
 from ..detector import adam
-from ..losses import fake_loss,real_loss
+from ..losses import fake_loss, real_loss
 from .bigan import BiGAN
 from ..networks import family
 
@@ -18,7 +18,8 @@ def w_default(w:float|None, # Weight of a distance between row and reconstructio
               shape:tuple, # Of a row
              )->float: # `w`, or what did best on rows set aside
     "100 for tables and 10 for images, if nothing else is said"
-    return w if w is not None else 100. if len(shape)==1 else 10.
+    if w is not None: return w
+    return 100. if len(shape)==1 else 10.
 
 class ALICE(BiGAN):
     "BiGAN whose rows, and perhaps codes, must come back (Li et al. 2017); by reconstruction"
@@ -30,23 +31,43 @@ class ALICE(BiGAN):
                  w_x:float|None=None, # Of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
                  w_z:float=0.): # Weight of the cycle z → G → E; 0: none
         super().__init__(shape, nz, nets, lr)
-        f,self.dist,self.w_x,self.w_z = nets(shape),dist,w_default(w_x, self.shape),w_z
-        self.Dxx = None if dist or not self.w_x else f.critic(x=2)
-        self.Dzz = None if dist or not w_z else f.critic(x=0, z=2*nz)
-        self.opt_d = adam(*[D for D in (self.D, self.Dxx, self.Dzz) if D], lr=lr)
+        self.dist = dist
+        self.w_x = w_default(w_x, self.shape)
+        self.w_z = w_z
+        networks = nets(shape)
+        self.Dxx = networks.critic(x=2) if self.w_x and not dist else None
+        self.Dzz = networks.critic(x=0, z=2*nz) if w_z and not dist else None
+        critics = [D for D in (self.D, self.Dxx, self.Dzz) if D]
+        self.opt_d = adam(*critics, lr=lr)
 
     def d_loss(self, x, z):
         "(3): pairs of row and code, and for each adversarial cycle: is this what we sent, or what came back?"
-        with torch.no_grad(): e,g = self.E(x),self.G(z)
-        xx = real_loss(self.Dxx(x, x)) + fake_loss(self.Dxx(x, self.G(e).detach())) if self.Dxx else 0
-        zz = real_loss(self.Dzz(z, z)) + fake_loss(self.Dzz(z, self.E(g).detach())) if self.Dzz else 0
-        return real_loss(self.D(x, e)) + fake_loss(self.D(g, z)) + xx + zz
+        with torch.no_grad():
+            e = self.E(x)
+            g = self.G(z)
+        loss = (real_loss(self.D(x, e))                        # -E_x log D(x, E(x))
+              + fake_loss(self.D(g, z)))                       # -E_z log(1 - D(G(z), z))
+        if self.Dxx:
+            xr = self.G(e).detach()
+            loss = loss + (real_loss(self.Dxx(x, x))           # -E_x log Dxx(x, x)
+                         + fake_loss(self.Dxx(x, xr)))         # -E_x log(1 - Dxx(x, G(E(x))))
+        if self.Dzz:
+            zr = self.E(g).detach()
+            loss = loss + (real_loss(self.Dzz(z, z))           # -E_z log Dzz(z, z)
+                         + fake_loss(self.Dzz(z, zr)))         # -E_z log(1 - Dzz(z, E(G(z))))
+        return loss
 
     def ge_loss(self, x, z):
         "(4): BiGAN's loss, and the cycles"
-        e,g = self.E(x),self.G(z)                              # once, for the pairs and for the cycles
-        cx = self.w_x*self.cycle(self.Dxx, x, self.G(e)) if self.w_x else 0
-        cz = self.w_z*self.cycle(self.Dzz, z, self.E(g)) if self.w_z else 0
-        return fake_loss(self.D(x, e)) + real_loss(self.D(g, z)) + cx + cz
+        e = self.E(x)                                          # once, for the pairs and for the cycles
+        g = self.G(z)
+        cycle_x = self.w_x*self.cycle(self.Dxx, x, self.G(e)) if self.w_x else 0
+        cycle_z = self.w_z*self.cycle(self.Dzz, z, self.E(g)) if self.w_z else 0
+        return (fake_loss(self.D(x, e))                        # -E_x log(1 - D(x, E(x)))
+              + real_loss(self.D(g, z))                        # -E_z log D(G(z), z)
+              + cycle_x                                        # w_x c(x, G(E(x)))
+              + cycle_z)                                       # w_z c(z, E(G(z)))
 
-    def cycle(self, D, a, ar): return real_loss(D(a, ar)) if D else self.dist(ar, a)
+    def cycle(self, D, a, ar):
+        "What it costs that `a` came back as `ar`: by the critic `D`, or by distance if there is none"
+        return real_loss(D(a, ar)) if D else self.dist(ar, a)

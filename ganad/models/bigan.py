@@ -7,22 +7,27 @@ __all__ = ['BiGAN']
 
 # %% ../../nbs/methods/20_bigan.ipynb #57b68258
 import torch
-from ..detector import Detector,adam,update
-from ..losses import fake_loss,l1,real_loss
+from ..detector import Detector, adam, update
+from ..losses import fake_loss, l1, real_loss
 from ..networks import family
 
 # %% ../../nbs/methods/20_bigan.ipynb #8dd8a152
 class BiGAN(Detector):
     "Generator, encoder, and one critic on pairs (Donahue et al., Dumoulin et al. 2017); by reconstruction"
     ema = 0.                            # the last weights: an average brings nothing here, see Results
+
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Latent size
                  nets=family, # Makes a family of networks from `shape`
                  lr:float=1e-3): # Of both players
         super().__init__(shape)
-        f,self.nz = nets(shape),nz
-        self.G,self.E,self.D = f.gen(nz),f.enc(nz),f.critic(z=nz)
-        self.opt_d,self.opt_ge = adam(self.D, lr=lr),adam(self.G, self.E, lr=lr)
+        self.nz = nz
+        networks = nets(shape)
+        self.G = networks.gen(nz)
+        self.E = networks.enc(nz)
+        self.D = networks.critic(z=nz)
+        self.opt_d = adam(self.D, lr=lr)
+        self.opt_ge = adam(self.G, self.E, lr=lr)
 
     def d_loss(self, x, z):
         "(2): the critic's half of (1)"
@@ -37,7 +42,13 @@ class BiGAN(Detector):
     def step(self, x):
         "The critic, then generator and encoder together, on the same rows and codes"
         z = torch.randn(len(x), self.nz, device=x.device)
-        return dict(d=update(self.opt_d, self.d_loss(x, z)), ge=update(self.opt_ge, self.ge_loss(x, z)))
+        return dict(d =update(self.opt_d,  self.d_loss(x, z)),
+                    ge=update(self.opt_ge, self.ge_loss(x, z)))
 
-    def rec_batch(self, x): return self.G(self.E(x))
-    def score_batch(self, x): return l1(x, self.rec_batch(x))   # (4)
+    def rec_batch(self, x):
+        "What each row becomes on its way through code and generator"
+        return self.G(self.E(x))
+
+    def score_batch(self, x):
+        "(4): how badly each row survives that way, (N,)"
+        return l1(x, self.rec_batch(x))

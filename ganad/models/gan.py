@@ -7,8 +7,8 @@ __all__ = ['GAN']
 
 # %% ../../nbs/methods/10_gan.ipynb #4f1f233f
 import torch
-from ..detector import Detector,adam,update
-from ..losses import fake_loss,real_loss
+from ..detector import Detector, adam, update
+from ..losses import fake_loss, real_loss
 from ..networks import family
 
 # %% ../../nbs/methods/10_gan.ipynb #ba88487d
@@ -20,11 +20,17 @@ class GAN(Detector):
                  lr:float=1e-3, # Of both players
                  k:int=1): # Critic steps for each generator step
         super().__init__(shape)
-        f,self.nz,self.k = nets(shape),nz,k
-        self.G,self.D = f.gen(nz),f.critic()
-        self.opt_d,self.opt_g = adam(self.D, lr=lr),adam(self.G, lr=lr)
+        self.nz = nz
+        self.k = k
+        networks = nets(shape)
+        self.G = networks.gen(nz)
+        self.D = networks.critic()
+        self.opt_d = adam(self.D, lr=lr)
+        self.opt_g = adam(self.G, lr=lr)
 
-    def noise(self, x): return torch.randn(len(x), self.nz, device=x.device)
+    def noise(self, x):
+        "A code (N,nz) for each row of `x`"
+        return torch.randn(len(x), self.nz, device=x.device)
 
     def d_loss(self, x, z):
         "(4): the critic tells data from samples"
@@ -37,7 +43,11 @@ class GAN(Detector):
 
     def step(self, x):
         "Algorithm 1: k steps for the critic, one for the generator"
-        for _ in range(self.k): d = update(self.opt_d, self.d_loss(x, self.noise(x)))
-        return dict(d=d, g=update(self.opt_g, self.g_loss(self.noise(x))))
+        for _ in range(self.k):
+            d = update(self.opt_d, self.d_loss(x, self.noise(x)))
+        g = update(self.opt_g, self.g_loss(self.noise(x)))
+        return dict(d=d, g=g)
 
-    def score_batch(self, x): return -self.D(x)
+    def score_batch(self, x):
+        "(6): how little each row looks like data, (N,)"
+        return -self.D(x)

@@ -6,8 +6,8 @@
 __all__ = ['KIND', 'CODE', 'WIDGET', 'EMBED', 'CDN', 'TAG', 'KEEP', 'NOTEBOOK_LINK', 'IMAGE_LINK', 'ON_SITE', 'RELOAD', 'RUN',
            'EXAMPLES', 'dev', 'labels', 'numbers', 'adapt_md', 'script', 'adapt_nb', 'expand', 'renamed', 'vendor',
            'unpack', 'localise', 'dead_links', 'mend', 'flat_text', 'flatten', 'page_names', 'enrich', 'prepare',
-           'render', 'finish', 'settings', 'notebooks', 'facts_of', 'build', 'readme', 'Live', 'stamp', 'watch',
-           'run_time', 'measure', 'main']
+           'render', 'finish', 'title_lines', 'settings', 'notebooks', 'facts_of', 'build', 'registry_table', 'refresh',
+           'readme', 'Live', 'stamp', 'watch', 'run_time', 'measure', 'main']
 
 # %% ../../nbs/site/50_docs.ipynb #72cf1efa
 import argparse,functools,json,os,re,shutil,subprocess,sys,tarfile,tempfile,threading,time
@@ -18,6 +18,7 @@ from importlib import import_module,metadata
 from pathlib import Path
 from urllib.parse import unquote
 from ..core import GanadError,atomic,write_json
+from ..detector import detectors
 from .pages import MAP,bare,course_map,dress,head,parts,reference,text
 
 # %% ../../nbs/site/50_docs.ipynb #fe0c17cb
@@ -307,6 +308,18 @@ def finish(out:Path, # The site as smalldocs made it
     for p in out.rglob('*.css'): _write(p, re.sub(r'@import\s*url\(["\']?https?:[^)]*\);?', '', _read(p)))
     return lack
 
+# %% ../../nbs/site/50_docs.ipynb #947284f0
+def title_lines(nb:dict, # Notebook, before or after nbdev made a page's head of its title cell
+               )->dict: # able, first
+    "What a notebook says of itself below its title"
+    for source in (text(cell) for cell in nb['cells'] if cell['cell_type']!='code'):
+        if source.startswith('---'): said = source.strip().strip('-')
+        elif source.startswith('# '): said = '\n'.join(re.findall(r'^- (\w+:.*)$', source, re.M))
+        else: continue
+        found = dev('yaml').safe_load(said) or {}
+        return {key:found[key] for key in ('able','first') if key in found}
+    return {}
+
 # %% ../../nbs/site/50_docs.ipynb #01352f17
 def settings(): # nbdev's settings
     "The project that this folder belongs to"
@@ -347,7 +360,10 @@ def facts_of(cfg)->dict:
     code = {p.relative_to(cfg.lib_path).with_suffix('').as_posix():_read(p)
             for p in cfg.lib_path.rglob('*.py') if p.name[0]!='_'}
     url = f'{cfg.git_url}/blob/{cfg.branch}/{cfg.lib_path.name}/'
-    return dict(path=read('path.yml', dev('yaml').safe_load), seconds=read('times.json', json.loads), folders=folders,
+    path = read('path.yml', dev('yaml').safe_load)
+    for stem, nb in nbs.items():
+        if said := title_lines(nb): path[bare(stem)] = {**path.get(bare(stem), {}), **said}
+    return dict(path=path, seconds=read('times.json', json.loads), folders=folders,
                 api=reference(code, nbs, url) if code else None)
 
 def build(engine:str=None, # 'quarto' or 'smalldocs'; the first that is installed
@@ -369,6 +385,21 @@ def build(engine:str=None, # 'quarto' or 'smalldocs'; the first that is installe
     return docs
 
 # %% ../../nbs/site/50_docs.ipynb #2fa1c8b6
+def registry_table()->str: # Markdown
+    "Every method of the package in one line: GANs first, then what they have to beat"
+    lines = [f"| `{name}` | {(cls.__doc__ or '').strip().splitlines()[0]} |" for name, cls in detectors().items()]
+    return '\n'.join(['| method | in one line |', '|---|---|', *lines])
+
+def refresh(nb:dict)->bool: # Was the table an older one?
+    "Put the table of the methods into the saved outputs of the cells that show it"
+    new, stale = registry_table(), False
+    for cell in nb['cells']:
+        if 'Markdown(registry_table())' not in text(cell): continue
+        for data in (output['data'] for output in cell['outputs']):
+            stale = stale or ''.join(data['text/markdown'])!=new
+            data['text/markdown'] = new.splitlines(keepends=True)
+    return stale
+
 ON_SITE = 'The map, with what each lesson is about and how long it takes, is on the site: `make site`.'
 
 def readme(nb, # Notebook, as nbformat reads it
@@ -468,7 +499,10 @@ def measure(cfg, only=())->int: # Stems; all when none is named
 def _write_readme()->int:
     "README.md from the notebook that `readme_nb` names"
     cfg = settings()
-    nb = dev('nbformat').read(cfg.nbs_path/cfg.readme_nb, as_version=4)
+    path = cfg.nbs_path/cfg.readme_nb
+    index = json.loads(_read(path))
+    if refresh(index): _write(path, json.dumps(index, sort_keys=True, indent=1, ensure_ascii=False) + '\n')
+    nb = dev('nbformat').read(path, as_version=4)
     with atomic(cfg.config_path/'README.md') as tmp: _write(tmp, readme(nb, cfg.nbs_path.name))
     return 0
 
