@@ -49,3 +49,10 @@ def sources(notebook, kind='markdown'):
     "The texts of the cells of a kind"
     cells = json.loads(notebook.read_text(encoding='utf-8'))['cells']
     return [''.join(cell['source']) for cell in cells if cell['cell_type']==kind]
+
+
+def read_before(notebook):
+    "The notebooks that one names in a line below its title, `- first: [gan, …]`"
+    title = next(text for text in sources(notebook) if text.startswith('# '))
+    line = re.search(r'^- first: \[(.*)\]$', title, re.M)
+    return re.findall(r'\w+', line[1]) if line else []

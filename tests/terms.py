@@ -1,11 +1,13 @@
 """Every GAN of the registry, term by term: which weights a loss moves, and what a score is made of
 
 METHODS holds for each method:
-  flow    (settings, term, who moves): `term` alone counts, a loss and what it is fed with, as 'fake(D(G(z),z))', or None: all count;
-          then player k (of `opt_k`) gives a gradient to every weight of exactly the networks named for it
-  score   (settings, the score of rows x in NumPy, from `o.G(z)`, `o.D(x, z)`, `o.D.features(x, z)`, …: the networks' outputs, float64)
-  weights (settings, name of a weight, player): the player's gradient is linear in it, and 0 is as if the term were not there
-          (the gradient of a player that steps twice in a `step` is that of both steps, added up: weights are held still)
+  flow    (settings, term, who moves): `term` alone counts, a loss and what it is fed with, as
+          'fake(D(G(z),z))', or None: all count; then player k (of `opt_k`) gives a gradient to every
+          weight of exactly the networks named for it
+  score   (settings, the score of rows x in NumPy, from the networks' outputs in float64: `o.G(z)`,
+          `o.D.features(x, z)`, …)
+  weights (settings, name of a weight, player): the player's gradient is linear in it, and 0 is as if the term
+          were not there (that of a player that steps twice in a `step` is added up: weights are held still)
 A method that is not here is held to less: all terms together move what its optimisers hold.
 """
 from types import SimpleNamespace as Entry
@@ -77,7 +79,7 @@ def code_distance(o, x):
 
 
 def patches(errors):
-    "Means (N,) of the patches of errors (N,C,H,H), half a picture wide, half overlapping; of a table, each feature; NumPy or torch"
+    "Means (N,) of patches of errors (N,C,H,H), half a picture wide, half overlapping; of a table, features"
     if errors.ndim == 2: return [errors[:, i] for i in range(errors.shape[1])]
     size = errors.shape[-1]
     side = size//2
@@ -94,7 +96,7 @@ def worst_patches(o, x):
 
 
 def left_over(by_logits, total):
-    "AnoGAN: what the best of the searches leaves over, from the codes where they end; `total` adds up or takes the mean"
+    "AnoGAN: what the best of the searches leaves over, from the codes where they end; `total`: sum or mean"
     def score(o, x):
         model = o.m
         flat = x.reshape(len(x), -1)
@@ -119,7 +121,7 @@ def with_settings(settings, *terms):
 
 
 GAN_GAME = [('real(D(x))', dict(d='D')), ('fake(D(G(z)))', dict(d='D')), ('real(D(G(z)))', dict(g='G'))]
-PAIRS = [('real(D(x,E(x)))', dict(d='D')), ('fake(D(G(z),z))', dict(d='D')),                        # BiGAN's game
+PAIRS = [('real(D(x,E(x)))', dict(d='D')), ('fake(D(G(z),z))', dict(d='D')),            # BiGAN's game
          ('fake(D(x,E(x)))', dict(ge='E')), ('real(D(G(z),z))', dict(ge='G'))]
 CYCLE_X = [('real(Dxx(x,x))', dict(d='Dxx')), ('fake(Dxx(x,G(E(x))))', dict(d='Dxx')),
            ('real(Dxx(x,G(E(x))))', dict(ge='E G'))]
@@ -132,7 +134,9 @@ MATCHING = ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G'))
 
 CRITICS = dict(dist=None, w_x=1., w_z=1.)                # ALICE with both cycles judged by critics
 L_D = dict(features=features, sigma_paper=sigma_paper, sigma_code=sigma_code)
-GANOMALY_ALONE = [dict(w_adv=1, w_con=0, w_enc=0), dict(w_adv=0, w_con=1, w_enc=0), dict(w_adv=0, w_con=0, w_enc=1)]
+GANOMALY_ALONE = [dict(w_adv=1, w_con=0, w_enc=0),       # one of its three terms
+                  dict(w_adv=0, w_con=1, w_enc=0),
+                  dict(w_adv=0, w_con=0, w_enc=1)]
 
 METHODS = dict(
     gan=Entry(
@@ -167,10 +171,13 @@ METHODS = dict(
         score=[(dict(by='l1'), reconstruction), (dict(by='l2'), distance),
                (dict(by='logits'), cycle_logits), (dict(by='features'), change)]),
     ganomaly=Entry(
-        flow=[*[(settings, None, dict(g=g, d='D')) for settings, g in zip(GANOMALY_ALONE, ('E G', 'E G', 'E G E2'))],
-              *with_settings({}, ('real(head(f(x)))', dict(d='D', g='E G E2')),                     # not in g: it stays
+        flow=[(GANOMALY_ALONE[0], None, dict(g='E G', d='D')),
+              (GANOMALY_ALONE[1], None, dict(g='E G', d='D')),
+              (GANOMALY_ALONE[2], None, dict(g='E G E2', d='D')),
+              *with_settings({}, ('real(head(f(x)))', dict(d='D', g='E G E2')),          # not in g: it stays
                              ('fake(D(G(E(x))))', dict(d='D', g='E G E2')))],
-        weights=[(settings, weight, 'g') for settings in (GANOMALY_ALONE[0], {}) for weight in ('w_adv', 'w_con', 'w_enc')],
+        weights=[(settings, weight, 'g')
+                 for settings in (GANOMALY_ALONE[0], {}) for weight in ('w_adv', 'w_con', 'w_enc')],
         score=[({}, code_distance)]),
     anogan=Entry(
         flow=[*with_settings({}, *GAN_GAME),
@@ -181,7 +188,9 @@ METHODS = dict(
                (dict(steps=5, l_d=anogan.cross_entropy, lam=.4), left_over(True, np.mean)),
                (dict(steps=5, encoder=True, starts=3), left_over(False, np.mean))]))
 
-METHODS['alad64'] = Entry(flow=[row for row in METHODS['alad'].flow if row[0] == dict(w_rec=0.)], score=METHODS['alad'].score)
+METHODS['alad64'] = Entry(
+    flow=[row for row in METHODS['alad'].flow if row[0] == dict(w_rec=0.)],
+    score=METHODS['alad'].score)
 
 # Two discriminators: G pays for fake(Da(G(a))) and so does Da: there they are no opponents
 
@@ -196,9 +205,13 @@ def only(*terms, **more):
 
 def flow_of_two(turns):
     return [*[(only(name, **turns), None, dict(g='G')) for name in ('rec', 'patch', 'lat', 'abc')],
-            *with_settings(only('adv', **turns), ('real(Dn(G(x)))', dict(g='G')), ('real(Dn(x))', dict(dn='Dn')),
+            *with_settings(only('adv', **turns),
+                           ('real(Dn(G(x)))', dict(g='G')),
+                           ('real(Dn(x))', dict(dn='Dn')),
                            ('fake(Dn(G(x)))', dict(dn='Dn'))),
-            *with_settings(only('odd', **turns), ('fake(Da(G(a)))', dict(g='G', da='Da')), ('real(Da(a))', dict(da='Da'))),
+            *with_settings(only('odd', **turns),
+                           ('fake(Da(G(a)))', dict(g='G', da='Da')),
+                           ('real(Da(a))', dict(da='Da'))),
             (turns, None, dict(g='G', dn='Dn', da='Da'))]
 
 
@@ -223,5 +236,7 @@ def rows(part):
     "All rows of one part of the table, with the name of the method first"
     entries = METHODS | {name: default_entry(name) for name in gans() if name not in METHODS}
     found = [(name, *row) for name, entry in entries.items() for row in getattr(entry, part, [])]
-    def identity(row): return '-'.join(label(value) for value in row[:3] if value != {} and not callable(value))
+    def identity(row):
+        said = [value for value in row[:3] if value != {} and not callable(value)]
+        return '-'.join(map(label, said))
     return [pytest.param(*row, id=identity(row)) for row in found]

@@ -9,7 +9,7 @@ from ganad.models.egbad import EGBAD
 from ganad.models.ganomaly import GANomaly
 from ganad.networks import Mlp
 from terms import GANOMALY_ALONE, METHODS, rows
-from tracing import check_flow, exact, gans, gradients, make, same, shapes       # noqa: F401 # exact is a fixture
+from tracing import check_flow, exact, gans, gradients, make, same, shapes       # noqa: F401
 
 
 def test_table_names_methods_that_exist():
@@ -67,7 +67,9 @@ def check_same_game(one, other, shape, x, monkeypatch):
 
 
 @shapes
-@pytest.mark.parametrize('name,settings', [('alice', dict(w_x=0.)), ('alice', dict(w_x=0., dist=None)), ('egbad', dict(w_rec=0.))])
+@pytest.mark.parametrize('name,settings', [('alice', dict(w_x=0.)),
+                                           ('alice', dict(w_x=0., dist=None)),
+                                           ('egbad', dict(w_rec=0.))])
 def test_without_its_terms_a_method_is_its_parent(name, settings, shape, monkeypatch, exact):
     check_same_game((name, settings), ('bigan', {}), shape, toy_rows(shape, 16).double(), monkeypatch)
 

@@ -5,14 +5,15 @@ import subprocess
 import sys
 
 import pytest
-from project import NOTEBOOKS, ROOT, folder_of, is_lesson, name_of
+from project import NOTEBOOKS, NUMBERED, ROOT, folder_of, is_lesson, name_of, read_before
 
 PACKAGE = ROOT/'ganad'
 MODULES = {path.relative_to(PACKAGE).with_suffix('').as_posix():path
            for path in sorted(PACKAGE.rglob('*.py')) if not path.name.startswith('_')}
 ROOMS = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
 
-# Room or module → the rooms and modules that it may import. Inside a room, a module may also import what is read before it.
+# Room or module → the rooms and modules that it may import. Inside a room, a module may also import what is read before it;
+# a method only the one that its paper extends, which its notebook names in the line `- first: […]`.
 MAY_IMPORT = {
     'core':      [],
     'networks':  [],
@@ -33,7 +34,6 @@ MAY_IMPORT = {
     'site':      ['core', 'detector', 'networks'],
 }
 FOLDERS = {'toolkit':'', 'methods':'models', 'evidence':'evidence', 'estimator':'estimator', 'files':'files', 'site':'site'}
-LINEAGE = dict(alice='bigan', anogan='gan', egbad='bigan', alad='alice', alad64='alad')      # the one model that a paper extends
 RUNTIME = 'torch torchvision numpy scipy sklearn joblib matplotlib pandas PIL tqdm safetensors ganad'.split()
 DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
 
@@ -83,12 +83,18 @@ def test_imports_only_what_its_room_may(module):
     assert room in MAY_IMPORT, f'no such room: give {room} a line in MAY_IMPORT'
     order = list(notebook_of_module())
     for other in imported_modules(module):
-        if room_of(other)!=room:
-            assert room_of(other) in MAY_IMPORT[room], f'{module} imports {other}; {room} may import {MAY_IMPORT[room]}'
-        elif room=='models':
-            assert other==f"models/{LINEAGE.get(module.partition('/')[2])}", f'{module} imports {other}'
-        else:
+        if room_of(other)==room:
             assert order.index(other)<order.index(module), f'{module} imports {other}, which is read after it'
+        else:
+            assert room_of(other) in MAY_IMPORT[room], f'{module} imports {other}; {room} may import {MAY_IMPORT[room]}'
+
+
+@pytest.mark.parametrize('module', [module for module in MODULES if room_of(module)=='models'])
+def test_a_method_extends_one_other_at_most(module):
+    others = {other.partition('/')[2] for other in imported_modules(module) if room_of(other)=='models'}
+    assert len(others)<=1, f'{module} imports {sorted(others)}'
+    named = read_before(notebook_of_module()[module])
+    assert others<={*named}, f'{module} imports {others}, and its notebook says to read {named} first'
 
 
 def test_rooms_make_no_circle():
@@ -134,9 +140,15 @@ def test_folders_of_notebooks_are_the_rooms_of_modules():
         assert is_lesson(notebook)==module.startswith('models/'), f'{notebook.name}: numbers below 80 in methods/ are the methods'
 
 
-def test_parents_exist():
-    for child, parent in LINEAGE.items():
-        assert f'models/{child}' not in MODULES or f'models/{parent}' in MODULES
+def test_what_is_read_before_exists():
+    names = {name_of(notebook) for notebook in NUMBERED}
+    for notebook in NUMBERED:
+        assert {*read_before(notebook)}<=names, notebook.name
+
+
+def test_lines_below_a_title_are_read():
+    assert read_before(notebook_of_module()['models/alad'])==['alice', 'egbad']
+    assert all(read_before(notebook) for notebook in NUMBERED if is_lesson(notebook))
 
 
 def test_importing_costs_little():

@@ -9,7 +9,7 @@ from ganad.models import imbalance
 from ganad.networks import UNet, unet
 from terms import GANOMALY_ALONE, SIX, TURNS, only, patches
 from torch import nn
-from tracing import check_flow, exact, gradients, known_rows, make, networks_of, same, shapes      # noqa: F401 # exact is a fixture
+from tracing import check_flow, exact, gradients, known_rows, make, networks_of, same, shapes    # noqa: F401
 
 
 def adversarial(m, x):
@@ -67,14 +67,16 @@ def check_terms(settings, weights, shape, monkeypatch):
     found, _ = gradients(model, x, monkeypatch)
     assert {*found} == {*losses}
     for player, loss in losses.items():
-        own = {name: weight for name, weight in twin.named_parameters() if networks_of([name]) == {NETWORK[player]}}
+        own = {name: weight for name, weight in twin.named_parameters()
+               if networks_of([name]) == {NETWORK[player]}}
         want = torch.autograd.grad(loss, own.values(), retain_graph=True)
         same(found[player], dict(zip(own, want)), 1e-5)                            # boundary has an eps
     if settings.get('together', True):
         assert fresh.train().step(x)['g'] == pytest.approx(losses['g'].item(), rel=1e-5)
 
 
-SIX_AND_ALL = [*[pytest.param(only(name), {name: 1.}, id=name) for name in SIX], pytest.param({}, SIX, id='all')]
+SIX_AND_ALL = [*[pytest.param(only(name), {name: 1.}, id=name) for name in SIX],
+               pytest.param({}, SIX, id='all')]
 three_shapes = pytest.mark.parametrize('shape', [4, (1, 8, 8), (2, 12, 12)], ids=str)
 in_turns = pytest.mark.parametrize('turns', TURNS, ids=['together', 'in-turn'])
 
@@ -173,7 +175,8 @@ def patches_as_numbers(x, r, n=3, patch_error=imbalance.patch_error):
 
 @shapes
 @in_turns
-@pytest.mark.parametrize('term,function,dead', [('abc', 'boundary', boundary_as_number), ('patch', 'patch_error', patches_as_numbers)])
+@pytest.mark.parametrize('term,function,dead', [('abc', 'boundary', boundary_as_number),
+                                                ('patch', 'patch_error', patches_as_numbers)])
 def test_a_loss_that_is_a_number_is_noticed(term, function, dead, turns, shape, monkeypatch):
     def check():
         model = make('twodiscriminators', shape, only(term, **turns))

@@ -9,7 +9,8 @@ def test_every_size_of_image_works_or_is_refused(size):
     try:
         networks = Conv((1, size, size), ch=2)
     except ValueError as error:
-        assert str(error) == f'images of {size} pixels cannot be halved down to 3 to 7; resize them to 8, 32 or 64'
+        what = f'images of {size} pixels cannot be halved down to 3 to 7'
+        assert str(error) == f'{what}; resize them to 8, 32 or 64'
         return
     x, z = torch.zeros(2, 1, size, size), torch.zeros(2, 3)
     assert networks.gen(3)(z).shape == x.shape

@@ -1,136 +1,277 @@
-"What leaves the checkout works without it, and a notebook that is added becomes a method by itself"
-import json, os, re, shutil, subprocess, sys, venv, zipfile
+"What leaves the checkout works without it; a method or a data set that is added is found by itself"
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
 from email.parser import Parser
-from pathlib import Path
-import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-KEEP = 'settings.ini setup.py MANIFEST.in README.md LICENSE CONTRIBUTING.md CHANGELOG.md _quarto.yml ganad nbs tests'.split()
+import pytest
+from project import ROOT
+
+FILES = 'settings.ini setup.py MANIFEST.in Makefile README.md LICENSE CONTRIBUTING.md CHANGELOG.md _quarto.yml'.split()
+KEEP = [*FILES, 'ganad', 'nbs', 'tests']
+RUNTIME = ['torch', 'torchvision', 'numpy', 'scikit-learn', 'scipy', 'joblib', 'matplotlib', 'pillow', 'tqdm',
+           'safetensors', 'pandas']
+
 
 def sh(*args, cwd, **env):
     "Run a command far from the checkout; what it printed"
-    env = {k:v for k,v in os.environ.items() if k not in ('IN_TEST','PYTHONPATH') and not k.startswith('PYTEST')} | env
-    p = subprocess.run([*map(str, args)], cwd=cwd, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert p.returncode==0, f"{' '.join(map(str, args))}\n{p.stdout[-2000:]}\n{p.stderr[-2000:]}"
-    return p.stdout
+    usual = {name: value for name, value in os.environ.items()
+             if name not in ('IN_TEST', 'PYTHONPATH') and not name.startswith('PYTEST')}
+    command = [str(arg) for arg in args]
+    ran = subprocess.run(command, cwd=cwd, env=usual | env, capture_output=True, text=True,
+                         stdin=subprocess.DEVNULL)
+    assert ran.returncode==0, f"{' '.join(command)}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+    return ran.stdout
+
+
+def python(code, cwd):
+    "What a line of Python prints in a project, with the package of that project"
+    return sh(sys.executable, '-W', 'ignore', '-c', code, cwd=cwd, PYTHONPATH=str(cwd), OMP_NUM_THREADS='1')
+
 
 def project(to):
     "A copy of the sources, without what builds left"
     to.mkdir()
-    for n in KEEP:
-        if (ROOT/n).is_dir(): shutil.copytree(ROOT/n, to/n, ignore=shutil.ignore_patterns('__pycache__','.*','*.tmp'))
-        else: shutil.copy(ROOT/n, to)
+    for name in KEEP:
+        if (ROOT/name).is_dir():
+            shutil.copytree(ROOT/name, to/name, ignore=shutil.ignore_patterns('__pycache__', '.*', '*.tmp'))
+        else:
+            shutil.copy(ROOT/name, to)
     return to
 
+
 def state(root):
-    return {p.relative_to(root).as_posix():p.read_bytes() for p in root.rglob('*') if p.is_file() and '__pycache__' not in p.parts}
+    files = [path for path in root.rglob('*') if path.is_file() and '__pycache__' not in path.parts]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
 
 def three_commands(ganad, cwd, **env):
     "fit, score and report on a CSV that has never been seen"
     rows = [f'{i},{"ab"[i%2]},{i%7},{i%5/2}' for i in range(200)]
     (cwd/'train.csv').write_text('\n'.join(['id,kind,x,y', *rows]) + '\n', encoding='utf-8')
     (cwd/'test.csv').write_text('\n'.join(['id,kind,x,y', *rows[:9], '9,b,900,7']) + '\n', encoding='utf-8')
-    sh(ganad, 'fit', 'train.csv', '--drop', 'id', '--method', 'bigan', '--epochs', '3', '--save', 'm.safetensors', cwd=cwd, **env)
-    assert 'scores.csv' in sh(ganad, 'score', 'test.csv', '--model', 'm.safetensors', '--out', 'scores.csv', cwd=cwd, **env)
-    sh(ganad, 'report', 'test.csv', '--model', 'm.safetensors', '--out', 'report.html', cwd=cwd, **env)
-    table = [l.split(',') for l in (cwd/'scores.csv').read_text(encoding='utf-8').splitlines()]
-    assert table[0][4:]==['score','p_value','flag'] and max(table[1:], key=lambda r: float(r[4]))[0]=='9' and table[-1][6]=='1'
+    def run(line): return sh(ganad, *line.split(), cwd=cwd, **env)
+    run('fit train.csv --drop id --method bigan --epochs 3 --save m.safetensors')
+    assert 'scores.csv' in run('score test.csv --model m.safetensors --out scores.csv')
+    run('report test.csv --model m.safetensors --out report.html')
+    head, *lines = [line.split(',') for line in (cwd/'scores.csv').read_text(encoding='utf-8').splitlines()]
+    assert head[4:]==['score', 'p_value', 'flag']
+    assert max(lines, key=lambda line: float(line[4]))[0]=='9'
+    assert lines[-1][6]=='1'
     assert (cwd/'report.html').read_text(encoding='utf-8').endswith('</html>')
+
 
 # The wheel
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
-    d = tmp_path_factory.mktemp('wheel')
-    sh(sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', d/'dist', project(d/'src'), cwd=d)
-    whl, = (d/'dist').glob('*.whl')
-    return whl
+    folder = tmp_path_factory.mktemp('wheel')
+    source = project(folder/'src')
+    sh(sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', folder/'dist', source,
+       cwd=folder)
+    built, = (folder/'dist').glob('*.whl')
+    return built
+
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
-    names = {n for n in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in n}
-    assert names=={p.relative_to(ROOT).as_posix() for p in (ROOT/'ganad').rglob('*.py') if p.parent.name!='site'} | {'ganad/py.typed'}
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
+    paths = [path for path in (ROOT/'ganad').rglob('*.py') if path.parent.name!='site']
+    modules = {path.relative_to(ROOT).as_posix() for path in paths}
+    assert names==modules | {'ganad/py.typed'}
+
 
 def test_wheel_says_what_it_needs(wheel):
-    z = zipfile.ZipFile(wheel)
-    meta = Parser().parsestr(next(z.read(n).decode() for n in z.namelist() if n.endswith('.dist-info/METADATA')))
-    needs = {re.match(r'[\w-]+', r)[0]:r for r in meta.get_all('Requires-Dist') if 'extra ==' not in r}
-    assert {*needs}==set('torch torchvision numpy scikit-learn scipy joblib matplotlib pillow tqdm safetensors pandas'.split())
-    assert needs['torch']=='torch>=2.4' and meta['Requires-Python']=='>=3.10'
-    assert {*meta.get_all('Provides-Extra')}>={'dev','widgets','onnx','cluster','parquet','completion'}
-    assert 'Apache' in (meta['License-Expression'] or meta['License']) and any(n.endswith('LICENSE') for n in z.namelist())
+    archive = zipfile.ZipFile(wheel)
+    metadata = next(name for name in archive.namelist() if name.endswith('.dist-info/METADATA'))
+    meta = Parser().parsestr(archive.read(metadata).decode())
+    runtime = [needed for needed in meta.get_all('Requires-Dist') if 'extra ==' not in needed]
+    needs = {re.match(r'[\w-]+', needed)[0]: needed for needed in runtime}
+    assert {*needs}=={*RUNTIME}
+    assert needs['torch']=='torch>=2.4'
+    assert meta['Requires-Python']=='>=3.10'
+    assert {*meta.get_all('Provides-Extra')}>={'dev', 'widgets', 'onnx', 'cluster', 'parquet', 'completion'}
+    assert 'Apache' in (meta['License-Expression'] or meta['License'])
+    assert any(name.endswith('LICENSE') for name in archive.namelist())
     assert meta.get_payload().startswith('# ganad')
+
 
 def test_wheel_works_elsewhere(wheel, tmp_path):
     "Installed into a folder and called from another, the command and the methods are those of the wheel"
-    lib,away = tmp_path/'lib',tmp_path/'away'
+    lib, away = tmp_path/'lib', tmp_path/'away'
     away.mkdir()
     sh(sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', lib, wheel, cwd=away)
     code = 'import ganad; from ganad.detector import detectors; print(ganad.__file__, *detectors())'
     out = sh(sys.executable, '-c', code, cwd=away, PYTHONPATH=str(lib))
-    assert out.startswith(str(lib)) and {'gan','bigan','pca'}<={*out.split()}
+    assert out.startswith(str(lib))
+    assert {'gan', 'bigan', 'pca'}<={*out.split()}
     assert '--normal' in sh(lib/'bin/ganad', 'demo', '--help', cwd=away, PYTHONPATH=str(lib))
     assert not [*away.iterdir()], 'asking for help wrote something'
     three_commands(lib/'bin/ganad', away, PYTHONPATH=str(lib))
 
+
 @pytest.mark.slow
-@pytest.mark.parametrize('what', ['wheel','.','.[dev]'])
+@pytest.mark.parametrize('what', ['wheel', '.', '.[dev]'])
 def test_fresh_environment(what, wheel, tmp_path):
     "From nothing: all requirements together, no conflict among them, and the demo runs outside the checkout"
     venv.create(tmp_path/'venv', with_pip=True)
-    py = tmp_path/'venv/bin/python'
-    args = [wheel] if what=='wheel' else ['-e',what] if 'dev' in what else [what]
-    sh(py, '-m', 'pip', 'install', '--quiet', *args, cwd=project(tmp_path/'src'))
-    assert 'No broken requirements' in sh(py, '-m', 'pip', 'check', cwd=tmp_path)
-    sh(py.with_name('ganad'), 'demo', '--quick', '--methods', 'pca,bigan', '--out', 'out', cwd=tmp_path)
-    assert (tmp_path/'out/report.html').stat().st_size>10_000 and json.loads((tmp_path/'out/results.json').read_text())
-    three_commands(py.with_name('ganad'), tmp_path)
-    if 'dev' in what: sh(py, '-c', 'import nbdev,smalldocs,jupyterlab,playwright', cwd=tmp_path)
+    interpreter = tmp_path/'venv/bin/python'
+    args = {'wheel': [wheel], '.': ['.'], '.[dev]': ['-e', '.[dev]']}[what]
+    sh(interpreter, '-m', 'pip', 'install', '--quiet', *args, cwd=project(tmp_path/'src'))
+    assert 'No broken requirements' in sh(interpreter, '-m', 'pip', 'check', cwd=tmp_path)
+    ganad = interpreter.with_name('ganad')
+    sh(ganad, 'demo', '--quick', '--methods', 'pca,bigan', '--out', 'out', cwd=tmp_path)
+    assert (tmp_path/'out/report.html').stat().st_size>10_000
+    assert json.loads((tmp_path/'out/results.json').read_text())
+    three_commands(ganad, tmp_path)
+    if what=='.[dev]': sh(interpreter, '-c', 'import nbdev,smalldocs,jupyterlab,playwright', cwd=tmp_path)
+
 
 # A method more
 
-def copied(nb):
-    "BiGAN's notebook as somebody would copy it: another class, another module"
-    for c in nb['cells']:
-        s = ''.join(c['source']).replace('models.bigan', 'models.copycat')
-        c['source'] = re.sub(r'\bBiGAN\b', 'CopyCat', s)
-    return nb
+def make_export(to):
+    "The commands of `make export`, as the Makefile has them"
+    makefile = (ROOT/'Makefile').read_text(encoding='utf-8')
+    recipe = re.search(r'^export:.*\n((?:\t.*\n)+)', makefile, re.M)[1]
+    commands = re.findall(r"^\t@\$\(PY\) (-c '.*'|-m .*)$", recipe, re.M)
+    assert len(commands)==3
+    for command in commands:
+        option, _, rest = command.partition(' ')
+        args = [rest.strip("'")] if option=='-c' else rest.split()
+        sh(sys.executable, '-W', 'ignore', option, *args, cwd=to, PYTHONPATH=str(to))
+
+
+def add_notebook(to, source, target, *replaced):
+    "A notebook of the project as somebody would copy it, with other names in it"
+    notebook = json.loads((to/source).read_text(encoding='utf-8'))
+    for cell in notebook['cells']:
+        text = ''.join(cell['source'])
+        for pattern, new in replaced: text = re.sub(pattern, new, text)
+        cell['source'] = text
+    (to/target).write_text(json.dumps(notebook), encoding='utf-8')
+
 
 @pytest.fixture(scope='module')
 def grown(tmp_path_factory):
-    "The project before and after one notebook was added and exported"
+    "The project after the template was copied and exported, and its files before"
     to = project(tmp_path_factory.mktemp('more')/'ganad')
     before = state(to)
-    nb = copied(json.loads((to/'nbs/methods/20_bigan.ipynb').read_text(encoding='utf-8')))
-    (to/'nbs/methods/77_copycat.ipynb').write_text(json.dumps(nb), encoding='utf-8')
-    sh(sys.executable, '-W', 'ignore', '-c', 'from nbdev.doclinks import nbdev_export as f; f()', cwd=to, PYTHONPATH=str(to))
-    return to,before
+    add_notebook(to, 'nbs/methods/_template.ipynb', 'nbs/methods/77_copycat.ipynb',
+                 (r'models\.template', 'models.copycat'), (r'\bTemplate\b', 'CopyCat'))
+    make_export(to)
+    return to, before
+
+
+def pytest_in(to, *args):
+    return sh(sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', *args, cwd=to,
+              PYTHONPATH=str(to), OMP_NUM_THREADS='1')
+
 
 def test_a_new_method_changes_its_own_files_only(grown):
-    to,before = grown
+    "And the files that list the methods, which export makes"
+    to, before = grown
     after = state(to)
-    assert {n for n in {*before,*after} if before.get(n)!=after.get(n)}=={'nbs/methods/77_copycat.ipynb','ganad/models/copycat.py','ganad/_modidx.py'}
+    changed = {name for name in {*before, *after} if before.get(name)!=after.get(name)}
+    assert changed=={'nbs/methods/77_copycat.ipynb', 'ganad/models/copycat.py', 'ganad/_modidx.py',
+                     'README.md', 'nbs/index.ipynb'}
+
 
 def test_a_new_method_is_found(grown):
-    to,_ = grown
-    code = 'from ganad.detector import detectors; print(*detectors())'
-    assert 'copycat' in sh(sys.executable, '-c', code, cwd=to, PYTHONPATH=str(to)).split()
+    to, _ = grown
+    assert 'copycat' in python('from ganad.detector import detectors; print(*detectors())', to).split()
 
-def test_a_new_method_is_under_the_contract(grown):
-    to,_ = grown
-    ids = sh(sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '--collect-only', '-q', 'tests/test_contract.py', 'tests/test_layout.py',
-             cwd=to, PYTHONPATH=str(to))
-    assert ids.count('copycat-table')>=10 and 'test_imports_only_what_its_room_may[models/copycat]' in ids
+
+def test_a_new_method_is_in_the_readme(grown):
+    to, _ = grown
+    assert '| `copycat` | What it does' in (to/'README.md').read_text(encoding='utf-8')
+
 
 def test_a_new_method_is_in_the_demo(grown):
-    to,_ = grown
-    code = "from ganad.cli import demo_runs; print(*(r.method for r in demo_runs(quick=True)))"
-    assert 'copycat' in sh(sys.executable, '-c', code, cwd=to, PYTHONPATH=str(to)).split()
+    to, _ = grown
+    code = 'from ganad.cli import demo_runs; print(*(run.method for run in demo_runs(quick=True)))'
+    assert 'copycat' in python(code, to).split()
+
 
 def test_a_new_method_is_in_the_sidebar(grown):
-    to,_ = grown
+    to, _ = grown
     code = """import yaml
 from pathlib import Path
 from ganad.site.docs import expand
 side = yaml.safe_load(Path('_quarto.yml').read_text())['website']['sidebar']['contents']
 print(expand(side, [p.relative_to('nbs').as_posix() for p in Path('nbs').rglob('[!_]*.ipynb')]))"""
-    assert "'77_copycat.ipynb'" in sh(sys.executable, '-c', code, cwd=to, PYTHONPATH=str(to))
+    assert "'77_copycat.ipynb'" in python(code, to)
+
+
+def test_a_new_method_says_what_it_is_for(grown):
+    to, _ = grown
+    code = '''import json
+from pathlib import Path
+from ganad.site.docs import title_lines
+print(title_lines(json.loads(Path('nbs/methods/77_copycat.ipynb').read_text())))'''
+    assert python(code, to).strip()=="{'able': 'say what a reader can do afterwards.', 'first': ['gan']}"
+
+
+def test_a_new_method_keeps_the_rules_of_the_house(grown):
+    "Layout, notebook, export, README; the notebook does not run here, since the contract trains the method"
+    to, _ = grown
+    pytest_in(to, 'tests/test_layout.py', '-k', 'not costs_little')
+    pytest_in(to, 'tests/test_notebooks.py', '-k', '(copycat and not runs) or change_nothing or readme')
+
+
+def test_a_new_method_is_under_the_contract(grown):
+    to, _ = grown
+    out = pytest_in(to, 'tests/test_contract.py', 'tests/test_gradients.py', '-k', 'copycat', '-v')
+    assert out.count('copycat-table] PASSED')>=10
+    assert 'test_a_loss_moves_its_networks_and_no_other[copycat-None-table] PASSED' in out
+    pytest_in(to, 'tests/test_gradients.py', '-k', 'table_names or in_the_table and course')
+
+
+# A data set more
+
+LOADER = '''#| exports
+def _spiral(root, size):
+    "Two arms of a spiral, from a file of numbers"
+    numbers = np.loadtxt(find(root, 'spiral.csv'), delimiter=',', dtype='f4')
+    x, y = torch.tensor(numbers[:, :2]), torch.tensor(numbers[:, 2]).long()
+    return Source('spiral', x, y, ['left', 'right'])
+'''
+PROTOCOL = '''#| exports
+@dataclass(frozen=True)
+class Spiral(OneClass):
+    "The left arm is normal"
+    normal:object = 'left'
+'''
+USE = '''
+from ganad.baselines import KNN
+from ganad.data import Spiral, load, sources
+split = Spiral().split(load('spiral', root='.'))
+model = KNN(split.train.shape[1:]).fit(split.train)
+print('spiral' in sources(), split.normal, len(split.train), len(split.test), len(model.score(split.test)))
+'''
+
+
+def test_a_new_data_set_is_a_function_and_a_protocol(tmp_path):
+    "Added to 01_data as CONTRIBUTING says, then loaded, split and scored"
+    to = project(tmp_path/'ganad')
+    path = to/'nbs/toolkit/01_data.ipynb'
+    notebook = json.loads(path.read_text(encoding='utf-8'))
+    def cell(source):
+        return dict(cell_type='code', execution_count=None, id=f'new{len(source)}', metadata={}, outputs=[],
+                    source=source)
+    def place(text):
+        return next(i for i, cell in enumerate(notebook['cells']) if text in ''.join(cell['source']))
+    loaders = place("{'digits':_digits,")
+    text = ''.join(notebook['cells'][loaders]['source'])
+    more = text.replace("{'digits':_digits,", "{'digits':_digits, 'spiral':_spiral,")
+    notebook['cells'][loaders]['source'] = more
+    notebook['cells'].insert(place('class OneClass(') + 1, cell(PROTOCOL))
+    notebook['cells'].insert(loaders, cell(LOADER))
+    path.write_text(json.dumps(notebook), encoding='utf-8')
+    make_export(to)
+    rows = [f'{i/10},{-i/10},0\n{-i/10},{i/10},1\n' for i in range(50)]
+    (to/'spiral.csv').write_text(''.join(rows), encoding='utf-8')
+    assert python(USE, to).split()==['True', 'left', '25', '75', '75']

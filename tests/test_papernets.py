@@ -16,9 +16,12 @@ from torch import nn
 from tracing import ready
 
 EGBAD_MNIST = dict(
-    E=[320, 18_496, 128, 73_856, 256, 1_254_600],                # conv3 1→32, conv3 32→64, BN, conv3 64→128, BN, FC 6272→200
-    G=[205_824, 2_048, 6_428_800, 12_544, 131_136, 128, 1_025],  # FC 200→1024, BN, FC →6272, BN, convT4 128→64, BN, convT4 64→1
-    D=[1_088, 65_600, 128, 102_912, 3_736_576, 1_025])           # x: conv4 1→64, conv4 64→64, BN; z: FC 200→512; FC 3648→1024, FC →1
+    # conv3 1→32, conv3 32→64, BN, conv3 64→128, BN, FC 6272→200
+    E=[320, 18_496, 128, 73_856, 256, 1_254_600],
+    # FC 200→1024, BN, FC →6272, BN, convT4 128→64, BN, convT4 64→1
+    G=[205_824, 2_048, 6_428_800, 12_544, 131_136, 128, 1_025],
+    # x: conv4 1→64, conv4 64→64, BN; z: FC 200→512; FC 3648→1024, FC →1
+    D=[1_088, 65_600, 128, 102_912, 3_736_576, 1_025])
 EGBAD_KDD = dict(
     E=[7_808, 2_080],                                            # FC 121→64→32
     G=[2_112, 8_320, 15_609],                                    # FC 32→64→128→121
@@ -35,37 +38,50 @@ def ganomaly_32(channels):
                 D=down + [4_096])                                # conv4 256→1
 
 
-ALAD_CIFAR10 = dict(                                             # nz 100; no norm after the first convolution of D, one in E
-    E=[6_272, 256, 524_544, 512, 2_097_664, 1_024, 819_300],     # conv4 3→128, BN, 128→256, BN, 256→512, BN, 512→100
-    G=[819_712, 1_024, 2_097_408, 512, 524_416, 256, 6_147],     # convT4 100→512, BN, 512→256, BN, 256→128, BN, 128→3
+# nz 100; no norm after the first convolution of D, one in E
+ALAD_CIFAR10 = dict(
+    # conv4 3→128, BN, 128→256, BN, 256→512, BN, 512→100
+    E=[6_272, 256, 524_544, 512, 2_097_664, 1_024, 819_300],
+    # convT4 100→512, BN, 512→256, BN, 256→128, BN, 128→3
+    G=[819_712, 1_024, 2_097_408, 512, 524_416, 256, 6_147],
     D=[6_272, 524_544, 512, 2_097_664, 1_024,                    # x: as E
        51_712, 262_656,                                          # z: FC 100→512→512
        8_913_920, 1_025],                                        # FC 8704→1024→1
-    Dxx=[4_864, 204_928, 16_385],                                # conv5 3→64, 64→128; FC 16·8·128→1 (one above the other)
+    # conv5 3→64, 64→128; FC 16·8·128→1 (one above the other)
+    Dxx=[4_864, 204_928, 16_385],
     Dzz=[12_864, 2_080, 33])                                     # FC 200→64→32→1
 ALAD_KDD = dict(
     E=[7_808, 2_080],                                            # FC 121→64→32
     G=[2_112, 8_320, 15_609],                                    # FC 32→64→128→121
-    D=[15_616, 256, 4_224, 32_896, 129],                         # x: FC 121→128, BN; z: FC 32→128; FC 256→128→1
+    # x: FC 121→128, BN; z: FC 32→128; FC 256→128→1
+    D=[15_616, 256, 4_224, 32_896, 129],
     Dxx=[31_104, 129],                                           # FC 242→128→1
     Dzz=[2_080, 33])                                             # FC 64→32→1
 ALAD_ARRHYTHMIA = dict(
     E=[70_400, 32_896, 8_256],                                   # FC 274→256→128→64
     G=[8_320, 33_024, 70_418],                                   # FC 64→128→256→274
-    D=[35_200, 256, 8_320, 65_792, 257],                         # x: FC 274→128, BN; z: FC 64→128; FC 256→256→1
+    # x: FC 274→128, BN; z: FC 64→128; FC 256→256→1
+    D=[35_200, 256, 8_320, 65_792, 257],
     Dxx=[140_544, 32_896, 129],                                  # FC 548→256→128→1
     Dzz=[8_256, 2_080, 33])                                      # FC 128→64→32→1
 
-ALAD64_100 = dict(                                               # one more block in E, G and D. Its channels are not given,
-    E=[3_136, 128, 131_200, 256, *ALAD_CIFAR10['E'][2:]],        # 64 is the lesson's. conv4 3→64, BN, 64→128, BN, then as above
-    G=[*ALAD_CIFAR10['G'][:6], 131_136, 128, 3_075],             # …, convT4 128→64, BN, and last 64→3 (no BN, no ReLU: see Deviations)
-    D=[3_136, 128, 131_200, *ALAD_CIFAR10['D'][1:]],             # conv4 3→64, BN; 64→128, without, as the first of 32×32; then as above
+# one more block in E, G and D. Its channels are not given,
+ALAD64_100 = dict(
+    # 64 is the lesson's. conv4 3→64, BN, 64→128, BN, then as above
+    E=[3_136, 128, 131_200, 256, *ALAD_CIFAR10['E'][2:]],
+    # …, convT4 128→64, BN, and last 64→3 (no BN, no ReLU: see Deviations)
+    G=[*ALAD_CIFAR10['G'][:6], 131_136, 128, 3_075],
+    # conv4 3→64, BN; 64→128, without, as the first of 32×32; then as above
+    D=[3_136, 128, 131_200, *ALAD_CIFAR10['D'][1:]],
     Dxx=[4_864, 204_928, 65_537],                                # the same two layers; FC 32·16·128→1
     Dzz=ALAD_CIFAR10['Dzz'])
 
-ANOGAN_MNIST = dict(                                             # nz 200; biases before the norms are TensorFlow's, and are kept
-    G=EGBAD_MNIST['G'],                                          # FC 200→1024, BN, FC →6272, BN, convT4 128→64, BN, convT4 64→1
-    D=[1_088, 65_600, 128, 3_212_288, 2_048, 1_025])             # conv4 1→64, conv4 64→64, BN, FC 3136→1024, BN, FC →1
+# nz 200; biases before the norms are TensorFlow's, and are kept
+ANOGAN_MNIST = dict(
+    # FC 200→1024, BN, FC →6272, BN, convT4 128→64, BN, convT4 64→1
+    G=EGBAD_MNIST['G'],
+    # conv4 1→64, conv4 64→64, BN, FC 3136→1024, BN, FC →1
+    D=[1_088, 65_600, 128, 3_212_288, 2_048, 1_025])
 ANOGAN_KDD = dict(
     G=EGBAD_KDD['G'],
     D=[31_232, 32_896, 16_512, 129])                             # FC 121→256→128→128→1
@@ -76,18 +92,25 @@ ANOGAN_ARRHYTHMIA = dict(
     G=ALAD_ARRHYTHMIA['G'],
     D=[70_400, 32_896, 129])                                     # FC 274→256→128→1
 
-KIM_D = [384, 2_048, 16*2, 8_192, 32*2, 32_768, 64*2, 32_768]    # conv4 3→8, 8→16, 16→32, 32→64, 64→32; norms in the middle three
-KIM = dict(                                                      # no bias; a norm has 2 weights a channel; 97,744 and 76,384 in all
+# conv4 3→8, 8→16, 16→32, 32→64, 64→32; norms in the middle three
+KIM_D = [384, 2_048, 16*2, 8_192, 32*2, 32_768, 64*2, 32_768]
+# no bias; a norm has 2 weights a channel; 97,744 and 76,384 in all
+KIM = dict(
     G=[384, 2_048, 16*2, 8_192, 32*2, 32_768, 64*2,              # conv4 3→8, 8→16, N, 16→32, N, 32→64, N
-       32_768, 32*2, 16_384, 16*2, 4_096, 8*2, 768],             # convT4 64→32, N, 64→16, N, 32→8, N, 16→3: joined side by side
+       # convT4 64→32, N, 64→16, N, 32→8, N, 16→3: joined side by side
+       32_768, 32*2, 16_384, 16*2, 4_096, 8*2, 768],
     Dn=KIM_D, Da=KIM_D)
-REPORT_D = [1_024, 131_072, 128*2, 131_072, 64*2, 32_768, 32*2, 512]      # 1→64→128→64→32→1: 296,448 + 448 in norms ("296K")
-REPORT = dict(                                                   # stages are added; 5,507,072 + 2,688 in norms ("5.5M")
-    G=[1_024, 131_072, 128*2, 524_288, 256*2, 2_097_152, 512*2, 2_097_152, 256*2, 524_288, 128*2, 131_072, 64*2, 1_024],
+# 1→64→128→64→32→1: 296,448 + 448 in norms ("296K")
+REPORT_D = [1_024, 131_072, 128*2, 131_072, 64*2, 32_768, 32*2, 512]
+# stages are added; 5,507,072 + 2,688 in norms ("5.5M")
+REPORT = dict(
+    G=[1_024, 131_072, 128*2, 524_288, 256*2, 2_097_152, 512*2,
+       2_097_152, 256*2, 524_288, 128*2, 131_072, 64*2, 1_024],
     Dn=REPORT_D, Da=REPORT_D)
 
 anogan = partial(AnoGAN.paper, steps=3)
-PAPERS = {                                                       # constructor, {network: [parameters of each layer that has some]}
+# constructor, {network: [parameters of each layer that has some]}
+PAPERS = {
     'egbad-mnist':              (partial(EGBAD.paper, 'mnist'), EGBAD_MNIST),
     'egbad-kdd99':              (partial(EGBAD.paper, 'kdd99'), EGBAD_KDD),
     'alad-cifar10':             (partial(ALAD.paper, 'cifar10'), ALAD_CIFAR10),
@@ -110,7 +133,8 @@ WITH_PARAMETERS = nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._Batc
 def layers(net):
     "Parameters of each layer that has some, in the order in which rows, then codes, then both pass them"
     parts = [net.fx, net.fz, net.joint, net.head] if isinstance(net, Critic) else [net]
-    found = [layer for part in parts if part is not None for layer in part.modules() if isinstance(layer, WITH_PARAMETERS)]
+    modules = [module for part in parts if part is not None for module in part.modules()]
+    found = [module for module in modules if isinstance(module, WITH_PARAMETERS)]
     return [sum(weights.numel() for weights in layer.parameters()) for layer in found]
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from ganad.models.ganomaly import scaled
 from terms import rows
-from tracing import Outputs, fitted, odd_and_even, shapes      # noqa: F401 # fitted is a fixture
+from tracing import Outputs, fitted, odd_and_even, shapes      # noqa: F401
 
 scores = pytest.mark.parametrize('name,settings,formula', rows('score'))
 

@@ -7,10 +7,10 @@ from ganad.core import set_seed
 from ganad.detector import load_model, save_model
 from ganad.models.ganomaly import TURNS, GANomaly, ShapeError
 from terms import code_distance
-from tracing import Outputs, fitted, gradients, make, networks_of, odd_and_even      # noqa: F401 # fitted is a fixture
+from tracing import Outputs, fitted, gradients, make, networks_of, odd_and_even      # noqa: F401
 
 IMAGE = (1, 8, 8)
-SPLIT = 4, 7                                             # of the ten logits: four turns, three rows, three columns
+SPLIT = 4, 7                                   # of the ten logits: four turns, three rows, three columns
 
 
 def turning(shape=IMAGE):
@@ -42,7 +42,7 @@ def doubt(outputs, model, x):
 
 
 def test_doubts_are_their_formula(fitted):
-    "(9): the distance of codes and the doubt, each in units of its spread over the first rows it learned from"
+    "(9): the distance of codes and the doubt, each in units of its spread over rows it learned from"
     model, x = fitted('ganomaly', dict(turns=True), IMAGE), odd_and_even(IMAGE).numpy()
     outputs = Outputs(model)
     def both(x): return np.stack([code_distance(outputs, x), doubt(outputs, model, x)], 1)
@@ -53,7 +53,8 @@ def test_doubts_are_their_formula(fitted):
 
 def test_doubts_teach_the_critic_alone(monkeypatch):
     x, plain, model = toy_rows(IMAGE, 16), make('ganomaly', IMAGE, {}), turning()
-    plain.load_state_dict({name: value for name, value in model.state_dict().items() if not name.startswith('Turn')})
+    shared = {name: value for name, value in model.state_dict().items() if not name.startswith('Turn')}
+    plain.load_state_dict(shared)
     (a, _), (b, _) = (gradients(m, x, monkeypatch) for m in (model, plain))
     assert {*a['g']} == {*b['g']}
     assert all(torch.equal(a['g'][name], value) for name, value in b['g'].items())
@@ -80,7 +81,8 @@ def test_turns_are_taught_by_the_turns_that_were_made():
     loss = model.Turn.loss(model.D, x).item()
     made = np.stack([moved_by_hand(row, *way) for row, way in zip(x.numpy(), ways)])
     answers = log_p(model, made)
-    want = -np.mean([sum(answer[i, right] for answer, right in zip(answers, way)) for i, way in enumerate(ways)])
+    def log_p_of(i, way): return sum(answer[i, right] for answer, right in zip(answers, way))
+    want = -np.mean([log_p_of(i, way) for i, way in enumerate(ways)])
     assert len({*ways}) > 10
     assert loss == pytest.approx(want, rel=1e-5)
 
@@ -136,4 +138,4 @@ def test_without_turns_there_is_one_half():
 
 @pytest.mark.parametrize('shape', [4, (1, 8, 12)])
 def test_turns_are_for_square_images(shape):
-    with pytest.raises((ShapeError, ValueError), match='square images'): make('ganomaly', shape, dict(turns=True))
+    with pytest.raises((ShapeError, ValueError), match='square images'): turning(shape)

@@ -1,8 +1,8 @@
 """Which term of a loss moves which weights, and what a network says in NumPy: tools for the tests of methods
 
-`gradients` lets a method make one `step` on its own terms and notes what reaches the weights. Every tensor gets a name
-that is a formula, 'x', 'G(z)', 'D.features of that', so a test can say which term of a loss is meant: 'fake(D(G(z),z))'.
-`Outputs` shows a fitted model's networks as functions of float64 arrays, so a score can be written down a second time.
+`gradients` lets a method make one `step` and notes what reaches the weights. Every tensor gets
+a name that is a formula, 'x', 'G(z)', 'f(x)', so a test can say which term of a loss is meant: 'fake(D(G(z),z))'.
+`Outputs` shows a fitted model's networks as functions of float64 arrays, so a score can be written down again.
 """
 import sys
 
@@ -52,12 +52,13 @@ def exact():
 # Names of tensors
 
 # function of a method's module → what its term is called
-TERMS = dict(real_loss='real', fake_loss='fake', ls_real='real', ls_fake='fake', hinge_real='real', hinge_fake='fake',
-             hinge_gen='real', feature_matching='fm', mse_loss='mse', l1='l1', l2='l2')
+TERMS = dict(real_loss='real', ls_real='real', hinge_real='real', hinge_gen='real',
+             fake_loss='fake', ls_fake='fake', hinge_fake='fake',
+             feature_matching='fm', mse_loss='mse', l1='l1', l2='l2')
 
 
 class Names:
-    "What a tensor is, as a formula; a view or a detached copy is what it was made from, a batch of two is two"
+    "What a tensor is, as a formula; a view or a detached copy is what it was made from"
     def __init__(self, x):
         self.kept = []                                   # so that no address is used twice
         self.of = {}
@@ -137,11 +138,12 @@ def modules_of(model):
 
 def optimisers(model):
     "Player → optimiser: `opt_d` belongs to player d"
-    return {name[4:]: value for name, value in vars(model).items() if isinstance(value, torch.optim.Optimizer)}
+    found = {name: value for name, value in vars(model).items() if isinstance(value, torch.optim.Optimizer)}
+    return {name.removeprefix('opt_'): optimiser for name, optimiser in found.items()}
 
 
 def gradients(model, x, monkeypatch, term=None):
-    "What each player's gradient is in one `step` where only `term` counts, {player: {weight: gradient}}; all terms"
+    "{player: {weight: gradient}} of one `step` where only `term` counts; and the names of all terms"
     found, seen, names = {}, set(), Names(x)
 
     def alone(kind, function):
@@ -155,13 +157,15 @@ def gradients(model, x, monkeypatch, term=None):
     listen(model, names, monkeypatch)
     for module in modules_of(model):
         for function, kind in TERMS.items():
-            if hasattr(module, function): monkeypatch.setattr(module, function, alone(kind, getattr(module, function)))
+            if not hasattr(module, function): continue
+            monkeypatch.setattr(module, function, alone(kind, getattr(module, function)))
     if getattr(model, 'dist', None): model.dist = alone('dist', model.dist)
 
     def note(player):                                    # a player may step more than once
         gradient = found.setdefault(player, {})
         for name, weight in model.named_parameters():
-            if weight.grad is not None and weight.grad.any(): gradient[name] = gradient.get(name, 0) + weight.grad
+            if weight.grad is not None and weight.grad.any():
+                gradient[name] = gradient.get(name, 0) + weight.grad
             weight.grad = None
     for player, optimiser in optimisers(model).items():
         optimiser.step = lambda player=player: note(player)
@@ -191,11 +195,14 @@ def check_flow(model, x, term, moves, monkeypatch):
 
 
 def own_networks(name):
-    "Player → the networks that its optimiser holds: whom all terms together should move, if nothing else is said"
+    "Player → networks that its optimiser holds: whom all terms together should move, if nothing else is said"
     model = make(name, 4, {})
-    def held(optimiser): return {id(weight) for group in optimiser.param_groups for weight in group['params']}
-    return {player: ' '.join(sorted(networks_of(name for name, weight in model.named_parameters() if id(weight) in held(o))))
-            for player, o in optimisers(model).items()}
+    owners = {}
+    for player, optimiser in optimisers(model).items():
+        held = {id(weight) for group in optimiser.param_groups for weight in group['params']}
+        weights = [name for name, weight in model.named_parameters() if id(weight) in held]
+        owners[player] = ' '.join(sorted(networks_of(weights)))
+    return owners
 
 
 def same(a, b, rtol=1e-6):
