@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 import ganad, torch
 from joblib import cpu_count
-from .evidence import run as B
+from .evidence import matrices,tables,run as B
 from . import data,plots
 from .files import commands
 from .core import DataError,GanadError,atomic,pick,writable,write_json
 from .detector import detectors,load_model
 from .plots import CSS,figure,html_table
-from .evidence.executor import estimate,spot_check,spread,stored
+from .evidence.executor import estimate,run_all,spot_check,stored
 
 # %% ../nbs/files/50_cli.ipynb #55bb02df
 def protocol(source, normal=None, # Name of the data, or a folder; class that is normal
@@ -53,8 +53,8 @@ def demo_runs(source:str='digits', # Name of the data, or a folder of images
     if told and methods: raise GanadError(f"{told[0]} needs labelled anomalies: {why}; or leave it out")
     if told: print(f"left out, for want of labelled anomalies ({why}): {', '.join(told)}")
     if seeds<1: raise GanadError(f"--seeds {seeds} is too few; give 1 or more")
-    fit = lambda m: {} if detectors()[m].once else B.usual_fit(source, 5 if quick else 1)
-    of = lambda s: dict(protocol=replace(who, seed=who.seed+s), seed=s, flagged=B.FLAGGED.get(source))
+    fit = lambda m: {} if detectors()[m].once else matrices.usual_fit(source, 5 if quick else 1)
+    of = lambda s: dict(protocol=replace(who, seed=who.seed+s), seed=s, flagged=matrices.FLAGGED.get(source))
     return [B.Run(m, source, fit=fit(m), **of(s)) for m in names if m not in told for s in range(seeds)]
 
 # %% ../nbs/files/50_cli.ipynb #f2f14b14
@@ -98,7 +98,7 @@ def _rest(costs, jobs): # Run's name → seconds, None where there is no saying
     return '; '.join(t for t in (text,new) if t) or 'none to run'
 
 def _costs(matrix, a, known):
-    runs = B.MATRICES[pick(matrix, B.MATRICES, 'matrix')]()
+    runs = matrices.MATRICES[pick(matrix, matrices.MATRICES, 'matrix')]()
     todo = [r for r in runs if not B.done(r, Path(a.out)/matrix/f'{r.name}.json')]
     return runs,todo,{r.name:estimate(r, known) for r in todo}
 
@@ -110,7 +110,7 @@ def _outcome(r, who=''):
 
 def _make(runs, todo, costs, jobs, a):
     writable(a.out)
-    made = spread(todo, a.matrix, a.out, jobs, a.threads, a.cluster, a.max_minutes)
+    made = run_all(todo, a.matrix, a.out, jobs, a.threads, a.cluster, a.max_minutes)
     t0,total,n,code = time.time(),sum(c or 0 for c in costs.values()),0,0
     try:
         for n,(run,rec) in enumerate(made, 1):
@@ -118,7 +118,7 @@ def _make(runs, todo, costs, jobs, a):
             print(f"  {n:>3}/{len(todo)}  {_outcome(rec, run.name)}{left}", flush=True)
             code = max(code, int(rec['status']!='ok'))
     except KeyboardInterrupt: code = 130
-    if (Path(a.out)/a.matrix).is_dir(): print(B.markdown(B.table(B.results(a.matrix, root=a.out))))
+    if (Path(a.out)/a.matrix).is_dir(): print(tables.markdown(tables.table(B.results(a.matrix, root=a.out))))
     if n<len(todo): print(f"stopped: {len(todo)-n} runs are left; the same command goes on", file=sys.stderr)
     return code
 
@@ -142,11 +142,11 @@ def bench(a): # Parsed arguments
     "The command `ganad bench`"
     if a.verify: return _verify(a)
     jobs,known = a.jobs or cpu_count(),stored(a.out)
-    for n in [a.matrix] if a.matrix and not a.list else B.MATRICES:
+    for n in [a.matrix] if a.matrix and not a.list else matrices.MATRICES:
         runs,todo,costs = _costs(n, a, known)
         if a.dry_run and a.matrix: print('\n'.join(f"  {r.name}" for r in todo))
         print(f"{n:17} {len(runs)-len(todo):>3} of {len(runs):>3} runs there; {_rest(costs, jobs)}")
-        if a.list or not a.matrix: print(f"{'':17} {B.MATRICES[n].__doc__}")
+        if a.list or not a.matrix: print(f"{'':17} {matrices.MATRICES[n].__doc__}")
     return 0 if a.list or a.dry_run or not a.matrix else _make(runs, todo, costs, jobs, a)
 
 # %% ../nbs/files/50_cli.ipynb #c6f7ef41
@@ -170,7 +170,7 @@ def report(runs:list, # What was asked
            path, # HTML file to write
           )->Path: # `path`
     "Write the report of a demo: table, sentence, and pictures of the best GAN and the best baseline"
-    rows,of = B.table(recs),{c['label']:(r,c) for r,c in reversed([*zip(runs, recs)])}
+    rows,of = tables.table(recs),{c['label']:(r,c) for r,c in reversed([*zip(runs, recs)])}
     best = to_show(rows)
     s = B.split_of(of[best[0]][0])
     models = {l:load_model(Path(folder)/f'{of[l][0].name}.safetensors') for l in best}
@@ -179,7 +179,7 @@ def report(runs:list, # What was asked
     versions = ', '.join(f'{k} {v}' for k,v in recs[0]['versions'].items())
     parts = [f"<h1>ganad demo: {html.escape(runs[0].data)}, normal is {html.escape(s.normal)}</h1>",
              '<p>A quick trial, a fifth of the steps.</p>' if runs[0].protocol.n_train else '',
-             f'<p class="verdict">{html.escape(verdict(rows))}</p>', html_table(B.markdown(rows)),
+             f'<p class="verdict">{html.escape(verdict(rows))}</p>', html_table(tables.markdown(rows)),
              figure(plots.leaderboard(board), 'AUROC of every method; baselines in grey.'),
              figure(plots.roc_pr(s.y, scores), 'ROC and precision-recall, best GAN and best baseline.'),
              *(f for l in best for f in pictures(*of[l], models[l], s, scores[l])),
@@ -218,8 +218,8 @@ def demo(a): # Parsed arguments
     except KeyboardInterrupt: stopped = True
     done = [(r,c) for r,c in zip(runs, recs) if c['status']=='ok']
     if done:
-        rows = B.table([c for _,c in done])
-        print('\n' + B.markdown(rows) + '\n\n' + verdict(rows))
+        rows = tables.table([c for _,c in done])
+        print('\n' + tables.markdown(rows) + '\n\n' + verdict(rows))
         write_json(out/'results.json', dict(verdict=verdict(rows), table=rows, runs=[c for _,c in done]))
         page = report([r for r,_ in done], [c for _,c in done], out/'runs', out/'report.html')
         print(f"\n{page} shows the pictures; results.json has every number")

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     'site':      ['core', 'detector', 'networks'],
 }
 FOLDERS = {'toolkit':'', 'methods':'models', 'evidence':'evidence', 'estimator':'estimator', 'files':'files', 'site':'site'}
-RUNTIME = 'torch torchvision numpy scipy sklearn joblib matplotlib pandas PIL tqdm safetensors ganad'.split()
+RUNTIME = 'torch torchvision numpy scipy sklearn joblib loky matplotlib pandas PIL tqdm safetensors ganad'.split()
 DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
 
 

@@ -14,7 +14,7 @@ from project import ROOT
 
 FILES = 'settings.ini setup.py MANIFEST.in Makefile README.md LICENSE CONTRIBUTING.md CHANGELOG.md _quarto.yml'.split()
 KEEP = [*FILES, 'ganad', 'nbs', 'tests']
-RUNTIME = ['torch', 'torchvision', 'numpy', 'scikit-learn', 'scipy', 'joblib', 'matplotlib', 'pillow', 'tqdm',
+RUNTIME = ['torch', 'torchvision', 'numpy', 'scikit-learn', 'scipy', 'joblib', 'loky', 'matplotlib', 'pillow', 'tqdm',
            'safetensors', 'pandas']
 
 
