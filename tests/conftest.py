@@ -2,6 +2,7 @@
 import os
 
 import pytest
+from browser import chrome, docs, serve          # noqa: F401 (fixtures, the same for every file)
 
 os.environ['OMP_NUM_THREADS'] = '1'         # of processes that tests start, too
 

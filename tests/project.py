@@ -1,4 +1,5 @@
 "Where things are in the project, for tests that look at its files"
+import functools
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ NBS = ROOT/'nbs'
 
 
 def notebooks_below(folder):
-    "Every notebook of a project, in the order of folders and numbers; templates and what editors leave are none"
+    "Every notebook, in the order of folders and numbers; templates and what editors leave are none"
     found = {path:path.relative_to(folder).parts for path in sorted(Path(folder).rglob('*.ipynb'))}
     return [path for path, parts in found.items() if not any(part[0] in '._' for part in parts)]
 
@@ -33,6 +34,7 @@ def is_lesson(notebook):
     return folder_of(notebook)=='methods' and notebook.name[:2]<'80'
 
 
+@functools.cache
 def about_pages():
     "What `path.yml` says of each notebook"
     import yaml

@@ -1,15 +1,24 @@
 "The adapter behind `python -m ganad.site.docs`, on a small site made for it; nothing is fetched"
-import json, os, re, shutil, subprocess, sys, tarfile
-from pathlib import Path
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from urllib.request import urlopen
+
 import pytest
+from project import ROOT
 
 pytest.importorskip('nbdev')
 pytest.importorskip('smalldocs')
-from ganad.site import docs
 from ganad.core import GanadError
+from ganad.site import docs, rooms
 
-ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = pytest.mark.skipif(os.name=='nt', reason='scripts with a first line for the shell stand in')
+COMMAND = [sys.executable, '-W', 'ignore', '-u', '-m', 'ganad.site.docs']
 SETTINGS = """[DEFAULT]
 repo = toy
 lib_name = toy
@@ -47,21 +56,24 @@ website:
   sidebar:
     contents:
       - index.ipynb
-      - {section: Tools, contents: "0*.ipynb"}
+      - {section: Tools, contents: "tools/0*.ipynb"}
       - {section: Nothing yet, contents: "5*.ipynb"}
 format: {html: {theme: {light: cosmo, dark: darkly}, toc: true}}
 """
-STATE = {'application/vnd.jupyter.widget-state+json': dict(version_major=2, version_minor=0, state=dict(m=dict(
-    model_module='@jupyter-widgets/base', model_module_version='2.0.0', model_name='LayoutModel', state={})))}
+WIDGET = 'application/vnd.jupyter.widget-'
+LAYOUT = dict(model_module='@jupyter-widgets/base', model_module_version='2.0.0', model_name='LayoutModel',
+              state={})
+STATE = {WIDGET + 'state+json':dict(version_major=2, version_minor=0, state=dict(m=LAYOUT))}
+SLIDER = {WIDGET + 'view+json':dict(model_id='m', version_major=2), 'text/plain':'Slider()'}
 WORDS = """## Losses
 
 $$a = b$$
 
 $$\\min_G \\max_D V$$ {#eq-value}
 
-The game @eq-value, its picture @fig-net, `@eq-value` in code, $$x^2$$ in a line; [start](index.ipynb#begin).
+The game @eq-value, its picture @fig-net, `@eq-value` in code, $$x^2$$ in a line; [start](../index.ipynb#begin).
 
-![Two nets](net.svg){#fig-net}
+![Two nets](../images/net.svg){#fig-net}
 
 | a | b |
 |---|---|
@@ -69,202 +81,314 @@ The game @eq-value, its picture @fig-net, `@eq-value` in code, $$x^2$$ in a line
 
 : Numbers {#tbl-n}
 
-See @tbl-n and @fig-loss, and [`Loss.step`](https://toy.example/toy/losses.html#loss.step).
+See @tbl-n and @fig-loss, and [`Loss.step`](https://toy.example/toy/tools/losses.html#loss.step).
 """
 
-def nb(*cells, **meta):
-    "A notebook; a tuple is a code cell and its outputs, a string a markdown cell"
-    def cell(i, c):
-        if isinstance(c, str): return dict(cell_type='markdown', id=f'c{i}', metadata={}, source=c)
-        outs = [dict(output_type='display_data', metadata={}, data=d) for d in c[1:]]
-        return dict(cell_type='code', id=f'c{i}', metadata={}, execution_count=None, source=c[0], outputs=outs)
+
+def cell(i, content):
+    "A string is a markdown cell, a tuple a code cell and its outputs"
+    if isinstance(content, str): return dict(cell_type='markdown', id=f'c{i}', metadata={}, source=content)
+    source, *shown = content
+    outputs = [dict(output_type='display_data', metadata={}, data=data) for data in shown]
+    return dict(cell_type='code', id=f'c{i}', metadata={}, execution_count=None, source=source,
+                outputs=outputs)
+
+
+def notebook(*contents, **metadata):
     kernel = dict(kernelspec=dict(display_name='python3', language='python', name='python3'))
-    return dict(nbformat=4, nbformat_minor=5, metadata=kernel | meta, cells=[cell(i, c) for i,c in enumerate(cells)])
+    cells = [cell(i, content) for i, content in enumerate(contents)]
+    return json.dumps(dict(nbformat=4, nbformat_minor=5, metadata={**kernel, **metadata}, cells=cells))
 
-def write_site(root):
-    "A project of two pages: equations, figures, tables, widgets, a hidden cell, an address of its own site"
-    for d in 'nbs','toy': (root/d).mkdir()
-    for f,t in {'settings.ini':SETTINGS, '_quarto.yml':QUARTO, 'toy/__init__.py':'', 'toy/_modidx.py':"d = dict(syms={}, settings={})",
-                'nbs/net.svg':'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'}.items(): (root/f).write_text(t)
-    page = nb('# Losses\n\n> What is lost', WORDS, ('#| hide\nsecret = 1',),
-              ('#| label: fig-loss\n#| fig-cap: "Loss: by step"\nplot()', {'image/png':'iVBORw0KGgo='}),
-              ('slider', {'application/vnd.jupyter.widget-view+json':dict(model_id='m', version_major=2), 'text/plain':'Slider()'}), widgets=STATE)
-    for f,n in {'03_losses':page, 'index':nb('# Toy\n\n> A toy', '## Begin\n\n[losses](03_losses.ipynb#eq-value)')}.items():
-        (root/'nbs'/f'{f}.ipynb').write_text(json.dumps(n))
-    return root
 
-def run(root, *args, path=None):
-    "`python -m ganad.site.docs` in a project, without npm and Quarto unless `path` has them"
-    env = os.environ | dict(PYTHONPATH=str(ROOT), PATH=str(path or root/'nothing'), OMP_NUM_THREADS='1')
-    return subprocess.run([sys.executable,'-W','ignore','-m','ganad.site.docs',*args], cwd=root, env=env, capture_output=True, text=True)
+LOSSES = notebook(
+    '# Losses\n\n> What is lost', WORDS, ('#| hide\nsecret = 1',),
+    ('#| label: fig-loss\n#| fig-cap: "Loss: by step"\nplot()', {'image/png':'iVBORw0KGgo='}),
+    ('slider', SLIDER), widgets=STATE)
+FILES = {
+    'settings.ini':SETTINGS, '_quarto.yml':QUARTO,
+    'toy/__init__.py':'', 'toy/_modidx.py':'d = dict(syms={}, settings={})',
+    'nbs/images/net.svg':'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>',
+    'nbs/index.ipynb':notebook('# Toy\n\n> A toy', '## Begin\n\n[losses](tools/03_losses.ipynb#eq-value)'),
+    'nbs/tools/03_losses.ipynb':LOSSES}
 
-@pytest.fixture(scope='module')
-def toy(tmp_path_factory):
-    root = write_site(tmp_path_factory.mktemp('site'))
-    return root, run(root)
 
-def page(toy, name='losses.html'): return (toy[0]/'_docs'/name).read_text()
+def environment(root, path=None):
+    "Without npm and Quarto, unless a folder `path` has them"
+    return {**os.environ, 'PYTHONPATH':str(ROOT), 'PATH':str(path or root/'nothing'), 'OMP_NUM_THREADS':'1'}
 
-def test_builds_and_says_what_it_left_out(toy):
-    root,r = toy
-    assert r.returncode==0, r.stderr
-    assert re.match(r'_docs: 2 pages by smalldocs in \d+ s\n$', r.stdout)
-    left = r.stderr.splitlines()
-    assert len(left)==2 and all(l.startswith('left out: ') and 'npm is missing' in l for l in left)
+
+@pytest.fixture(scope='session')
+def built(tmp_path_factory):
+    "A project of two pages, built once by the command: equations, figures, tables, widgets, a hidden cell"
+    root = tmp_path_factory.mktemp('site')
+    for name, text in FILES.items():
+        (root/name).parent.mkdir(parents=True, exist_ok=True)
+        (root/name).write_text(text)
+    return root, subprocess.run(COMMAND, cwd=root, env=environment(root), capture_output=True, text=True)
+
+
+@pytest.fixture
+def toy(built): return built[0]
+
+
+@pytest.fixture
+def build(toy, monkeypatch, capsys):
+    "The command in this process, in the toy project or another: its exit code and what it said"
+    def start(*arguments, root=toy, path=None):
+        monkeypatch.chdir(root)
+        monkeypatch.setenv('PATH', str(path or root/'nothing'))
+        code = docs.main([*arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+    return start
+
+
+def page(toy, name='losses.html'): return (toy/'_docs'/name).read_text()
+
+
+def test_builds_and_says_what_it_left_out(built):
+    root, done = built
+    assert done.returncode==0, done.stderr
+    assert re.match(r'_docs: 2 pages by smalldocs in \d+ s\n$', done.stdout)
+    left_out = done.stderr.splitlines()
+    assert len(left_out)==2
+    assert all(line.startswith('left out: ') and 'npm is missing' in line for line in left_out)
     assert not [*root.glob('*.tmp')] and not [*root.glob('_docs.*')]
 
+
 def test_equation_is_numbered_and_linked(toy):
-    t = page(toy)
-    assert re.search(r'<div id="eq-value"[^>]*>.*?\\tag\{1\}.*?</div>', t, re.S)
-    assert t.count(r'\tag{')==1                                  # the equation without a label has no number
-    assert '<a href="#eq-value">Equation 1</a>' in t and '<code>@eq-value</code>' in t
-    assert 'x^2' in t and 'href="losses.html#eq-value"' in page(toy, 'index.html').replace('./','')
+    html = page(toy)
+    assert re.search(r'<div id="eq-value"[^>]*>.*?\\tag\{1\}.*?</div>', html, re.S)
+    assert html.count(r'\tag{')==1                                  # the equation without a label has no number
+    assert '<a href="#eq-value">Equation 1</a>' in html
+    assert '<code>@eq-value</code>' in html
+    assert 'x^2' in html
+
 
 def test_figures_and_tables_are_numbered_and_linked(toy):
-    t = page(toy)
-    assert '<a href="#fig-net">Figure 1</a>' in t and 'Figure 1: Two nets' in t
-    assert '<a href="#fig-loss">Figure 2</a>' in t and 'Figure 2: Loss: by step' in t and 'id="fig-loss"' in t
-    assert '<a href="#tbl-n">Table 1</a>' in t and 'Table 1: Numbers' in t and 'id="tbl-n"' in t
+    html = page(toy)
+    assert '<a href="#fig-net">Figure 1</a>' in html and 'Figure 1: Two nets' in html
+    assert '<a href="#fig-loss">Figure 2</a>' in html and 'Figure 2: Loss: by step' in html
+    assert '<a href="#tbl-n">Table 1</a>' in html and 'Table 1: Numbers' in html
+    assert 'id="fig-loss"' in html and 'id="tbl-n"' in html
+
 
 def test_links_stay_on_the_site(toy):
-    t = page(toy)
-    assert 'toy.example' not in t
-    assert re.search(r'<a href="(./)?losses.html"><code>Loss.step</code>', t)   # no such heading: the page itself
-    assert docs.dead_links(toy[0]/'_docs')==[]
+    html = page(toy)
+    assert 'toy.example' not in html
+    assert re.search(r'<a href="(./)?losses.html"><code>Loss.step</code>', html)   # no such heading: the page itself
+    assert docs.dead_links(toy/'_docs')==[]
+
+
+def test_folders_of_notebooks_are_not_seen_in_addresses(toy):
+    assert {path.name for path in (toy/'_docs').rglob('*.html')}=={'index.html', 'losses.html'}
+    assert 'href="losses.html#eq-value"' in page(toy, 'index.html').replace('./', '')
+    assert 'href="index.html#begin"' in page(toy).replace('./', '')
+    assert 'src="images/net.svg"' in page(toy).replace('./', '')
+
 
 def test_hidden_cells_stay_hidden(toy): assert 'secret' not in page(toy)
 
+
 def test_widgets_keep_their_state(toy):
-    t = page(toy)
-    assert t.count('vnd.jupyter.widget-state+json')==1 and t.count('vnd.jupyter.widget-view+json')==1 and '"model_id": "m"' in t
+    html = page(toy)
+    assert html.count('vnd.jupyter.widget-state+json')==1
+    assert html.count('vnd.jupyter.widget-view+json')==1
+    assert '"model_id": "m"' in html
+
 
 def test_sidebar_has_the_sections_that_have_pages(toy):
-    t = page(toy, 'index.html')
-    assert 'Tools' in t and 'losses.html' in t and 'Nothing yet' not in t
+    html = page(toy, 'index.html')
+    assert 'Tools' in html and 'losses.html' in html and 'Nothing yet' not in html
+
 
 def test_nothing_points_elsewhere(toy):
-    for f in (toy[0]/'_docs').rglob('*.html'): assert not re.search(r'<(script|link|img)[^>]*(src|href)="(https?:)?//', f.read_text()), f.name
-    for f in (toy[0]/'_docs').rglob('*.css'): assert '@import' not in f.read_text(), f.name
+    for path in (toy/'_docs').rglob('*.html'):
+        assert not re.search(r'<(script|link|img)[^>]*(src|href)="(https?:)?//', path.read_text()), path.name
+    for path in (toy/'_docs').rglob('*.css'): assert '@import' not in path.read_text(), path.name
 
-def test_a_fault_keeps_the_old_site(toy):
-    root,_ = toy
-    old = page(toy)
-    more = root/'nbs/04_more.ipynb'
-    more.write_text(json.dumps(nb('# More\n\n> More', 'see @eq-nowhere, [gone](05_gone.ipynb), [there](03_losses.ipynb#nowhere)')))
-    try: r = run(root)
-    finally: more.unlink()
-    assert r.returncode==2 and 'eq-nowhere' in r.stderr and '05_gone' in r.stderr
-    assert r.stderr.splitlines()[-1]=='ganad.site.docs: 2 fault(s) in the site (above); _docs is as it was'
-    assert page(toy)==old and not (root/'_docs/more.html').exists() and not [*root.glob('_docs.*')]
 
-def test_a_dead_anchor_is_a_fault(toy):
-    (toy[0]/'nbs/04_more.ipynb').write_text(json.dumps(nb('# More\n\n> More', '[there](03_losses.ipynb#nowhere)')))
-    try: r = run(toy[0])
-    finally: (toy[0]/'nbs/04_more.ipynb').unlink()
-    assert r.returncode==2 and 'more.html: ' in r.stderr and '#nowhere' in r.stderr
+@pytest.fixture
+def another_page(toy):
+    "Write one more page; it is gone after the test"
+    path = toy/'nbs/04_more.ipynb'
+    yield lambda text: path.write_text(notebook('# More\n\n> More', text))
+    path.unlink()
 
-def test_an_unknown_setting_is_a_fault(tmp_path):
+
+def test_a_fault_keeps_the_old_site(toy, build, another_page):
+    before = page(toy)
+    another_page('see @eq-nowhere, [gone](tools/05_gone.ipynb), [there](tools/03_losses.ipynb#nowhere)')
+    code, _, said = build()
+    assert code==2
+    assert 'eq-nowhere' in said and '05_gone' in said
+    assert said.splitlines()[-1]=='ganad.site.docs: 2 fault(s) in the site (above); _docs is as it was'
+    assert page(toy)==before
+    assert not (toy/'_docs/more.html').exists() and not [*toy.glob('_docs.*')]
+
+
+def test_a_dead_anchor_is_a_fault(build, another_page):
+    another_page('[there](tools/03_losses.ipynb#nowhere)')
+    code, _, said = build()
+    assert code==2
+    assert 'more.html: ' in said and '#nowhere' in said
+
+
+def test_an_unknown_setting_is_a_fault(toy, tmp_path):
     (tmp_path/'_quarto.yml').write_text(QUARTO.replace('search: true', 'search: true, serch: 1'))
-    (tmp_path/'index.ipynb').write_text(json.dumps(nb('# T')))
-    out = docs.prepare(tmp_path, 'smalldocs')
-    assert docs.render(tmp_path, out, 'smalldocs')==['unknown key website.navbar.serch']
+    shutil.copytree(toy/'nbs/images', tmp_path/'images')
+    docs._prepare(toy/'nbs', tmp_path, 'smalldocs')
+    assert docs._render(tmp_path, 'smalldocs')==['unknown key website.navbar.serch']
+
 
 @SCRIPTS
-def test_quarto_is_taken_when_it_is_there(toy, tmp_path):
+def test_quarto_is_taken_when_it_is_there(toy, tmp_path, build):
     "A stand-in that writes down what it was given"
-    q = tmp_path/'quarto'
-    q.write_text(f'#!{sys.executable}\nimport pathlib,shutil,sys\np=pathlib.Path("_docs"); p.mkdir()\n'
-                 'shutil.copy("_quarto.yml", p/"given.yml")\n(p/"index.html").write_text(" ".join(sys.argv[1:]))\n')
-    q.chmod(0o755)
-    root = tmp_path/'project'
-    shutil.copytree(toy[0], root)
-    r = run(root, path=tmp_path)
-    assert r.returncode==0 and 'by quarto' in r.stdout, r.stderr
-    assert (root/'_docs/index.html').read_text()=='render --no-cache'
-    assert '03_losses.ipynb' in (root/'_docs/given.yml').read_text()         # the same sidebar, by the notebooks' own names
+    quarto, root = tmp_path/'quarto', tmp_path/'project'
+    quarto.write_text(f"""#!{sys.executable}
+import pathlib, shutil, sys
+site = pathlib.Path('_docs')
+site.mkdir()
+shutil.copy('_quarto.yml', site/'given.yml')
+pages = sorted(path.name for path in pathlib.Path().glob('*.ipynb'))
+(site/'index.html').write_text(' '.join([*sys.argv[1:], *pages]))
+""")
+    quarto.chmod(0o755)
+    shutil.copytree(toy, root)
+    code, said, fault = build(root=root, path=tmp_path)
+    assert code==0 and 'by quarto' in said, fault
+    assert (root/'_docs/index.html').read_text()=='render --no-cache index.ipynb losses.ipynb'
+    assert '- losses.ipynb' in (root/'_docs/given.yml').read_text()     # the same pages, the same sidebar
+
 
 def test_quarto_that_is_not_there(capsys, monkeypatch):
     monkeypatch.setattr(shutil, 'which', lambda name: None)
-    assert docs.main(['--engine','quarto'])==2
+    assert docs.main(['--engine', 'quarto'])==2
     assert 'quarto is not on PATH' in capsys.readouterr().err
 
+
 def test_help_has_examples(capsys):
-    with pytest.raises(SystemExit) as e: docs.main(['--help'])
-    assert e.value.code==0 and 'python -m ganad.site.docs --serve' in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end: docs.main(['--help'])
+    assert end.value.code==0
+    assert 'python -m ganad.site.docs --serve' in capsys.readouterr().out
+
 
 def test_without_the_tools(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'nbdev.config', None)
     assert docs.main([])==2
-    assert capsys.readouterr().err=="ganad.site.docs: the site needs nbdev: pip install 'ganad[dev]'\n"
+    assert capsys.readouterr().err=="ganad.site.docs: the site needs nbdev; pip install 'ganad[dev]'\n"
+
 
 def test_a_page_has_a_head_and_folded_imports(toy):
-    t = page(toy)
-    assert 'min to read' in t and 'make lab NB=03_losses' in t and 'class="head"' in t
+    html = page(toy)
+    assert 'class="head"' in html
+    assert 'min to read' in html
+    assert 'make lab NB=03_losses' in html and 'nbs/tools/03_losses.ipynb' in html
 
-def test_preview_builds_again_and_tells_the_pages(tmp_path):
+
+@pytest.fixture
+def preview(toy, tmp_path):
+    "The command with `--serve`, on a copy of the toy project: the copy, and a function from page to text"
+    root = shutil.copytree(toy, tmp_path/'project')
+    process = subprocess.Popen([*COMMAND, '--serve'], cwd=root, env=environment(root), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    address = next(found[0] for line in process.stdout if (found := re.search(r'http://\S+', line)))
+    yield root, lambda name: urlopen(address + name, timeout=10).read().decode()
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+def test_preview_builds_again_and_tells_the_pages(preview):
     "A change in a notebook: a new site, and a new version for the pages that are open"
-    import time
-    from urllib.request import urlopen
-    root = write_site(tmp_path)
-    env = os.environ | dict(PYTHONPATH=str(ROOT), PATH=str(root/'nothing'), OMP_NUM_THREADS='1')
-    p = subprocess.Popen([sys.executable,'-W','ignore','-u','-m','ganad.site.docs','--serve'], cwd=root, env=env, stdout=subprocess.PIPE,
-                         stderr=subprocess.DEVNULL, text=True)
-    try:
-        url = next(re.search(r'http://\S+', l)[0] for l in p.stdout if 'http://' in l)
-        get = lambda f: urlopen(url+f, timeout=10).read().decode()
-        version = get('.version')
-        assert '/.version' in get('losses.html') and '/.version' in get('') and '/.version' not in (root/'_docs/losses.html').read_text()
-        f = root/'nbs/03_losses.ipynb'
-        f.write_text(f.read_text().replace('The game @eq-value', 'The new game @eq-value'))
-        for _ in range(300):
-            if get('.version')!=version: break
-            time.sleep(.3)
-        assert get('.version')!=version and 'The new game' in get('losses.html')
-    finally: p.terminate(); p.wait(10); p.stdout.close()
+    root, get = preview
+    version = get('__smalldocs__/version')
+    assert '__smalldocs__/version' in get('losses.html') and '__smalldocs__/version' in get('')
+    assert '__smalldocs__/version' not in page(root)                                        # of the site itself
+    path = root/'nbs/tools/03_losses.ipynb'
+    path.write_text(path.read_text().replace('The game @eq-value', 'The new game @eq-value'))
+    end = time.monotonic() + 120
+    while get('__smalldocs__/version')==version and time.monotonic()<end: time.sleep(.3)
+    assert get('__smalldocs__/version')!=version
+    assert 'The new game' in get('losses.html')
 
-def test_times_are_written_for_the_notebooks_there_are(toy, monkeypatch, capsys):
-    monkeypatch.setattr(docs, 'run_time', lambda p: 1.5)
-    monkeypatch.chdir(toy[0])
-    (toy[0]/'nbs/times.json').write_text('{"99_gone": 3.0}')
-    assert docs.main(['--times'])==0
-    assert json.loads((toy[0]/'nbs/times.json').read_text())=={'03_losses':1.5}
+
+def test_times_are_written_for_the_notebooks_there_are(toy, build, monkeypatch):
+    monkeypatch.setattr(docs, '_run_time', lambda path: 1.5)
+    times = toy/'nbs/times.json'
+    times.write_text('{"99_gone": 3.0}')
+    assert build('--times')[0]==0
+    assert json.loads(times.read_text())=={'03_losses':1.5}
+
 
 def test_workflows_name_what_is_there():
     "They cannot be run here; what they call must exist"
     import yaml
-    for f in (ROOT/'.github/workflows').glob('*.yml'):
-        jobs = yaml.safe_load(f.read_text(encoding='utf-8'))['jobs']
-        runs = ' '.join(s.get('run', '') for j in jobs.values() for s in j['steps'])
-        assert all((ROOT/t).exists() for t in re.findall(r'tests(?:/\w+\.py)?', runs)), f.name
-    matrix = yaml.safe_load((ROOT/'.github/workflows/ci.yml').read_text())['jobs']['test']['strategy']['matrix']
-    assert matrix['python']==['3.10','3.11','3.12','3.13'] and len(matrix['os'])==3
+    for path in (ROOT/'.github/workflows').glob('*.yml'):
+        jobs = yaml.safe_load(path.read_text(encoding='utf-8'))['jobs']
+        commands = ' '.join(step.get('run', '') for job in jobs.values() for step in job['steps'])
+        assert all((ROOT/name).exists() for name in re.findall(r'tests(?:/\w+\.py)?', commands)), path.name
+    jobs = yaml.safe_load((ROOT/'.github/workflows/ci.yml').read_text())['jobs']
+    matrix = jobs['test']['strategy']['matrix']
+    assert matrix['python']==['3.10', '3.11', '3.12', '3.13']
+    assert len(matrix['os'])==3
+
 
 def test_who_cites_finds_the_same_twice():
     import yaml
-    cff,ini = yaml.safe_load((ROOT/'CITATION.cff').read_text(encoding='utf-8')),(ROOT/'settings.ini').read_text(encoding='utf-8')
-    assert f"version = {cff['version']}" in ini and cff['title'] in (ROOT/'README.md').read_text(encoding='utf-8')
+    citation = yaml.safe_load((ROOT/'CITATION.cff').read_text(encoding='utf-8'))
+    assert f"version = {citation['version']}" in (ROOT/'settings.ini').read_text(encoding='utf-8')
+    assert citation['title'] in (ROOT/'README.md').read_text(encoding='utf-8')
 
-def test_outside_a_checkout(tmp_path):
-    r = run(tmp_path)
-    assert r.returncode==2 and r.stderr.splitlines()[-1].startswith('ganad.site.docs: no settings.ini here or above')
 
-def test_readme_is_the_index(toy):
-    root,_ = toy
-    assert run(root, '--readme').returncode==0
-    first = (root/'README.md').read_text()
-    assert first=='# Toy\n\n> A toy\n\n## Begin\n\n[losses](nbs/03_losses.ipynb#eq-value)\n'
-    run(root, '--readme')
-    assert (root/'README.md').read_text()==first
+def test_outside_a_checkout(tmp_path, build):
+    code, _, said = build(root=tmp_path)
+    assert code==2
+    assert said.splitlines()[-1].startswith('ganad.site.docs: no settings.ini here or above')
+
+
+def test_readme_is_the_index(toy, build):
+    wanted = '# Toy\n\n> A toy\n\n## Begin\n\n[losses](nbs/tools/03_losses.ipynb#eq-value)\n'
+    for _ in range(2):
+        assert build('--readme')[0]==0
+        assert (toy/'README.md').read_text()==wanted
+
 
 def test_a_package_is_unpacked_whole_or_not_at_all(tmp_path):
     (tmp_path/'bad.tgz').write_bytes(b'no archive')
-    with pytest.raises(tarfile.TarError): docs.unpack(tmp_path/'bad.tgz', '.*', tmp_path/'npm/x@1')
+    with pytest.raises(tarfile.TarError): docs._unpack(tmp_path/'bad.tgz', '.*', tmp_path/'npm/x@1')
     assert not (tmp_path/'npm/x@1').exists()
+
 
 @SCRIPTS
 def test_npm_that_fails_is_one_line(tmp_path, monkeypatch):
     npm = tmp_path/'npm'
     npm.write_text('#!/bin/sh\necho "npm error network" >&2\nexit 1\n')
     npm.chmod(0o755)
-    monkeypatch.setenv('PATH', f'{tmp_path}:/bin:/usr/bin')
-    with pytest.raises(GanadError, match='npm pack katex@1 failed: npm error network'): docs.vendor('katex@1', tmp_path/'cache')
+    monkeypatch.setenv('PATH', f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(GanadError, match='npm pack katex@1 failed: npm error network'):
+        docs._fetch_package('katex@1', tmp_path/'cache')
+
+
+# The picture of the rooms
+
+def test_picture_of_the_rooms_is_fresh():
+    drawn = (ROOT/'nbs/images/rooms.svg').read_text(encoding='utf-8')
+    assert drawn==rooms.rooms_svg(ROOT/'ganad'), 'run python -m ganad.site.rooms'
+
+
+def test_rooms_import_each_other_in_one_direction():
+    imports = rooms.room_imports(ROOT/'ganad')
+    layer = rooms._layers(imports)                                        # an error if there is a circle
+    assert all(layer[other]<layer[room] for room, others in imports.items() for other in others)
+    with pytest.raises(GanadError, match='rooms import each other'):
+        rooms._layers({**imports, 'core':{'cli'}})
+
+
+def test_arrows_lead_down_and_stand_for_every_import():
+    imports = rooms.room_imports(ROOT/'ganad')
+    shown = rooms._without_detours(imports)
+    for room in imports: assert rooms._reachable(room, shown)==rooms._reachable(room, imports)
+    places = re.findall(r'd="M\d+ (\d+)C.* \d+ (\d+)"', rooms.rooms_svg(ROOT/'ganad'))
+    assert len(places)>=len(imports)
+    assert all(int(start)<int(end) for start, end in places)

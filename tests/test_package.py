@@ -202,7 +202,7 @@ def test_a_new_method_is_in_the_sidebar(grown):
 from pathlib import Path
 from ganad.site.docs import expand
 side = yaml.safe_load(Path('_quarto.yml').read_text())['website']['sidebar']['contents']
-print(expand(side, [p.relative_to('nbs').as_posix() for p in Path('nbs').rglob('[!_]*.ipynb')]))"""
+print(expand(side, {p.relative_to('nbs').as_posix():p.name for p in Path('nbs').rglob('[!_]*.ipynb')}))"""
     assert "'77_copycat.ipynb'" in python(code, to)
 
 
@@ -210,7 +210,7 @@ def test_a_new_method_says_what_it_is_for(grown):
     to, _ = grown
     code = '''import json
 from pathlib import Path
-from ganad.site.docs import title_lines
+from ganad.site.pages import title_lines
 print(title_lines(json.loads(Path('nbs/methods/77_copycat.ipynb').read_text())))'''
     assert python(code, to).strip()=="{'able': 'say what a reader can do afterwards.', 'first': ['gan']}"
 
