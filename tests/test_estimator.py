@@ -1,6 +1,12 @@
-"Every method as scikit-learn expects it; every way to hand over rows; what cannot be used is refused in one line"
-import inspect, os, pickle, subprocess, sys, warnings
+"Every method as scikit-learn expects it; every way to hand over rows; the rest is refused in one line"
+import inspect
+import os
+import pickle
+import subprocess
+import sys
+import warnings
 from pathlib import Path
+
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
@@ -11,418 +17,759 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import _num_samples
+
 from ganad.contract import toy_rows
 from ganad.core import DataError, GanadError, ShapeError
 from ganad.detector import detectors
-from ganad.estimator import ALADDetector, AutoEncoderDetector, GANomalyDetector, KNNDetector, MeanRowDetector, PCADetector
-from ganad.estimator import auroc_scorer, estimators, make
+from ganad.estimator import (ALADDetector, AutoEncoderDetector, Estimator, GANomalyDetector, KNNDetector,
+                             MeanRowDetector, PCADetector, auroc_scorer, estimators, make)
+from ganad.estimator.estimator import FittedDetector, settings_of
+from ganad.estimator.explain import by_column, by_difference
+from ganad.estimator.preprocess import Images, Table
 from ganad.metrics import auroc
 
 ROOT = Path(__file__).resolve().parent.parent
-CHEAP = dict(anogan=dict(steps=2, tries=8, starts=1), isolationforest=dict(trees=5), alad=dict(nz=2), alad64=dict(nz=2))
-def small(name, **kw): return estimators()[name](**dict(epochs=1, random_state=0) | CHEAP.get(name, {}) | kw)
+CHEAP = dict(anogan=dict(steps=2, tries=8, starts=1), isolationforest=dict(trees=5),
+             alad=dict(nz=2), alad64=dict(nz=2))
+
+
+def small(name, **kw):
+    "An estimator that is quickly trained"
+    return estimators()[name](**dict(epochs=1, random_state=0) | CHEAP.get(name, {}) | kw)
 
 
 # ---- scikit-learn's own checks
 
-class Told:
-    "For scikit-learn's checks, which hand an outlier detector no labels, or any: every ninth row is a known anomaly"
-    def fit(self, X, y=None): return super().fit(X, (np.arange(_num_samples(X)) % 9 == 0).astype(int))
+LABELLED = [name for name, cls in detectors().items() if cls.labelled]
+ONE_OF_EACH_KIND = dict(table_gan='alad', image_gan='ganomaly', labelled='twodiscriminators',
+                        at_once='pca', look_up='lookup')
+
+
+class WithLabels:
+    "For scikit-learn's checks, which hand over no labels, or any: every ninth row is a known anomaly"
+    def fit(self, X, y=None):
+        is_anomaly = np.arange(_num_samples(X)) % 9 == 0
+        return super().fit(X, is_anomaly.astype(int))
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = False
         return tags
 
-LABELLED = [n for n, c in detectors().items() if c.labelled]
-for n in LABELLED:
-    c = estimators()[n]
-    globals()[f'Told{n}'] = type(f'Told{n}', (Told, c), dict(__module__=__name__))
 
-NO_LABELS = 'learns from known anomalies; this check hands over no labels, or numbers of three classes, and gets the error that says so'
+class LabelledDetector(WithLabels, estimators()[ONE_OF_EACH_KIND['labelled']]): pass
+
+
+NO_LABELS = ('learns from known anomalies; this check hands over no labels, or numbers of three classes, '
+             'and gets the error that says so')
 ONE_SCORE = 'a look-up table: all training rows have one score, so none of them can be an outlier'
-WITH_LABELS = """fit_score_takes_y estimators_overwrite_params dont_overwrite_parameters estimators_fit_returns_self readonly_memmap_input
-    n_features_in_after_fitting positive_only_tag_during_fit estimators_dtypes dtype_object f_contiguous_array_estimator outliers_fit_predict
-    outliers_train classifier_data_not_an_array methods_sample_order_invariance methods_subset_invariance fit2d_1feature dict_unchanged
-    fit2d_predict1d""".split()
+NEED_LABELS = """
+    fit_score_takes_y estimators_overwrite_params dont_overwrite_parameters estimators_fit_returns_self
+    readonly_memmap_input n_features_in_after_fitting positive_only_tag_during_fit estimators_dtypes
+    dtype_object f_contiguous_array_estimator outliers_fit_predict outliers_train
+    classifier_data_not_an_array methods_sample_order_invariance methods_subset_invariance
+    fit2d_1feature dict_unchanged fit2d_predict1d""".split()
+
 
 def cannot(est):
     "Checks that an estimator does not pass, and why; a check that is listed and passes is a failure"
-    out = {}
-    if est.method.labelled and not isinstance(est, Told): out |= {f'check_{k}': NO_LABELS for k in WITH_LABELS}
-    if est.method.__name__ == 'LookUp': out |= dict(check_outliers_train=ONE_SCORE, check_outliers_fit_predict=ONE_SCORE)
-    return out
+    if est.method.labelled and not isinstance(est, WithLabels):
+        return {f'check_{name}':NO_LABELS for name in NEED_LABELS}
+    if est.method.__name__=='LookUp':
+        return dict(check_outliers_train=ONE_SCORE, check_outliers_fit_predict=ONE_SCORE)
+    return {}
+
 
 # an expected failure that passes is a failure, where scikit-learn can tell (1.8)
-STRICT = dict(xfail_strict=True) if 'xfail_strict' in inspect.signature(parametrize_with_checks).parameters else {}
+CAN_BE_STRICT = 'xfail_strict' in inspect.signature(parametrize_with_checks).parameters
+STRICT = dict(xfail_strict=True) if CAN_BE_STRICT else {}
+CHECKED = [small(name) for name in ONE_OF_EACH_KIND.values()] + [LabelledDetector(epochs=1, random_state=0)]
 
-@parametrize_with_checks([small(n) for n in estimators()] + [globals()[f'Told{n}'](epochs=1, random_state=0) for n in LABELLED],
-                         expected_failed_checks=cannot, **STRICT)
+
+@parametrize_with_checks(CHECKED, expected_failed_checks=cannot, **STRICT)
 def test_scikit_learn(estimator, check):
-    if 'check_array_api_input' in repr(check): return       # needs SCIPY_ARRAY_API=1 before the first import: test_array_api runs it, for all
+    if 'check_array_api_input' in repr(check): return       # needs SCIPY_ARRAY_API=1 before the first import
     check(estimator)
 
 
 ARRAY_API = """
 import sys, warnings, torch
 from sklearn.utils.estimator_checks import estimator_checks_generator as checks
-sys.path.insert(0, sys.argv[1]); torch.set_num_threads(1); warnings.simplefilter('ignore')
+sys.path.insert(0, sys.argv[1])
+torch.set_num_threads(1)
+warnings.simplefilter('ignore')
 import test_estimator as t
-for n in t.estimators():
-    e = t.small(n) if n not in t.LABELLED else getattr(t, f'Told{n}')(epochs=1, random_state=0)
-    for est, check in checks(e):
-        if 'check_array_api_input' in repr(check): check(est); print(n)
+for estimator in t.CHECKED:
+    if estimator.method.labelled and not isinstance(estimator, t.WithLabels): continue
+    for est, check in checks(estimator):
+        if 'check_array_api_input' in repr(check):
+            check(est)
+            print(est.method.__name__.lower())
 """
 
+
 def test_array_api():
-    env = {**os.environ, 'SCIPY_ARRAY_API': '1', 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
-    p = subprocess.run([sys.executable, '-c', ARRAY_API, str(ROOT/'tests')], env=env, capture_output=True, text=True)
-    assert p.returncode == 0 and p.stdout.split() == [*estimators()], p.stderr[-2000:]
+    env = {**os.environ, 'SCIPY_ARRAY_API':'1', 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
+    argv = [sys.executable, '-c', ARRAY_API, str(ROOT/'tests')]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    assert done.returncode==0, done.stderr[-2000:]
+    assert {*done.stdout.split()}=={*ONE_OF_EACH_KIND.values()}, done.stderr[-2000:]
 
 
 # ---- the interface
 
 def test_there_is_one_for_each_method():
-    import ganad.estimator as E
-    assert [*estimators()] == [*detectors()] and estimators() == estimators()
-    for n, c in estimators().items():
-        assert c is make(detectors()[n]) and c is getattr(E, c.__name__) and c.__doc__ == detectors()[n].__doc__
-        assert pickle.loads(pickle.dumps(c)) is c
+    import ganad.estimator as room
+    assert [*estimators()]==[*detectors()]
+    assert estimators()==estimators()
+    for name, cls in estimators().items():
+        assert cls is make(detectors()[name])
+        assert cls is getattr(room, cls.__name__)
+        assert cls.__doc__==detectors()[name].__doc__
+        assert pickle.loads(pickle.dumps(cls)) is cls
     with pytest.raises(ImportError): from ganad.estimator import NoSuchDetector      # noqa: F401
     with pytest.raises(TypeError, match="no setting 'n_latent'; there are: epochs"): ALADDetector(n_latent=3)
     assert 'ALADDetector(nz=5)' in repr(ALADDetector(nz=5))
 
 
-def table(n=200, seed=0): return np.random.default_rng(seed).normal(size=(n, 3))@[[1, 2, 0, 1], [0, 1, 1, 0], [0, 0, 1, 5]] + [0, 9, 0, -3]
+def test_no_setting_has_two_meanings():
+    common = {*inspect.signature(Estimator).parameters} - {'own'}
+    assert {'epochs', 'random_state'}<=common
+    for name, cls in detectors().items():
+        assert not common & {*settings_of(cls)}, name
+        assert {*estimators()[name]().get_params()}==common | {*settings_of(cls)}
+
+
+def table(n=200, seed=0):
+    causes = np.random.default_rng(seed).normal(size=(n, 3))
+    return causes @ [[1, 2, 0, 1], [0, 1, 1, 0], [0, 0, 1, 5]] + [0, 9, 0, -3]
 
 
 def test_signs():
     x = np.vstack([table(), [[30, -30, 9, 9.]]])
     e = PCADetector(k=2, random_state=0).fit(x[:-1])
-    assert e.anomaly_score(x).argmax() == 200 and e.score_samples(x).argmin() == 200 and e.predict(x)[-1] == -1
+    assert e.anomaly_score(x).argmax()==200
+    assert e.score_samples(x).argmin()==200
+    assert e.predict(x)[-1]==-1
     assert np.array_equal(e.score_samples(x), -e.anomaly_score(x))
-    assert np.array_equal(e.decision_function(x), e.score_samples(x) - e.offset_) and e.threshold_ == -e.offset_
+    assert np.array_equal(e.decision_function(x), e.score_samples(x) - e.offset_)
+    assert e.threshold_==-e.offset_
 
 
 def test_global_random_states_stay():
-    torch.manual_seed(5); np.random.seed(5)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    torch.manual_seed(5)
+    np.random.seed(5)
+    of_torch, of_numpy = torch.get_rng_state(), np.random.get_state()[1].copy()
     ALADDetector(epochs=1, random_state=1).fit(table())
-    assert torch.equal(before[0], torch.get_rng_state()) and (before[1] == np.random.get_state()[1]).all()
+    assert torch.equal(of_torch, torch.get_rng_state())
+    assert (of_numpy==np.random.get_state()[1]).all()
 
 
 @pytest.mark.parametrize('name', ['alad', 'gan', 'random', 'isolationforest'])
 def test_random_state_decides(name):
     x = table()
-    a, b, c = (small(name, random_state=s).fit(x).anomaly_score(x) for s in (1, 1, 2))
-    assert np.array_equal(a, b) and not np.array_equal(a, c)
+    first, same, other = (small(name, random_state=seed).fit(x).anomaly_score(x) for seed in (1, 1, 2))
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
-def test_pipeline_search_and_cross_validation():
-    x = np.vstack([table(240), table(24, 1)[:, ::-1]]); y = np.repeat([0, 1], [240, 24])
-    i = np.random.default_rng(0).permutation(264); x, y = x[i], y[i]
-    p, q = make_pipeline(QuantileTransformer(n_quantiles=50), PCADetector(k=2, random_state=0)).fit(x), QuantileTransformer(n_quantiles=50).fit_transform(x)
-    assert np.array_equal(p.predict(x), PCADetector(k=2, random_state=0).fit_predict(q)) and {*p.predict(x)} == {-1, 1}
-    s = GridSearchCV(PCADetector(random_state=0), dict(k=[1, 2, 4]), scoring=auroc_scorer, cv=3).fit(x, y)
-    assert s.best_params_['k'] in (1, 2) and s.best_score_ > .8
+def mixture():
+    "Normal rows and anomalies in any order, and which are anomalies"
+    x = np.vstack([table(240), table(24, 1)[:, ::-1]])
+    y = np.repeat([0, 1], [240, 24])
+    order = np.random.default_rng(0).permutation(264)
+    return x[order], y[order]
+
+
+def test_pipeline():
+    x, _ = mixture()
+    pipeline = make_pipeline(QuantileTransformer(n_quantiles=50), PCADetector(k=2, random_state=0)).fit(x)
+    transformed = QuantileTransformer(n_quantiles=50).fit_transform(x)
+    assert np.array_equal(pipeline.predict(x), PCADetector(k=2, random_state=0).fit_predict(transformed))
+    assert {*pipeline.predict(x)}=={-1, 1}
+
+
+def test_search_and_cross_validation():
+    x, y = mixture()
+    search = GridSearchCV(PCADetector(random_state=0), dict(k=[1, 2, 4]), scoring=auroc_scorer, cv=3)
+    search.fit(x, y)
+    assert search.best_params_['k'] in (1, 2)
+    assert search.best_score_>.8
     ours = cross_val_score(PCADetector(k=2, random_state=0), x, y, scoring=auroc_scorer, cv=3)
-    theirs = cross_val_score(PCADetector(k=2, random_state=0), x, 1-2*y, scoring='roc_auc', cv=3)      # scikit-learn's: 1 is an inlier
+    is_inlier = 1 - 2*y                                                     # 1 and -1, as scikit-learn's
+    theirs = cross_val_score(PCADetector(k=2, random_state=0), x, is_inlier, scoring='roc_auc', cv=3)
     assert np.allclose(ours, theirs)
 
 
-def test_labelled_methods_are_told():
-    x, odd = toy_rows(4).numpy(), toy_rows(4, 128, seed=1, odd=True).numpy()
+@pytest.mark.parametrize('name', LABELLED)
+def test_labelled_methods_are_told(name):
+    x = toy_rows(4).numpy()
+    odd = toy_rows(4, 128, seed=1, odd=True).numpy()
     X, y = np.vstack([x, odd[:64]]), np.repeat([0, 1], [256, 64])
-    for n in LABELLED:
-        e = estimators()[n](epochs=20, random_state=0).fit(X, y)
-        assert e.data_['known'] == 64 and auroc(np.repeat([0, 1], [256, 64]), e.anomaly_score(np.vstack([x, odd[64:]]))) > .9
-        assert np.allclose(e.prep_.mean, x.mean(0)), 'scaled by the normal rows'
-        f = estimators()[n](epochs=1, false_alarms=.1, random_state=0).fit(X, y)
-        assert (f.data_['held'], len(f.reference_)) == (51, 51), 'only normal rows are held back'
-        for bad, says in [(None, 'requires y to be passed'), (1-2*y, r'y holds \[-1, 1\]'), (0*y, r'y holds \[0\]'), (y[1:], r'y of shape \(319,\)')]:
-            with pytest.raises(DataError, match=says): clone(e).fit(X, bad)
-    assert PCADetector().fit(X, y).data_['known'] == 0, 'the others ignore y, as everywhere in scikit-learn'
+    e = estimators()[name](epochs=20, random_state=0).fit(X, y)
+    assert e.data_['known']==64
+    assert auroc(y, e.anomaly_score(np.vstack([x, odd[64:]])))>.9
+    assert np.allclose(e.prep_.mean, x.mean(0)), 'scaled by the normal rows'
+    held = estimators()[name](epochs=1, false_alarms=.1, random_state=0).fit(X, y)
+    assert (held.data_['held'], len(held.reference_))==(51, 51), 'only normal rows are held back'
+    wrong = {'requires y to be passed':None, r'y holds \[-1, 1\]':1-2*y, r'y holds \[0\]':0*y,
+             r'y of shape \(319,\)':y[1:]}
+    for says, labels in wrong.items():
+        with pytest.raises(DataError, match=says): clone(e).fit(X, labels)
 
 
-@pytest.mark.parametrize('kw', [dict(epochs=0), dict(epochs=-1), dict(epochs=2.5), dict(batch_size=0), dict(contamination=0), dict(contamination='auto'),
-                                dict(false_alarms=1), dict(holdout=0), dict(threshold='high'), dict(impute='zero'), dict(device='tpu')], ids=str)
+def test_others_ignore_labels():
+    "As everywhere in scikit-learn"
+    x, y = mixture()
+    assert PCADetector().fit(x, y).data_['known']==0
+
+
+@pytest.mark.parametrize('kw', [
+    dict(epochs=0), dict(epochs=-1), dict(epochs=2.5), dict(batch_size=0), dict(contamination=0),
+    dict(contamination='auto'), dict(false_alarms=1), dict(holdout=0), dict(threshold='high'),
+    dict(impute='zero'), dict(device='tpu')], ids=str)
 def test_settings_that_cannot_be(kw):
-    with pytest.raises(GanadError, match=f"{[*kw.values()][0]}") as e: MeanRowDetector(**kw).fit(table())
-    assert len(str(e.value).splitlines()) == 1
+    value, = kw.values()
+    with pytest.raises(GanadError, match=f'{value}') as e: MeanRowDetector(**kw).fit(table())
+    assert len(str(e.value).splitlines())==1
+
+
+def test_a_wrong_number_names_its_setting():
+    with pytest.raises(DataError) as e: MeanRowDetector(epochs=0).fit(table())
+    assert e.value.option=='epochs'
 
 
 def test_not_fitted():
-    for f in ('predict', 'score_samples', 'anomaly_score', 'decision_function', 'explain', 'p_values'):
-        with pytest.raises(NotFittedError): getattr(PCADetector(), f)(table())
+    for method in ('predict', 'score_samples', 'anomaly_score', 'decision_function', 'explain', 'p_values'):
+        with pytest.raises(NotFittedError): getattr(PCADetector(), method)(table())
     with pytest.raises(NotFittedError): PCADetector().save('never.safetensors')
+    for name in ('threshold_', 'offset_', 'model_', 'history_', 'reference_', 'calibrated_'):
+        assert not hasattr(PCADetector(), name)
 
 
 # ---- rows from everywhere
 
 def frame(n=120, seed=0):
     rng = np.random.default_rng(seed)
-    return pd.DataFrame({'price €': rng.lognormal(size=n), '🌍': rng.choice(['land', 'sea', 'air'], n), 'sold': rng.random(n) < .5, 'n': rng.integers(9, size=n)})
+    return pd.DataFrame({'price €':rng.lognormal(size=n), '🌍':rng.choice(['land', 'sea', 'air'], n),
+                         'sold':rng.random(n)<.5, 'n':rng.integers(9, size=n)})
 
-NUMERIC = dict(numpy=lambda x: x, lists=lambda x: x.tolist(), torch=torch.tensor, pandas=lambda x: pd.DataFrame(x, columns=[*'abcd']),
-               polars=lambda x: pl.DataFrame(x, schema=[*'abcd']), arrow=lambda x: pa.table({k: x[:, i] for i, k in enumerate('abcd')}),
-               fortran=np.asfortranarray, object=lambda x: x.astype(object))
-MIXED = dict(pandas=lambda d: d, polars=lambda d: pl.DataFrame(d.to_dict('list')), arrow=lambda d: pa.Table.from_pandas(d),
-             category=lambda d: d.astype({'🌍': 'category'}), dictionary=lambda d: pa.Table.from_pandas(d.astype({'🌍': 'category'})),
-             nullable=lambda d: d.convert_dtypes(), objects=lambda d: d.astype(object), enum=lambda d: pl.DataFrame(d.to_dict('list')).with_columns(
-                 pl.col('🌍').cast(pl.Enum(['air', 'land', 'sea']))))
+
+NUMERIC = dict(
+    numpy=lambda x: x,
+    lists=lambda x: x.tolist(),
+    torch=torch.tensor,
+    pandas=lambda x: pd.DataFrame(x, columns=[*'abcd']),
+    polars=lambda x: pl.DataFrame(x, schema=[*'abcd']),
+    arrow=lambda x: pa.table({name:x[:, i] for i, name in enumerate('abcd')}),
+    fortran=np.asfortranarray,
+    object=lambda x: x.astype(object))
+
 
 @pytest.mark.parametrize('kind', NUMERIC)
 @pytest.mark.filterwarnings('ignore:X does not have valid feature names')
 def test_numbers_in_any_container(kind):
-    x, f = table(), NUMERIC[kind]
+    x = table()
+    contained = NUMERIC[kind](x)
     want = AutoEncoderDetector(epochs=1, random_state=0).fit(x).anomaly_score(x)
-    e = AutoEncoderDetector(epochs=1, random_state=0).fit(f(x))
-    assert np.allclose(e.anomaly_score(f(x)), want) and np.allclose(e.anomaly_score(x), want) and e.n_features_in_ == 4
-    assert hasattr(e, 'feature_names_in_') == (kind in ('pandas', 'polars', 'arrow'))
+    e = AutoEncoderDetector(epochs=1, random_state=0).fit(contained)
+    assert np.allclose(e.anomaly_score(contained), want)
+    assert np.allclose(e.anomaly_score(x), want)
+    assert e.n_features_in_==4
+    assert hasattr(e, 'feature_names_in_')==(kind in ('pandas', 'polars', 'arrow'))
+
+
+PLACES = ['air', 'land', 'sea']
+MIXED = dict(
+    pandas=lambda d: d,
+    polars=lambda d: pl.DataFrame(d.to_dict('list')),
+    arrow=lambda d: pa.Table.from_pandas(d),
+    category=lambda d: d.astype({'🌍':'category'}),
+    dictionary=lambda d: pa.Table.from_pandas(d.astype({'🌍':'category'})),
+    nullable=lambda d: d.convert_dtypes(),
+    objects=lambda d: d.astype(object),
+    enum=lambda d: pl.DataFrame(d.to_dict('list')).with_columns(pl.col('🌍').cast(pl.Enum(PLACES))))
+
 
 @pytest.mark.parametrize('kind', MIXED)
 def test_columns_of_text_in_any_container(kind):
-    d, f = frame(), MIXED[kind]
-    e = PCADetector(random_state=0).fit(d)
-    assert np.allclose(PCADetector(random_state=0).fit(f(d)).anomaly_score(f(d)), e.anomaly_score(d))
-    assert np.array_equal(e.anomaly_score(f(d)), e.anomaly_score(d)), 'fitted on one, scores another'
-    assert e.prep_.values == [None, ['air', 'land', 'sea'], None, None] and e.data_['sha256'] == PCADetector(random_state=0).fit(f(d)).data_['sha256']
+    plain = frame()
+    contained = MIXED[kind](plain)
+    e = PCADetector(random_state=0).fit(plain)
+    other = PCADetector(random_state=0).fit(contained)
+    assert np.allclose(other.anomaly_score(contained), e.anomaly_score(plain))
+    assert np.array_equal(e.anomaly_score(contained), e.anomaly_score(plain)), 'fitted on one, scores another'
+    assert e.prep_.values==[None, PLACES, None, None]
+    assert e.data_['sha256']==other.data_['sha256']
+
+
+def test_the_digest_is_that_of_older_versions():
+    "What a model file says of its data must still be found to be the same"
+    rng = np.random.default_rng(0)
+    d = pd.DataFrame(dict(a=rng.normal(size=9_000), b=np.where(np.arange(9_000)%7<3, 'x', 'y')))
+    assert PCADetector(k=1).fit(d).data_['sha256'].startswith('fec4ffb7c8bc88f0')
+    assert PCADetector(k=1).fit(d[['a']].to_numpy()).data_['sha256'].startswith('6c7b60d62622965e')
+    pictures = np.arange(640, dtype='u2').reshape(10, 8, 8)
+    assert PCADetector(k=1).fit(pictures).data_['sha256'].startswith('c9e0c953765c6548')
+
+
+@pytest.mark.parametrize('held_out', [False, True])
+def test_a_column_is_read_once(monkeypatch, held_out):
+    from ganad.estimator import preprocess
+    read = []
+    plain = preprocess.read_column
+    def counted(values, *args):
+        read.append(len(values))
+        return plain(values, *args)
+    monkeypatch.setattr(preprocess, 'read_column', counted)
+    MeanRowDetector(false_alarms=.1 if held_out else None).fit(frame())
+    assert read==[120]*4
+
 
 @pytest.mark.parametrize('dtype', ['f2', 'f4', 'f8', 'i1', 'u2', 'i8', '?'])
 def test_any_type_of_number(dtype):
     x = (table()*3).astype(dtype)
-    s = PCADetector(random_state=0).fit(x).anomaly_score(x)
-    assert s.dtype == float and np.isfinite(s).all()
+    scores = PCADetector(random_state=0).fit(x).anomaly_score(x)
+    assert scores.dtype==float
+    assert np.isfinite(scores).all()
 
 
-def test_gaps():
-    d = frame().astype({'n': float}); d.loc[[3, 5], 'n'] = np.nan; d.loc[7, '🌍'] = None
-    with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\), 'n' 2 \(first in row 3\); drop them, or fit with impute="): PCADetector().fit(d)
-    with pytest.raises(DataError, match=r"missing values \(NaN\) in '🌍' 1 \(first in row 7\)"): PCADetector().fit(d.fillna({'n': 0}))
-    for n in 3, 250:                                              # wherever it is: said before the training, in the row of the file
-        x = table(); x = np.concatenate([x]*(300//len(x) + 1)); x[n, 1] = np.nan
-        with pytest.raises(DataError, match=rf'first in row {n}\)'): PCADetector(false_alarms=.05, random_state=0).fit(x)
-    e = PCADetector(random_state=0).fit(table()); x = np.zeros((9_000, table().shape[1])); x[8_900, 0] = np.nan
-    with pytest.raises(DataError, match=r'first in row 8900\)'): e.anomaly_score(x)
-    for how in ('median', 'mean', 'most_frequent'):
-        e = PCADetector(impute=how, random_state=0).fit(d)
-        by_hand = d.fillna({'n': d['n'].mode()[0] if how == 'most_frequent' else getattr(d['n'], how)(), '🌍': d['🌍'].mode()[0]})
-        assert np.array_equal(e.anomaly_score(d), e.anomaly_score(by_hand)) and np.isfinite(e.anomaly_score(d)).all()
-        gone = d[:2].assign(sold=[None, True])
-        assert np.isfinite(e.anomaly_score(gone)).all(), 'a gap in a column that had none in training'
+# ---- gaps, and where they are
+
+def with_gaps():
+    d = frame().astype({'n':float})
+    d.loc[[3, 5], 'n'] = np.nan
+    d.loc[7, '🌍'] = None
+    return d
+
+
+def place_of_error(f, *args):
+    "Row and column of the error that `f` leads to"
+    with pytest.raises(DataError) as e: f(*args)
+    return e.value.row, e.value.column
+
+
+def test_gaps_are_refused_and_counted():
+    with pytest.raises(DataError) as e: PCADetector().fit(with_gaps())
+    assert e.value.what=="missing values (NaN), 1 in '🌍', 2 in 'n'"
+    assert e.value.mend=="drop them, or fit with impute='median'"
+    assert (e.value.row, e.value.column)==(3, 'n'), 'the first of all'
+    assert place_of_error(PCADetector().fit, with_gaps().fillna({'n':0}))==(7, '🌍')
+    assert place_of_error(PCADetector().fit(frame()).predict, with_gaps())==(3, 'n')
+
+
+@pytest.mark.parametrize('row', [3, 250])
+def test_a_gap_is_found_before_the_training_wherever_it_is(row):
+    x = np.concatenate([table()]*(300//200 + 1))
+    x[row, 1] = np.nan
+    assert place_of_error(PCADetector(false_alarms=.05, random_state=0).fit, x)==(row, 1)
+
+
+def test_the_row_of_an_error_is_that_of_all_rows():
+    x = np.zeros((9_000, 4))
+    x[8_900, 0] = np.nan
+    e = PCADetector(random_state=0).fit(table())
+    assert place_of_error(e.anomaly_score, x)==(8_900, 0)
+    assert place_of_error(e.explain, x)==(8_900, 0)
+    pictures = digits()
+    pictures[41, 2, 3] = np.nan
+    assert place_of_error(PCADetector().fit, pictures)==(41, None)
+    assert place_of_error(PCADetector(k=3).fit(digits()).predict, pictures)==(41, None)
+
+
+def test_a_column_that_is_something_else_in_a_later_row():
+    d = frame(9_000).astype({'n':object})
+    e = PCADetector(random_state=0).fit(frame())
+    d.loc[8_500, 'n'] = 'n/a'
+    assert place_of_error(e.predict, d)==(8_500, 'n')
+    d.at[8_500, 'n'] = {}
+    assert place_of_error(e.predict, d)==(8_500, 'n')
+    assert place_of_error(clone(e).fit, d)==(8_500, 'n')
+    d.loc[8_500, 'n'] = np.inf
+    assert place_of_error(e.predict, d)==(8_500, 'n')
+
+
+@pytest.mark.parametrize('how', ['median', 'mean', 'most_frequent'])
+def test_gaps_are_filled_if_that_is_wanted(how):
+    d = with_gaps()
+    usual = d['n'].mode()[0] if how=='most_frequent' else getattr(d['n'], how)()
+    by_hand = d.fillna({'n':usual, '🌍':d['🌍'].mode()[0]})
+    e = PCADetector(impute=how, random_state=0).fit(d)
+    assert np.array_equal(e.anomaly_score(d), e.anomaly_score(by_hand))
+    assert np.isfinite(e.anomaly_score(d)).all()
+    for gone in ([None, True], [None, None]):
+        scores = e.anomaly_score(d[:2].assign(sold=gone))
+        assert np.isfinite(scores).all(), 'a gap in a column that had none in training'
+
+
+def test_infinite_values():
     e = PCADetector().fit(frame())
-    with pytest.raises(DataError, match="missing values"): e.predict(d)
-    with pytest.raises(DataError, match=r"infinite values \(inf, or beyond 1e\+100\) in 'price €' 120"): e.predict(frame().assign(**{'price €': np.inf}))
+    with pytest.raises(DataError) as error: e.predict(frame().assign(**{'price €':np.inf}))
+    assert error.value.what=="infinite values (inf, or beyond 1e+100), 120 in 'price €'"
+    assert (error.value.row, error.value.column)==(0, 'price €')
 
 
 def test_a_category_that_was_never_seen_is_odd():
-    d = frame(); e = MeanRowDetector(random_state=0).fit(d); new = d.assign(**{'🌍': 'moon'})
-    assert (e.anomaly_score(new) != e.anomaly_score(d)).all() and (e.prep_.encode(new)[:, 3:] == 0).all()
+    d = frame()
+    new = d.assign(**{'🌍':'moon'})
+    e = MeanRowDetector(random_state=0).fit(d)
+    assert (e.anomaly_score(new)!=e.anomaly_score(d)).all()
+    assert (e.prep_.encode(new)[:, 3:]==0).all()
 
 
-@pytest.mark.parametrize('bad,says', [
-    (lambda d: d.drop(columns='sold'), 'Feature names seen at fit time, yet now missing'), (lambda d: d[[*d][::-1]], 'must be in the same order'),
-    (lambda d: d.assign(more=1), 'Feature names unseen at fit time'), (lambda d: d.assign(n='n/a'), "'n' held numbers in training, now text"),
-    (lambda d: d[:0], '0 rows of 4 columns'), (lambda d: d.assign(n=pd.Timestamp('2020-01-01')), "column 'n' holds datetime64"),
-    (lambda d: d.assign(n=[{}]*len(d)), "column 'n' holds values of type dict")],
-    ids=['missing', 'order', 'extra', 'dtype', 'empty', 'dates', 'dicts'])
-def test_a_table_that_has_changed(bad, says):
+CHANGED = dict(
+    missing=(lambda d: d.drop(columns='sold'), 'Feature names seen at fit time, yet now missing'),
+    order=(lambda d: d[[*d][::-1]], 'must be in the same order'),
+    extra=(lambda d: d.assign(more=1), 'Feature names unseen at fit time'),
+    dtype=(lambda d: d.assign(n='n/a'), r"held numbers in training, now text \('n/a'\) \(row 0, column n\)"),
+    empty=(lambda d: d[:0], '0 rows of 4 columns'),
+    dates=(lambda d: d.assign(n=pd.Timestamp('2020-01-01')),
+           r'datetime64.*neither numbers nor text \(column n\)'),
+    dicts=(lambda d: d.assign(n=[{}]*len(d)), r'type dict, neither numbers nor text \(row 0, column n\)'))
+
+
+@pytest.mark.parametrize('change,says', CHANGED.values(), ids=CHANGED)
+def test_a_table_that_has_changed(change, says):
     e = PCADetector().fit(frame())
-    with pytest.raises(ValueError, match=says): e.predict(bad(frame()))
+    with pytest.raises(ValueError, match=says): e.predict(change(frame()))
 
 
 def test_columns_that_are_numbered_keep_their_order():
-    d = pd.DataFrame(table()); e = PCADetector(random_state=0).fit(d)
-    assert np.array_equal(e.anomaly_score(d), PCADetector(random_state=0).fit(table()).anomaly_score(table()))
-    with pytest.raises(DataError, match=r"columns \['3', '2', '1', '0'\], in training \['0', .*; give them in that order"): e.predict(d[[3, 2, 1, 0]])
+    d = pd.DataFrame(table())
+    e = PCADetector(random_state=0).fit(d)
+    as_array = PCADetector(random_state=0).fit(table())
+    assert np.array_equal(e.anomaly_score(d), as_array.anomaly_score(table()))
+    says = r"columns \['3', '2', '1', '0'\], in training \['0', .*; give them in that order"
+    with pytest.raises(DataError, match=says): e.predict(d[[3, 2, 1, 0]])
+
+
+@pytest.mark.filterwarnings('ignore:X has feature names')
+def test_a_model_of_an_array_takes_a_frame():
+    e = PCADetector(random_state=0).fit(table())
+    assert np.array_equal(e.anomaly_score(pd.DataFrame(table(), columns=[*'abcd'])), e.anomaly_score(table()))
 
 
 @pytest.mark.filterwarnings('ignore:X does not have valid feature names')
 def test_what_is_no_table():
     e = PCADetector().fit(frame())
-    with pytest.raises(DataError, match='fitted on columns of text; give a data frame'): e.predict(np.zeros((2, 4)))
-    with pytest.raises(ShapeError, match='fitted on table, this is images'): e.predict(np.zeros((2, 8, 8)))
-    with pytest.raises(DataError, match='text in an array'): e.fit(np.array([['a', 'b']]*5))
-    with pytest.raises(DataError, match='different lengths'): e.fit([[1, 2], [3]])
-    with pytest.raises(DataError, match='over 256 different texts'): e.fit(pd.DataFrame(dict(name=[f'n{i}' for i in range(300)])))
-    with pytest.raises(DataError, match='1 rows of 4 columns; give 2 rows or more'): e.fit(frame(1))
+    names = pd.DataFrame(dict(name=[f'n{i}' for i in range(300)]))
+    wrong = [
+        (e.predict, np.zeros((2, 4)), DataError, 'fitted on columns of text; give a data frame'),
+        (e.predict, np.zeros((2, 8, 8)), ShapeError, 'fitted on table, this is images'),
+        (e.fit, np.array([['a', 'b']]*5), DataError, 'text in an array'),
+        (e.fit, [[1, 2], [3]], DataError, 'different lengths'),
+        (e.fit, names, DataError, 'over 256 different texts'),
+        (e.fit, frame(1), DataError, '1 rows of 4 columns; give 2 rows or more')]
+    for method, rows, kind, says in wrong:
+        with pytest.raises(kind, match=says): method(rows)
 
 
-@pytest.mark.parametrize('name', [n for n in estimators() if n not in LABELLED])
-@pytest.mark.parametrize('x', [np.ones((9, 3)), np.zeros((2, 1)), np.tile(np.arange(4.), (30, 1)), 1e-30*table(9), 1e30*table(9),
-                               np.arange(600.).reshape(3, 200)], ids='constant two duplicates tiny huge wide'.split())
+DEGENERATE = dict(
+    constant=np.ones((9, 3)), two=np.zeros((2, 1)), duplicates=np.tile(np.arange(4.), (30, 1)),
+    tiny=1e-30*table(9), huge=1e30*table(9), wide=np.arange(600.).reshape(3, 200))
+
+
+@pytest.mark.parametrize('name', [name for name in estimators() if name not in LABELLED])
+@pytest.mark.parametrize('x', DEGENERATE.values(), ids=DEGENERATE)
 @pytest.mark.filterwarnings('ignore')
 def test_degenerate_tables(name, x):
     e = small(name).fit(x)
     far = np.vstack([x, 1e60*np.ones((1, x.shape[1])), -x[:1]])
-    assert np.isfinite(e.anomaly_score(far)).all() and {*e.predict(far)} <= {-1, 1}
+    assert np.isfinite(e.anomaly_score(far)).all()
+    assert {*e.predict(far)}<={-1, 1}
 
 
 @pytest.mark.parametrize('name', ['alad', 'pca', 'lookup', 'ganomaly'])
 def test_scores_do_not_depend_on_the_batch(name):
-    x = table(9000); e = small(name).fit(x[:500])
-    s = e.anomaly_score(x)
-    assert np.allclose(s[8190:8195], e.anomaly_score(x[8190:8195]), rtol=1e-6, atol=1e-9) and len(s) == 9000
+    x = table(9000)
+    e = small(name).fit(x[:500])
+    scores = e.anomaly_score(x)
+    assert len(scores)==9000
+    assert np.allclose(scores[8190:8195], e.anomaly_score(x[8190:8195]), rtol=1e-6, atol=1e-9)
 
 
 # ---- pictures
 
-def digits(n=60):
-    from sklearn.datasets import load_digits
-    return load_digits().images[:n]/16
+def digits(n=60): return load_digits().images[:n]/16
 
-SAME = dict(grey=lambda x: x, last=lambda x: x[..., None], first=lambda x: x[:, None], float32=lambda x: x.astype('f4'), signed=lambda x: 2*x-1,
-            bytes=lambda x: (x*255).round().astype('u1'), bytes16=lambda x: (x*65535).round().astype('u2'), to255=lambda x: (x*255).round(),
-            ints=lambda x: (x*255).round().astype(int), torch=lambda x: torch.tensor(x)[:, None], lists=lambda x: [*x])
 
-@pytest.mark.parametrize('how', SAME)
-def test_pictures_in_any_form(how):
-    x, f = digits(), SAME[how]
+SAME = dict(
+    grey=lambda x: x,
+    last=lambda x: x[..., None],
+    first=lambda x: x[:, None],
+    float32=lambda x: x.astype('f4'),
+    signed=lambda x: 2*x-1,
+    bytes=lambda x: (x*255).round().astype('u1'),
+    bytes16=lambda x: (x*65535).round().astype('u2'),
+    to255=lambda x: (x*255).round(),
+    ints=lambda x: (x*255).round().astype(int),
+    torch=lambda x: torch.tensor(x)[:, None],
+    lists=lambda x: [*x])
+
+
+@pytest.mark.parametrize('form', SAME)
+def test_pictures_in_any_form(form):
+    x = digits()
+    formed = SAME[form](x)
     want = PCADetector(random_state=0).fit(x).anomaly_score(x)
-    e = PCADetector(random_state=0).fit(f(x))
-    assert np.allclose(e.anomaly_score(f(x)), want, atol=.02) and e.prep_.shape == [1, 8, 8] and e.n_features_in_ == 64
+    e = PCADetector(random_state=0).fit(formed)
+    assert np.allclose(e.anomaly_score(formed), want, atol=.02)
+    assert e.prep_.shape==[1, 8, 8]
+    assert e.n_features_in_==64
 
 
-def test_colours_and_sizes():
-    x = np.random.default_rng(0).integers(0, 256, (6, 20, 30, 3), dtype='u1')
-    with pytest.warns(UserWarning, match='images of 20×30 pixels are resized to 32×32; size= chooses'): e = PCADetector().fit(x)
-    assert e.prep_.shape == [3, 32, 32] and e.prep_.seen == [20, 30]
+def colour_pictures(): return np.random.default_rng(0).integers(0, 256, (6, 20, 30, 3), dtype='u1')
+
+
+def test_sizes():
+    x = colour_pictures()
+    with pytest.warns(UserWarning, match='images of 20×30 pixels are resized to 32×32; size= chooses'):
+        e = PCADetector().fit(x)
+    assert (e.prep_.shape, e.prep_.seen)==([3, 32, 32], [20, 30])
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        f = GANomalyDetector(epochs=1, size=16).fit(x)
-    assert f.anomaly_score(x[:, :10]).shape == (6,) and f.explain(x).shape == (6, 16, 16), 'later pictures are resized as well'
-    assert np.allclose(f.anomaly_score(x), f.anomaly_score(np.moveaxis(x, 3, 1)), atol=1e-6)
-    for bad, says in [(x[..., :1], 'in training they had 3 channels'), (x/255., 'values from 0 to 1, in training 0 to 255'),
-                      (x.astype('f4')*2, 'in training 0 to 255'), (np.full(x.shape, np.nan), 'NaN or infinite'), (table(), 'fitted on images, this is table')]:
-        with pytest.raises(GanadError, match=says): f.predict(bad)
-    for bad, says in [(x[:1], '1 picture; give 2 or more'), (x[..., :2], 'neither 1 nor 3 channels'), (x.astype('f4')-500, 'values from -500'), (x.astype(str), 'are no images')]:
-        with pytest.raises(GanadError, match=says): PCADetector().fit(bad)
-    half = x/127.5 - 1; f = PCADetector(k=2).fit(half)
-    with pytest.warns(UserWarning, match='images from 0 to 1, in training -1 to 1: is 0 black'): f.predict((half - half.min())/(half.max() - half.min()))
+        small = GANomalyDetector(epochs=1, size=16).fit(x)
+    assert small.anomaly_score(x[:, :10]).shape==(6,), 'later pictures are resized as well'
+    assert small.explain(x).shape==(6, 16, 16)
+    assert np.allclose(small.anomaly_score(x), small.anomaly_score(np.moveaxis(x, 3, 1)), atol=1e-6)
     with pytest.raises(DataError, match='size=30 cannot be halved'): PCADetector(size=30).fit(x)
 
 
-@pytest.mark.parametrize('name', [n for n in estimators() if n not in LABELLED])
+@pytest.mark.filterwarnings('ignore:images of 20')
+def test_what_are_no_pictures():
+    x = colour_pictures()
+    e = PCADetector().fit(x)
+    unlike = [
+        (x[..., :1], 'in training they had 3 channels'), (x/255., 'values from 0 to 1, in training 0 to 255'),
+        (x.astype('f4')*2, 'in training 0 to 255'), (np.full(x.shape, np.nan), 'NaN or infinite'),
+        (table(), 'fitted on images, this is table')]
+    for pictures, says in unlike:
+        with pytest.raises(GanadError, match=says): e.predict(pictures)
+    useless = [
+        (x[:1], '1 picture; give 2 or more'), (x[..., :2], 'neither 1 nor 3 channels'),
+        (x.astype('f4')-500, 'values from -500'), (x.astype(str), 'are no images')]
+    for pictures, says in useless:
+        with pytest.raises(GanadError, match=says): PCADetector().fit(pictures)
+
+
+@pytest.mark.filterwarnings('ignore:images of 20')
+def test_another_black_is_said():
+    half = colour_pictures()/127.5 - 1
+    e = PCADetector(k=2).fit(half)
+    with pytest.warns(UserWarning, match='images from 0 to 1, in training -1 to 1: is 0 black'):
+        e.predict((half - half.min())/(half.max() - half.min()))
+
+
+@pytest.mark.parametrize('name', [name for name in estimators() if name not in LABELLED])
 def test_every_method_takes_pictures(name):
     e = small(name, contamination=.2).fit(digits(20))
-    assert e.predict(digits(20)).shape == (20,) and len(e.prep_.shape) == 3
+    assert e.predict(digits(20)).shape==(20,)
+    assert len(e.prep_.shape)==3
     assert np.allclose(e.anomaly_score(digits(20))[:1], e.anomaly_score(digits(1)), rtol=1e-3, atol=1e-4)
+
+
+# ---- the parts alone
+
+@pytest.mark.parametrize('double', [False, True])
+def test_a_fitted_detector_alone(double):
+    x = table()
+    prep = Table().fit(x)
+    model = detectors()['pca'](4, k=2).fit(prep.rows(x))
+    fitted = FittedDetector(model, double)
+    assert np.allclose(fitted.scores(prep.rows(x)), model.score(prep.rows(x)).numpy(), atol=1e-5)
+    assert fitted.scores(prep.rows(x)).dtype==float
+    assert {v.dtype for v in model.state_dict().values()}=={torch.float32}, 'the model itself stays as it was'
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.scores(prep.rows(x)), fitted.scores(prep.rows(x)))
+    assert np.array_equal(again.reconstruct(prep.rows(x)), fitted.reconstruct(prep.rows(x)))
+    assert again.model.history==model.history
+
+
+def test_no_memory_for_weights_of_another_size():
+    model = detectors()['gan'](4).fit(toy_rows(4), epochs=1, progress=False)
+    state = FittedDetector(model).__getstate__()
+    state['settings'] = dict(state['settings'], nz=10**12)
+    with pytest.raises(ValueError, match='weights of another size'): FittedDetector.revive(**state)
+
+
+def test_the_line_is_drawn_from_a_sample_of_very_many_rows(monkeypatch):
+    from ganad.estimator import estimator
+    monkeypatch.setattr(estimator, '_MOST', 50)
+    x = table()
+    e = MeanRowDetector(random_state=0).fit(x)
+    assert len(e.reference_)==50
+    assert np.isin(e.reference_.round(9), e.anomaly_score(x).round(9)).all()
+    assert len(MeanRowDetector(false_alarms=.05, holdout=.4, random_state=0).fit(x).reference_)==80
 
 
 # ---- why
 
-@pytest.mark.parametrize('est', [PCADetector(k=3), AutoEncoderDetector(nz=3, epochs=60), KNNDetector()], ids=lambda e: type(e).__name__)
+def test_explanations_alone():
+    x = table()
+    prep = Table().fit(x)
+    pca = FittedDetector(detectors()['pca'](4, k=2).fit(prep.rows(x)), double=True)
+    assert by_column(prep, pca, prep.rows(x)).shape==x.shape
+    pictures = Images().fit(digits())
+    pca = FittedDetector(detectors()['pca']((1, 8, 8), k=3).fit(pictures.rows(digits())))
+    assert by_difference(pca, pictures.rows(digits(5))).shape==(5, 8, 8)
+
+
+@pytest.mark.parametrize('est', [PCADetector(k=3), AutoEncoderDetector(nz=3, epochs=60), KNNDetector()],
+                         ids=lambda e: type(e).__name__)
 def test_a_planted_column_is_named(est):
-    rng = np.random.default_rng(0); x = rng.normal(size=(600, 3))@rng.normal(size=(3, 6)) + .1*rng.normal(size=(600, 6))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 3)) @ rng.normal(size=(3, 6)) + .1*rng.normal(size=(600, 6))
     odd, at = x[:100].copy(), rng.integers(6, size=100)
     odd[range(100), at] += 6*x.std(0)[at]
     e = clone(est).set_params(random_state=0).fit(x)
-    assert (e.explain(odd).argmax(1) == at).mean() > .8 and e.explain(odd).shape == (100, 6)
+    assert e.explain(odd).shape==(100, 6)
+    assert (e.explain(odd).argmax(1)==at).mean()>.8
 
 
 def test_a_planted_category_is_named():
-    d = frame(300); d['🌍'] = np.where(d['n'] < 5, 'land', 'sea')
+    d = frame(300)
+    d['🌍'] = np.where(d['n']<5, 'land', 'sea')
     e = PCADetector(k=3, random_state=0).fit(d)
-    assert (e.explain(d[:50].assign(**{'🌍': 'moon'})).argmax(1) == 1).mean() > .8
+    assert (e.explain(d[:50].assign(**{'🌍':'moon'})).argmax(1)==1).mean()>.8
 
 
 def test_a_planted_blot_is_shown():
-    x = digits(500); odd = x[:60].copy(); odd[:, 5:7, 0:2] = 1
+    x = digits(500)
+    odd = x[:60].copy()
+    odd[:, 5:7, 0:2] = 1
     e = PCADetector(k=12, random_state=0).fit(x)
-    m = e.explain(odd)
-    inside, outside = m[:, 5:7, 0:2].mean(), np.delete(m.reshape(60, -1), [40, 41, 48, 49], 1).mean()
-    assert m.shape == (60, 8, 8) and inside > 3*outside
-    with pytest.raises(GanadError, match="has no critic with a feature map; take by='difference'"): e.explain(odd, by='features')
+    maps = e.explain(odd)
+    assert maps.shape==(60, 8, 8)
+    inside = maps[:, 5:7, 0:2].mean()
+    outside = np.delete(maps.reshape(60, -1), [40, 41, 48, 49], 1).mean()
+    assert inside>3*outside
+    says = "has no critic with a feature map; take by='difference'"
+    with pytest.raises(GanadError, match=says): e.explain(odd, by='features')
     with pytest.raises(GanadError, match="no explanation 'x'"): e.explain(odd, by='x')
     with pytest.raises(GanadError, match='does not reconstruct'): KNNDetector().fit(x).explain(odd)
 
 
-@pytest.mark.parametrize('name', ['alad', 'egbad', 'ganomaly', 'alad64'])
-def test_feature_maps(name):
-    e = small(name).fit(digits(40)); m = e.explain(digits(5), by='features')
-    assert m.shape == (5, 8, 8) and (m >= 0).all() and m.std() > 0
-    if name == 'alad': assert small(name, height=True).fit(digits(40)).explain(digits(5), by='features').shape == (5, 8, 8)
+@pytest.mark.parametrize('name,kw', [('alad', {}), ('alad', dict(height=True)), ('egbad', {}),
+                                     ('ganomaly', {}), ('alad64', {})])
+def test_feature_maps(name, kw):
+    maps = small(name, **kw).fit(digits(40)).explain(digits(5), by='features')
+    assert maps.shape==(5, 8, 8)
+    assert (maps>=0).all()
+    assert maps.std()>0
 
 
 @pytest.mark.parametrize('name', ['alad', 'ganomaly'])
 def test_a_planted_blot_is_shown_by_what_a_critic_sees(name):
     "The difference is largest in the blot; what the features of the critic's first layer gain is, too"
-    x = digits(320).repeat(4, 1).repeat(4, 2); old, odd = x[300:], x[300:].copy(); odd[:, 4:8, 24:28] = 1
+    x = digits(320).repeat(4, 1).repeat(4, 2)
+    old, odd = x[300:], x[300:].copy()
+    odd[:, 4:8, 24:28] = 1
     e = small(name, epochs=2).fit(x[:300])
-    far = lambda m: np.abs([np.unravel_index(v.argmax(), v.shape) for v in m] - np.array([5.5, 25.5])).max(1)      # pixels, of 32
-    assert (far(e.explain(odd)) < 3).mean() > .9
-    m = e.explain(odd, by='features'); rise = m - e.explain(old, by='features')
-    assert m.shape == (20, 32, 32) and (far(rise) < 4).mean() >= .5, far(rise)     # by chance .06; hardly trained, every edge is bright in m
+    def pixels_off(maps):                                                                            # of 32
+        places = [np.unravel_index(m.argmax(), m.shape) for m in maps]
+        return np.abs(places - np.array([5.5, 25.5])).max(1)
+    assert (pixels_off(e.explain(odd))<3).mean()>.9
+    maps = e.explain(odd, by='features')
+    assert maps.shape==(20, 32, 32)
+    gain = maps - e.explain(old, by='features')              # hardly trained, every edge is bright in `maps`
+    assert (pixels_off(gain)<4).mean()>=.5, 'by chance .06'
 
 
 # ---- properties
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-ROWS = st.integers(1, 5).flatmap(lambda f: st.integers(2, 30).flatmap(lambda n: arrays('f8', (n, f), elements=st.floats(-1e60, 1e60, width=64))))
+
+
+@st.composite
+def tables_of_numbers(draw):
+    shape = draw(st.integers(2, 30)), draw(st.integers(1, 5))
+    return draw(arrays('f8', shape, elements=st.floats(-1e60, 1e60, width=64)))
+
 
 @FEW
-@given(ROWS, st.sampled_from(['meanrow', 'pca', 'knn', 'lookup']), st.floats(.01, .5))
+@given(tables_of_numbers(), st.sampled_from(['meanrow', 'pca', 'knn', 'lookup']), st.floats(.01, .5))
 def test_any_table_of_numbers(x, name, share):
     e = small(name, contamination=share).fit(x)
-    s, d, p = e.anomaly_score(x), e.decision_function(x), e.predict(x)
-    assert np.isfinite(s).all() and ((d < 0) == (p < 0)).all() and (p < 0).sum() <= np.ceil(share*len(x))
-    i = np.random.default_rng(0).permutation(len(x))
-    assert np.allclose(e.anomaly_score(x[i]), s[i], rtol=1e-5, atol=1e-5)
+    scores = e.anomaly_score(x)
+    is_anomaly = e.predict(x)<0
+    assert np.isfinite(scores).all()
+    assert ((e.decision_function(x)<0)==is_anomaly).all()
+    assert is_anomaly.sum()<=np.ceil(share*len(x))
+    order = np.random.default_rng(0).permutation(len(x))
+    assert np.allclose(e.anomaly_score(x[order]), scores[order], rtol=1e-5, atol=1e-5)
 
-CELL = st.none() | st.text(max_size=4) | st.integers(-9, 9) | st.booleans() | st.floats(-9, 9) | st.just(float('nan'))
+
+CELL = (st.none() | st.text(max_size=4) | st.integers(-9, 9) | st.booleans() | st.floats(-9, 9)
+        | st.just(float('nan')))
+
 
 @FEW
-@given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=2, max_size=12), st.sampled_from([None, 'median', 'most_frequent']))
+@given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=2, max_size=12),
+       st.sampled_from([None, 'median', 'most_frequent']))
 def test_any_table_of_anything(rows, impute):
     "It fits and scores what it was fitted on, or says in one line why not"
-    d = pd.DataFrame({k: pd.Series([r[i] for r in rows], dtype=object) for i, k in enumerate(['a', '💥', '']) })
+    columns = zip(['a', '💥', ''], zip(*rows))
+    d = pd.DataFrame({name:pd.Series(values, dtype=object) for name, values in columns})
     try: e = MeanRowDetector(impute=impute).fit(d)
     except GanadError as why:
-        assert len(str(why).splitlines()) == 1
+        assert len(str(why).splitlines())==1
         return
     assert np.isfinite(e.anomaly_score(d)).all()
+
 
 @FEW
 @given(arrays('f8', st.tuples(st.integers(2, 40)), elements=st.floats(-5, 5)), st.floats(.05, .6))
 def test_p_values_and_threshold_agree(x, rate):
-    try: e = MeanRowDetector(false_alarms=rate, holdout=.5, random_state=0).fit(x[:, None])
+    x = x[:, None]
+    try: e = MeanRowDetector(false_alarms=rate, holdout=.5, random_state=0).fit(x)
     except DataError: return
-    p = e.p_values(x[:, None])
-    assert (p >= 1/(len(e.reference_)+1) - 1e-12).all() and (p <= 1).all() and ((p <= rate + 1e-12) == (e.predict(x[:, None]) < 0)).all()
+    p = e.p_values(x)
+    least = 1/(len(e.reference_)+1)
+    assert (p>=least - 1e-12).all()
+    assert (p<=1).all()
+    assert ((p<=rate + 1e-12)==(e.predict(x)<0)).all()
 
 
 # ---- size
 
 MILLION = """
-import numpy as np, resource, torch
+import resource
+import numpy as np, torch
 from ganad.estimator import ALADDetector, PCADetector
 torch.set_num_threads(1)
 x = np.random.default_rng(0).normal(size=(10**6, 40)).astype('f4')
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for e in PCADetector(random_state=0), ALADDetector(epochs=1, batch_size=8192, nz=8, random_state=0):
     s = e.fit(x).anomaly_score(x)
-    assert s.shape == (10**6,) and np.isfinite(s).all() and abs((e.decision_function(x) < 0).mean() - .1) < .005
+    assert s.shape==(10**6,)
+    assert np.isfinite(s).all()
+    assert abs((e.decision_function(x)<0).mean() - .1)<.005
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
 """
 
+
 @pytest.mark.slow
 def test_a_million_rows_of_forty_columns():
-    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-    p = subprocess.run([sys.executable, '-c', MILLION], env=env, capture_output=True, text=True)
-    assert p.returncode == 0, p.stderr[-2000:]
-    assert int(p.stdout) < 1000, f'{p.stdout.strip()} MB on top of the data'
+    env = {**os.environ, 'PYTHONPATH':str(ROOT), 'OMP_NUM_THREADS':'1'}
+    done = subprocess.run([sys.executable, '-c', MILLION], env=env, capture_output=True, text=True)
+    assert done.returncode==0, done.stderr[-2000:]
+    assert int(done.stdout)<1000, f'{done.stdout.strip()} MB on top of the data'
 
 
 # ---- types
 
-TYPED = ('core data networks losses detector contract metrics baselines threshold preprocess modelfile explain estimator '
-         'files own report commands cli bench tables spread').split()            # all but what makes the pages; of methods and figures: what a caller sees
-SEEN = [*sorted((ROOT/'ganad/models').glob('*.py')), ROOT/'ganad/plots.py', ROOT/'ganad/explore.py']
+TYPED = """core data networks losses detector contract metrics baselines cli
+    estimator/preprocess estimator/threshold estimator/explain estimator/modelfile estimator/estimator
+    files/readers files/fit_and_score files/report files/commands
+    evidence/run evidence/executor evidence/tables""".split()         # all but what makes the pages
+CALLED = ['plots', 'widgets']                                  # of figures and methods: what a caller sees
 USE = """
 import numpy as np
 from ganad.data import OneClass, Split, load as load_data
@@ -440,7 +787,8 @@ name: str = info('m.safetensors')['method']
 split: Split = OneClass(normal=8).split(load_data('digits'))
 model: Detector = detectors()['bigan'](64).fit(split.train.flatten(1), epochs=1)
 area: float = summary(split.y, model.score(split.test))['auroc']
-rows: int = score_file('m.safetensors', 't.csv')['rows'] + len(rows_of('t.csv').all()) + len(report_file('m', 't', 'o.html'))
+rows: int = score_file('m.safetensors', 't.csv')['rows'] + len(rows_of('t.csv').all())
+rows += len(report_file('m', 't', 'o.html'))
 for key, cls in estimators().items(): print(key.upper(), cls().predict(scores).mean())
 """
 WRONG = """
@@ -460,16 +808,30 @@ rows_of('t.csv').al()                   # error: "Rows" has no attribute
 Split.trian                             # error: "type[Split]" has no attribute
 """
 
+
 def mypy(cwd, *args):
-    flags = '--ignore-missing-imports --follow-imports=silent --no-site-packages --no-error-summary --cache-dir'.split()
-    return subprocess.run([sys.executable, '-m', 'mypy', *flags, str(cwd/'cache'), *map(str, args)], cwd=cwd, capture_output=True, text=True,
-                          env={**os.environ, 'MYPYPATH': str(ROOT)}).stdout.splitlines()
+    flags = '--ignore-missing-imports --follow-imports=silent --no-site-packages --no-error-summary'.split()
+    argv = [sys.executable, '-m', 'mypy', *flags, '--cache-dir', str(cwd/'cache'), *map(str, args)]
+    env = {**os.environ, 'MYPYPATH':str(ROOT)}
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, env=env)
+    assert not done.stderr, done.stderr
+    return done.stdout.splitlines()
+
 
 def test_types(tmp_path):
     assert (ROOT/'ganad/py.typed').exists()
-    (tmp_path/'use.py').write_text(USE); (tmp_path/'wrong.py').write_text(WRONG)
-    out = mypy(tmp_path, '--check-untyped-defs', *(ROOT/f'ganad/{m}.py' for m in TYPED), 'use.py') + mypy(tmp_path, *SEEN)
-    assert not out, out
-    lines = WRONG.splitlines(); out = [l for l in mypy(tmp_path, '--check-untyped-defs', 'wrong.py') if 'error:' in l]
-    for l in out: assert lines[int(l.split(':')[1])-1].split('# ')[1].split()[1] in l, l
-    assert len(out) == sum('# error' in l for l in lines), out
+    (tmp_path/'use.py').write_text(USE)
+    called = [*sorted((ROOT/'ganad/models').glob('*.py')), *(ROOT/f'ganad/{name}.py' for name in CALLED)]
+    out = mypy(tmp_path, '--check-untyped-defs', *(ROOT/f'ganad/{name}.py' for name in TYPED), 'use.py')
+    out += mypy(tmp_path, *called)
+    assert not out, '\n'.join(out)
+
+
+def test_types_find_mistakes(tmp_path):
+    (tmp_path/'wrong.py').write_text(WRONG)
+    lines = WRONG.splitlines()
+    found = [line for line in mypy(tmp_path, '--check-untyped-defs', 'wrong.py') if 'error:' in line]
+    for line in found:
+        number = int(line.split(':')[1])
+        assert lines[number-1].split('# ')[1].split()[1] in line, line
+    assert len(found)==sum('# error' in line for line in lines), found

@@ -1,17 +1,26 @@
-"Model files: what was saved comes back, whatever was damaged is refused in one line, nothing in a file is ever run, old files still open"
-import json, os, pickle, re, struct, warnings
+"Model files: what was saved comes back, what was damaged is refused in one line, nothing is ever run"
+import json
+import pickle
+import re
+import struct
+import warnings
 from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.base import clone
+
 from ganad.core import CheckpointError, GanadError
 from ganad.detector import detectors, load_model, save_model
-from ganad.estimator import AnoGANDetector, AutoEncoderDetector, GANDetector, MeanRowDetector, PCADetector, estimators, info, load
+from ganad.estimator import (AnoGANDetector, AutoEncoderDetector, GANDetector, MeanRowDetector, PCADetector,
+                             estimators, info, load)
 from ganad.estimator.modelfile import FORMAT, fingerprint
+from ganad.estimator.preprocess import brightness_range
 from ganad.networks import Mlp
 
 FILES = Path(__file__).parent/'files'
@@ -19,223 +28,355 @@ CHEAP = dict(anogan=dict(steps=2, tries=8, starts=1), isolationforest=dict(trees
 
 
 def rows(n=60): return np.random.default_rng(0).normal(size=(n, 4))
+
+
 def mixed(n=80):
     rng = np.random.default_rng(0)
-    return pd.DataFrame({'a €': rng.normal(size=n), '🌍': rng.choice(['x', 'y', 'é"\\'], n), 'n': rng.integers(9, size=n)})
+    return pd.DataFrame({'a €':rng.normal(size=n), '🌍':rng.choice(['x', 'y', 'é"\\'], n),
+                         'n':rng.integers(9, size=n)})
+
+
 def pictures(): return torch.rand(12, 8, 8, generator=torch.Generator().manual_seed(0)).numpy()
 
 
 @pytest.mark.parametrize('name', estimators())
 @pytest.mark.parametrize('data', [rows, mixed, pictures], ids=lambda f: f.__name__)
 def test_saved_and_loaded(tmp_path, name, data):
-    x = data(); y = np.arange(len(x)) % 5 == 0
-    e = estimators()[name](epochs=1, random_state=np.int64(0), **CHEAP.get(name, {}), **(dict(false_alarms=.2, holdout=.5) if data is mixed else {})).fit(x, y)
-    l, p = load(e.save(tmp_path/'m.safetensors', note='ä', n=[1])), pickle.loads(pickle.dumps(e))
-    for o in l, p:
-        assert np.array_equal(o.anomaly_score(x), e.anomaly_score(x)) and np.array_equal(o.predict(x), e.predict(x))
-        assert o.threshold_ == e.threshold_ and o.history_ == e.history_ and o.data_ == e.data_ and o.prep_ == e.prep_ and o.get_params() == e.get_params()
-        if data is mixed: assert np.array_equal(o.p_values(x), e.p_values(x)) and [*o.feature_names_in_] == [*x.columns]
-    h = info(tmp_path/'m.safetensors')
-    assert h['method'] == name and h['format'] == FORMAT and h['extra'] == dict(note='ä', n=[1]) and h['data']['rows'] == len(x) and h['versions']['torch']
-    again = load(l.save(tmp_path/'again.safetensors', n=2))
-    assert again.extra_ == dict(note='ä', n=2) and (tmp_path/'again.safetensors').stat().st_size > 0
-    assert np.array_equal(clone(l).fit(x, y).anomaly_score(x), e.anomaly_score(x)), 'the settings are those of the training'
+    x = data()
+    y = np.arange(len(x)) % 5 == 0
+    promise = dict(false_alarms=.2, holdout=.5) if data is mixed else {}
+    e = estimators()[name](epochs=1, random_state=np.int64(0), **CHEAP.get(name, {}), **promise).fit(x, y)
+    loaded = load(e.save(tmp_path/'m.safetensors', note='ä', n=[1]))
+    for other in loaded, pickle.loads(pickle.dumps(e)):
+        assert np.array_equal(other.anomaly_score(x), e.anomaly_score(x))
+        assert np.array_equal(other.predict(x), e.predict(x))
+        for known in 'threshold_ offset_ calibrated_ history_ data_ metrics_ prep_ n_features_in_'.split():
+            assert getattr(other, known)==getattr(e, known), known
+        assert np.array_equal(other.reference_, e.reference_)
+        assert other.get_params()==e.get_params()
+        if data is not mixed: continue
+        assert np.array_equal(other.p_values(x), e.p_values(x))
+        assert [*other.feature_names_in_]==[*x.columns]
+    header = info(tmp_path/'m.safetensors')
+    assert header['method']==name
+    assert header['format']==FORMAT
+    assert header['extra']==dict(note='ä', n=[1])
+    assert header['data']['rows']==len(x)
+    assert header['versions']['torch']
+    again = load(loaded.save(tmp_path/'again.safetensors', n=2))
+    assert again.extra_==dict(note='ä', n=2)
+    refitted = clone(loaded).fit(x, y)
+    assert np.array_equal(refitted.anomaly_score(x), e.anomaly_score(x)), 'settings are those of the training'
 
 
 def test_same_fit_same_bytes(tmp_path):
-    a, b = (PCADetector(random_state=0).fit(rows()).save(tmp_path/n).read_bytes() for n in 'ab')
-    assert a == b
+    files = [PCADetector(random_state=0).fit(rows()).save(tmp_path/name) for name in 'ab']
+    assert files[0].read_bytes()==files[1].read_bytes()
+
+
+def test_a_header_holds_what_it_always_held(tmp_path):
+    e = MeanRowDetector(random_state=0, false_alarms=.2).fit(mixed())
+    header = info(e.save(tmp_path/'m.safetensors'))
+    old = info(FILES/'format2.safetensors')
+    assert header.keys()==old.keys()
+    assert header['prep'].keys()>=old['prep'].keys()
+    assert header['data'].keys()==old['data'].keys()
+    assert {*MeanRowDetector().get_params()}=={*header['settings']}
 
 
 # ---- damage
 
 @pytest.fixture(scope='module')
 def model(tmp_path_factory):
-    return AutoEncoderDetector(epochs=1, nz=1, random_state=0).fit(rows()).save(tmp_path_factory.mktemp('m')/'m.safetensors')
+    e = AutoEncoderDetector(epochs=1, nz=1, random_state=0).fit(rows())
+    return e.save(tmp_path_factory.mktemp('m')/'m.safetensors')
 
-def parts(data): n = struct.unpack('<Q', data[:8])[0]; return n, json.loads(data[8:8+n]), data[8+n:]
-def joined(head, body): h = json.dumps(head).encode(); return struct.pack('<Q', len(h)) + h + body
-def edited(data, f):
-    "The file with another header, as somebody would make it who knows the format, digest and all"
-    _, h, body = parts(data)
-    g = json.loads(h['__metadata__']['ganad']); g.pop('digest', None); f(g)
-    (p := Path('/dev/shm' if os.path.isdir('/dev/shm') else '.')/f'edit{os.getpid()}').write_bytes(data)
-    from safetensors import safe_open
-    with safe_open(p, 'pt') as o: state = {k: o.get_tensor(k) for k in o.keys()}
-    p.unlink()
-    g['digest'] = fingerprint(g, state); h['__metadata__']['ganad'] = json.dumps(g)
-    return joined(h, body)
 
-def bfloats(data):
+def parts(data):
+    "Header and body of a file of tensors"
+    n = struct.unpack('<Q', data[:8])[0]
+    return json.loads(data[8:8+n]), data[8+n:]
+
+
+def joined(header, body):
+    text = json.dumps(header).encode()
+    return struct.pack('<Q', len(text)) + text + body
+
+
+def with_metadata(data, metadata):
+    header, body = parts(data)
+    return joined(header | dict(__metadata__=metadata), body)
+
+
+def without_metadata(data):
+    header, body = parts(data)
+    del header['__metadata__']
+    return joined(header, body)
+
+
+def edited(change):
+    "A file with another header, as somebody would make it who knows the format, digest and all"
+    def edit(data, folder):
+        path = folder/'original'
+        path.write_bytes(data)
+        with safe_open(path, 'pt') as file: state = {name:file.get_tensor(name) for name in file.keys()}
+        path.unlink()
+        header = json.loads(parts(data)[0]['__metadata__']['ganad'])
+        del header['digest']
+        change(header)
+        header['digest'] = fingerprint(header, state)
+        return with_metadata(data, dict(ganad=json.dumps(header)))
+    return edit
+
+
+def with_setting(**settings): return edited(lambda header: header['settings'].update(settings))
+def with_entry(**entries): return edited(lambda header: header.update(entries))
+def without(name): return edited(lambda header: header.pop(name))
+
+
+def as_bfloats(data, folder):
     "Two numbers of 16 bits in the place of each of 32"
-    h, body = parts(data)[1:]
-    for k, v in h.items():
-        if v.get('dtype') == 'F32': v.update(dtype='BF16', shape=[*v['shape'][:-1], 2*v['shape'][-1]])
-    return joined(h, body)
+    header, body = parts(data)
+    for tensor in header.values():
+        if tensor.get('dtype')!='F32': continue
+        *others, last = tensor['shape']
+        tensor.update(dtype='BF16', shape=[*others, 2*last])
+    return joined(header, body)
 
-DAMAGE = dict(
-    truncated=(lambda d: d[:-9], 'is damaged or no model file'), half=(lambda d: d[:len(d)//2], 'is damaged or no model file'),
-    empty=(lambda d: b'', 'is damaged or no model file'), longer=(lambda d: d + b'x'*99, 'is damaged or no model file'),
-    header_of_exabytes=(lambda d: struct.pack('<Q', 2**60) + d[8:], 'is damaged or no model file'),
-    text=(lambda d: b'method,score\nalad,1\n', 'is no model of ganad'), pickle=(lambda d: pickle.dumps(dict(a=1)), 'is no model of ganad'),
-    flipped=(lambda d: d[:-40] + bytes([d[-40] ^ 1]) + d[-39:], 'was changed after it was saved'),
-    threshold=(lambda d: d.replace(b'threshold\\": ', b'threshold\\": 9'), 'was changed after it was saved|is damaged'),
-    no_header=(lambda d: joined({k: v for k, v in parts(d)[1].items() if k != '__metadata__'}, parts(d)[2]), 'is no model of ganad'),
-    foreign=(lambda d: joined(parts(d)[1] | dict(__metadata__=dict(format='pt')), parts(d)[2]), 'is no model of ganad'),
-    not_json=(lambda d: joined(parts(d)[1] | dict(__metadata__=dict(ganad='{')), parts(d)[2]), 'is no model of ganad'),
-    deep=(lambda d: joined(parts(d)[1] | dict(__metadata__=dict(ganad='['*99999)), parts(d)[2]), 'is no model of ganad|is damaged'),
-    a_list=(lambda d: joined(parts(d)[1] | dict(__metadata__=dict(ganad='[1]')), parts(d)[2]), 'is of format None'),
-    newer=(lambda d: edited(d, lambda g: g.update(format=FORMAT+1)), f'is of format {FORMAT+1}; ganad .* reads 1 to {FORMAT}: install a newer one'),
-    bool_format=(lambda d: edited(d, lambda g: g.update(format='2')), 'is of format 2'),
-    other_method=(lambda d: edited(d, lambda g: g.update(method='bigan')), 'does not fit together'),
-    no_method=(lambda d: edited(d, lambda g: g.update(method='os.system')), "no method 'os.system'"),
-    other_size=(lambda d: edited(d, lambda g: g['settings'].update(nz=7)), 'weights of another size'),
-    absurd_size=(lambda d: edited(d, lambda g: g['settings'].update(nz=10**12)), 'does not fit together'),
-    odd_setting=(lambda d: edited(d, lambda g: g['settings'].update(evil=1)), "does not fit together .no setting 'evil'"),
-    code=(lambda d: edited(d, lambda g: g['settings'].update(nets='__import__("os").system("touch owned")')), 'does not fit together'),
-    odd_prep=(lambda d: edited(d, lambda g: g['prep'].update(mean='x')), 'does not fit together'),
-    odd_kind=(lambda d: edited(d, lambda g: g.update(kind='code')), 'does not fit together'),
-    missing=(lambda d: edited(d, lambda g: g.pop('prep')), 'does not fit together'),
-    methodless=(lambda d: edited(d, lambda g: g.pop('method')), 'does not fit together'),
-    odd_extra=(lambda d: edited(d, lambda g: g.update(extra=[1])), 'does not fit together'),
-    not_a_number=(lambda d: edited(d, lambda g: g.update(threshold=float('nan'))), 'is no model of ganad'),
-    half_precision=(lambda d: d.replace(b'"F32"', b'"F16"'), 'is damaged or no model file'),
-    bfloats=(lambda d: bfloats(d), 'was changed after it was saved'),
-    pretends_to_be_old=(lambda d: edited(d, lambda g: g.update(format=1)), 'lacks|does not fit'))
+
+NO_MODEL = 'is no model of ganad'
+BROKEN = 'is damaged or no model file'
+EDITED = 'was changed after it was saved'
+UNFIT = 'does not fit together'
+NEWER = f'is of format {FORMAT+1}, and ganad .* reads 1 to {FORMAT}; install a newer one'
+CALL = '__import__("os").system("touch owned")'
+BYTES = dict(                                                                     # somebody broke a file
+    truncated=(lambda d: d[:-9], BROKEN),
+    half=(lambda d: d[:len(d)//2], BROKEN),
+    empty=(lambda d: b'', BROKEN),
+    longer=(lambda d: d + b'x'*99, BROKEN),
+    header_of_exabytes=(lambda d: struct.pack('<Q', 2**60) + d[8:], BROKEN),
+    text=(lambda d: b'method,score\nalad,1\n', NO_MODEL),
+    pickle=(lambda d: pickle.dumps(dict(a=1)), NO_MODEL),
+    flipped=(lambda d: d[:-40] + bytes([d[-40] ^ 1]) + d[-39:], EDITED),
+    threshold=(lambda d: d.replace(b'threshold\\": ', b'threshold\\": 9'), f'{EDITED}|is damaged'),
+    no_header=(without_metadata, NO_MODEL),
+    foreign=(lambda d: with_metadata(d, dict(format='pt')), NO_MODEL),
+    not_json=(lambda d: with_metadata(d, dict(ganad='{')), NO_MODEL),
+    deep=(lambda d: with_metadata(d, dict(ganad='['*99999)), f'{NO_MODEL}|is damaged'),
+    a_list=(lambda d: with_metadata(d, dict(ganad='[1]')), NO_MODEL),
+    half_precision=(lambda d: d.replace(b'"F32"', b'"F16"'), BROKEN))
+HEADERS = dict(                                                                   # somebody made another file
+    newer=(with_entry(format=FORMAT+1), NEWER),
+    bool_format=(with_entry(format='2'), 'is of format 2'),
+    other_method=(with_entry(method='bigan'), UNFIT),
+    no_method=(with_entry(method='os.system'), "no method 'os.system'"),
+    other_size=(with_setting(nz=7), 'weights of another size'),
+    absurd_size=(with_setting(nz=10**12), UNFIT),
+    odd_setting=(with_setting(evil=1), f"{UNFIT} .no setting 'evil'"),
+    code=(with_setting(nets=CALL), UNFIT),
+    odd_prep=(edited(lambda header: header['prep'].update(mean='x')), UNFIT),
+    odd_kind=(with_entry(kind='code'), UNFIT),
+    missing=(without('prep'), UNFIT),
+    methodless=(without('method'), UNFIT),
+    odd_extra=(with_entry(extra=[1]), UNFIT),
+    not_a_number=(with_entry(threshold=float('nan')), NO_MODEL),
+    bfloats=(as_bfloats, EDITED),
+    pretends_to_be_old=(with_entry(format=1), 'lacks|does not fit'))
+DAMAGE = BYTES | HEADERS
+
+
+def damaged(how, model, folder):
+    "A file that was damaged so, and what should be said of it"
+    f, says = DAMAGE[how]
+    path = folder/'x.safetensors'
+    data = model.read_bytes()
+    path.write_bytes(f(data) if how in BYTES else f(data, folder))
+    return path, says
+
 
 @pytest.mark.parametrize('how', DAMAGE)
 def test_damage_is_refused_in_one_line(tmp_path, monkeypatch, model, how):
+    path, says = damaged(how, model, tmp_path)
     monkeypatch.chdir(tmp_path)
-    f, says = DAMAGE[how]
-    (tmp_path/'x.safetensors').write_bytes(f(model.read_bytes()))
-    with pytest.raises(GanadError, match=says) as e: load('x.safetensors')
-    assert len(str(e.value).splitlines()) == 1 and not (tmp_path/'owned').exists()
-    assert isinstance(e.value, CheckpointError) or how == 'no_method'
+    with pytest.raises(GanadError, match=says) as e: load(path)
+    assert len(str(e.value).splitlines())==1
+    assert e.value.file==path
+    assert not (tmp_path/'owned').exists()
+    assert isinstance(e.value, CheckpointError) or how=='no_method'
 
 
-INTACT = 'other_method no_method other_size absurd_size odd_setting code odd_prep odd_kind missing pretends_to_be_old'.split()   # made anew, digest and all
+INTACT = ('other_method no_method other_size absurd_size odd_setting code odd_prep odd_kind missing '
+          'pretends_to_be_old').split()                                           # made anew, digest and all
+
 
 @pytest.mark.parametrize('how', DAMAGE)
 def test_info_of_a_damaged_file_is_one_line(tmp_path, model, run, how):
-    (tmp_path/'x').write_bytes(DAMAGE[how][0](model.read_bytes()))
-    code, out, err = run('info', tmp_path/'x')
-    if how in INTACT: assert code == 0 and 'method' in out or code == 2 and err.count('\n') == 1
-    else: assert (code, out, err.count('\n')) == (2, '', 1) and re.search(DAMAGE[how][1], err), (out, err)
+    path, says = damaged(how, model, tmp_path)
+    code, out, err = run('info', path)
+    if how in INTACT and code==0:
+        assert 'method' in out
+        return
+    assert (code, err.count('\n'))==(2, 1)
+    if how not in INTACT: assert out=='' and re.search(says, err), (out, err)
 
 
 def test_no_byte_is_without_effect(tmp_path, model):
-    d, f = model.read_bytes(), tmp_path/'x.safetensors'
-    for i in np.random.default_rng(0).integers(len(d), size=120):
-        f.write_bytes(d[:i] + bytes([d[i] ^ 4]) + d[i+1:])
-        with pytest.raises(GanadError): load(f)
+    data = model.read_bytes()
+    path = tmp_path/'x.safetensors'
+    for i in np.random.default_rng(0).integers(len(data), size=120):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 4]) + data[i+1:])
+        with pytest.raises(GanadError): load(path)
 
 
-@pytest.mark.parametrize('path,says', [('nowhere.safetensors', 'is not there; give the path'), ('.', 'is damaged or no model file')])
-def test_no_file(tmp_path, monkeypatch, path, says):
+@pytest.mark.parametrize('path,says', [('nowhere.safetensors', 'is not there; give the path'), ('.', BROKEN)])
+@pytest.mark.parametrize('read', [load, info, load_model])
+def test_no_file(tmp_path, monkeypatch, path, says, read):
     monkeypatch.chdir(tmp_path)
-    for f in load, info:
-        with pytest.raises(CheckpointError, match=says) as e: f(path)
-        assert len(str(e.value).splitlines()) == 1
+    with pytest.raises(CheckpointError, match=says) as e: read(path)
+    assert len(str(e.value).splitlines())==1
 
 
 def test_a_renamed_file(tmp_path, model):
     "The name does not matter; what is in it does"
-    (tmp_path/'m.pt').write_bytes(model.read_bytes()); torch.save(dict(a=1), tmp_path/'t.safetensors')
-    assert load(tmp_path/'m.pt').predict(rows()).shape == (60,)
-    with pytest.raises(CheckpointError, match='is no model of ganad'): load(tmp_path/'t.safetensors')
+    (tmp_path/'m.pt').write_bytes(model.read_bytes())
+    assert load(tmp_path/'m.pt').predict(rows()).shape==(60,)
+    torch.save(dict(a=1), tmp_path/'t.safetensors')
+    with pytest.raises(CheckpointError, match=NO_MODEL): load(tmp_path/'t.safetensors')
 
 
 def test_other_software(tmp_path):
     save_file(dict(w=torch.zeros(3)), tmp_path/'o.safetensors', dict(made_by='somebody'))
-    with pytest.raises(CheckpointError, match='is no model of ganad; give a file made by save'): info(tmp_path/'o.safetensors')
+    for read in info, load_model:
+        with pytest.raises(CheckpointError, match=f'{NO_MODEL}; give a file made by save'):
+            read(tmp_path/'o.safetensors')
 
 
 def test_own_networks_are_brought_along(tmp_path):
-    nets = lambda shape: Mlp(shape, nh=8)
-    e = AutoEncoderDetector(nets=nets, epochs=1, random_state=0).fit(rows()); f = e.save(tmp_path/'m.safetensors')
-    with pytest.raises(CheckpointError, match='needs own nets: give them to load'): load(f)
-    assert np.array_equal(load(f, nets=nets).anomaly_score(rows()), e.anomaly_score(rows()))
-    with pytest.raises(CheckpointError, match='weights of another size'): load(f, nets=Mlp)
+    def nets(shape): return Mlp(shape, nh=8)
+    e = AutoEncoderDetector(nets=nets, epochs=1, random_state=0).fit(rows())
+    path = e.save(tmp_path/'m.safetensors')
+    with pytest.raises(CheckpointError, match='needs own nets; give them to load'): load(path)
+    assert np.array_equal(load(path, nets=nets).anomaly_score(rows()), e.anomaly_score(rows()))
+    with pytest.raises(CheckpointError, match='weights of another size'): load(path, nets=Mlp)
 
 
 def test_only_what_scoring_needs_is_asked_for(tmp_path):
     e = PCADetector(random_state=np.random.RandomState(0), device=torch.device('cpu')).fit(rows())
-    assert np.array_equal(load(e.save(tmp_path/'m')).anomaly_score(rows()), e.anomaly_score(rows()))
+    loaded = load(e.save(tmp_path/'m'))
+    assert np.array_equal(loaded.anomaly_score(rows()), e.anomaly_score(rows()))
 
 
-@pytest.mark.parametrize('t', [np.inf, np.nan])
-def test_a_threshold_is_a_number(model, t):
-    with pytest.raises(GanadError, match=f'threshold={t}; give a finite number'): load(model).threshold_ = t
+@pytest.mark.parametrize('value', [np.inf, np.nan])
+def test_a_threshold_is_a_number(model, value):
+    e = load(model)
+    with pytest.raises(GanadError, match=f'threshold={value}; give a finite number'): e.threshold_ = value
 
 
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
-    import ganad.estimator.modelfile as M
-    e = PCADetector(random_state=0).fit(rows()); f = e.save(tmp_path/'m.safetensors'); before = f.read_bytes()
-    def stop(*a): raise KeyboardInterrupt
-    monkeypatch.setattr(M, 'save_file', stop)
-    with pytest.raises(KeyboardInterrupt): e.save(f)
-    assert f.read_bytes() == before and [*tmp_path.iterdir()] == [f]
+    import ganad.detector
+    e = PCADetector(random_state=0).fit(rows())
+    path = e.save(tmp_path/'m.safetensors')
+    before = path.read_bytes()
+    def stop(*args): raise KeyboardInterrupt
+    monkeypatch.setattr(ganad.detector, 'save_file', stop)
+    with pytest.raises(KeyboardInterrupt): e.save(path)
+    assert path.read_bytes()==before
+    assert [*tmp_path.iterdir()]==[path]
 
 
-def test_a_bare_detector_file_and_an_estimator_file_are_not_taken_for_each_other(tmp_path, model):
+def test_an_estimator_is_no_bare_detector(model):
     with pytest.raises(CheckpointError, match='holds an estimator.*ganad.estimator.load'): load_model(model)
-    m = detectors()['pca'](4).fit(rows()); e = load(save_model(m, tmp_path/'d.safetensors'))
-    assert np.allclose(e.anomaly_score(rows()), m.score(rows()).numpy(), atol=1e-5)
+
+
+def test_a_bare_detector_becomes_an_estimator(tmp_path):
+    detector = detectors()['pca'](4).fit(rows())
+    e = load(save_model(detector, tmp_path/'d.safetensors'))
+    assert np.allclose(e.anomaly_score(rows()), detector.score(rows()).numpy(), atol=1e-5)
+    assert not hasattr(e, 'threshold_')
+    assert not hasattr(e, 'offset_')
     with pytest.raises(GanadError, match='has no threshold yet; set threshold_'): e.predict(rows())
+    assert not hasattr(load(e.save(tmp_path/'e.safetensors')), 'threshold_')
     e.threshold_ = 1
-    assert {*e.predict(rows())} == {-1, 1} and load(e.save(tmp_path/'e.safetensors')).threshold_ == 1
+    assert {*e.predict(rows())}=={-1, 1}
+    assert load(e.save(tmp_path/'e.safetensors')).threshold_==1
 
 
 # ---- one file of each format, made by the version that wrote it
 
-def old_rows(): return pd.DataFrame(dict(a=np.linspace(-2, 2, 9), b=np.linspace(5, 1, 9)**2, c=['u', 'v', 'u', 'v', 'w', 'u', 'v', 'u', 'v']))
+def old_rows():
+    return pd.DataFrame(dict(a=np.linspace(-2, 2, 9), b=np.linspace(5, 1, 9)**2, c=[*'uvuvwuvuv']))
 
-@pytest.mark.parametrize('v', range(1, FORMAT+1))
-def test_a_file_of_each_format_opens(v):
-    f = FILES/f'format{v}.safetensors'; want = json.loads((FILES/'scores.json').read_text())[f'format{v}']
-    assert info(f)['format'] == v and f.stat().st_size < 60_000
-    x = old_rows() if v > 1 else old_rows()[['a', 'b']].to_numpy()
-    assert np.allclose(load(f).anomaly_score(x), want, rtol=1e-4)
-    if v > 1: assert np.isfinite(load(f).p_values(x)).all()
+
+@pytest.mark.parametrize('number', range(1, FORMAT+1))
+def test_a_file_of_each_format_opens(number):
+    path = FILES/f'format{number}.safetensors'
+    want = json.loads((FILES/'scores.json').read_text())[f'format{number}']
+    assert info(path)['format']==number
+    assert path.stat().st_size<60_000
+    x = old_rows() if number>1 else old_rows()[['a', 'b']].to_numpy()
+    assert np.allclose(load(path).anomaly_score(x), want, rtol=1e-4)
+    if number>1: assert np.isfinite(load(path).p_values(x)).all()
 
 
 # ---- ONNX
 
-ENCODERS = [n for n, c in detectors().items() if getattr(c(4), 'E', None)]
+ENCODERS = [name for name, cls in detectors().items() if getattr(cls(4), 'E', None)]
 
-def test_which_have_encoders(): assert {'bigan', 'alice', 'egbad', 'ganomaly', 'alad', 'alad64', 'autoencoder'} <= {*ENCODERS}
+
+def test_which_have_encoders():
+    assert {'bigan', 'alice', 'egbad', 'ganomaly', 'alad', 'alad64', 'autoencoder'}<={*ENCODERS}
+
+
+def onnx_scores(e, path, x):
+    "Scores of an exported model for rows as `to_onnx` wants them"
+    session = onnxruntime.InferenceSession(e.to_onnx(path))
+    encoded = e.prep_.rows(x).numpy() if e.prep_.kind=='images' else e.prep_.encode(x)
+    return session.run(None, dict(x=encoded))[0]
+
 
 @pytest.mark.parametrize('data', [rows, mixed, pictures], ids=lambda f: f.__name__)
 @pytest.mark.parametrize('name', ENCODERS)
 @pytest.mark.filterwarnings('ignore')
 def test_onnx_gives_the_same_scores(tmp_path, name, data):
-    x = data(); e = estimators()[name](epochs=2, random_state=0).fit(x)
-    s = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx'))
+    x = data()
+    e = estimators()[name](epochs=2, random_state=0).fit(x)
+    session = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx'))
     for n in (1, 5, len(x)):
-        r = e.prep_.rows(x[:n]).numpy() if data is pictures else e.prep_.encode(x[:n])
-        got = s.run(None, dict(x=r))[0]
-        assert got.shape == (n,) and np.allclose(got, e.anomaly_score(x[:n]), rtol=1e-3, atol=1e-4)
+        encoded = e.prep_.rows(x[:n]).numpy() if data is pictures else e.prep_.encode(x[:n])
+        scores = session.run(None, dict(x=encoded))[0]
+        assert scores.shape==(n,)
+        assert np.allclose(scores, e.anomaly_score(x[:n]), rtol=1e-3, atol=1e-4)
+
 
 def test_onnx_keeps_small_steps_of_large_columns(tmp_path):
-    x = rows(); x[:, 0] = 1.7e9 + 1000*x[:, 0]                                                      # a time in seconds
+    x = rows()
+    x[:, 0] = 1.7e9 + 1000*x[:, 0]                                                   # a time in seconds
     e = AutoEncoderDetector(nz=2, epochs=20, random_state=0).fit(x)
-    got = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx')).run(None, dict(x=e.prep_.encode(x)))[0]
-    assert np.allclose(got, e.anomaly_score(x), rtol=1e-3, atol=1e-4)
+    assert np.allclose(onnx_scores(e, tmp_path/'m.onnx', x), e.anomaly_score(x), rtol=1e-3, atol=1e-4)
 
-def test_what_cannot_be_onnx(tmp_path):
-    for e in AnoGANDetector(encoder=True, steps=2, tries=8, epochs=1), GANDetector(epochs=1), MeanRowDetector():
-        with pytest.raises(GanadError, match='has no encoder; take a method with one|cannot be written as ONNX'): e.fit(rows()).to_onnx(tmp_path/'m.onnx')
+
+WITHOUT = AnoGANDetector(encoder=True, steps=2, tries=8, epochs=1), GANDetector(epochs=1), MeanRowDetector()
+
+
+@pytest.mark.parametrize('e', WITHOUT, ids=lambda e: type(e).__name__)
+def test_what_cannot_be_onnx(tmp_path, e):
+    says = 'has no encoder; take a method with one|cannot be written as ONNX'
+    with pytest.raises(GanadError, match=says): e.fit(rows()).to_onnx(tmp_path/'m.onnx')
     assert not [*tmp_path.iterdir()]
+
 
 @pytest.mark.filterwarnings('ignore')
 def test_onnx_asks_the_second_question_too(tmp_path):
-    x = pictures(); e = estimators()['ganomaly'](epochs=2, random_state=0, turns=True).fit(x)
+    x = pictures()
+    e = estimators()['ganomaly'](epochs=2, random_state=0, turns=True).fit(x)
     e = load(e.save(tmp_path/'m.safetensors'))
-    got = onnxruntime.InferenceSession(e.to_onnx(tmp_path/'m.onnx')).run(None, dict(x=e.prep_.rows(x[:5]).numpy()))[0]
-    assert np.allclose(got, e.anomaly_score(x[:5]), rtol=1e-3, atol=1e-4)
+    assert np.allclose(onnx_scores(e, tmp_path/'m.onnx', x[:5]), e.anomaly_score(x[:5]), rtol=1e-3, atol=1e-4)
 
-@pytest.mark.parametrize('most,said', [(16, True), (64, True), (1, False), (200, False)])
-def test_images_that_would_be_nearly_black_are_said(most, said):
-    from ganad.estimator.preprocess import limits
-    with warnings.catch_warnings(record=True) as w: warnings.simplefilter('always'); limits(np.array([0., most]))
-    assert any('nearly black of 0…255' in str(v.message) for v in w) == said
+
+@pytest.mark.parametrize('most,is_said', [(16, True), (64, True), (1, False), (200, False)])
+def test_images_that_would_be_nearly_black_are_said(most, is_said):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always')
+        brightness_range(np.array([0., most]))
+    assert any('nearly black of 0…255' in str(warning.message) for warning in said)==is_said

@@ -277,7 +277,7 @@ UNLIKE = {
     'numbers became text': (lambda t: t.assign(speed=t.speed.astype(str) + ' rpm'), r"line 2, column 'speed': '.* rpm' is no number"),
     'decimal comma': (lambda t: t.assign(speed=t.speed.round(2).astype(str).str.replace('.', ',')), r"is no number \(a decimal comma\?\); mend it, or --drop speed"),
     'one typing error': (lambda t: t.assign(speed=[*t.speed[:-1].astype(str), '2O']), "line 301, column 'speed': '2O' is no number"),
-    'missing values': (lambda t: t.assign(flow=[None]*3 + [*t.flow[3:]]), r"t.csv: missing values \(NaN\) in 'flow' 3 \(first in line 2\); drop them, or fit with --impute median"),
+    'missing values': (lambda t: t.assign(flow=[None]*3 + [*t.flow[3:]]), r"t.csv: missing values \(NaN\), 3 in 'flow' \(line 2, column flow\); drop them, or fit with --impute median"),
     'infinities': (lambda t: t.assign(flow=[np.inf] + [*t.flow[1:]]), r'infinite values .*flow'),
     'no rows': (lambda t: t[:0], 'has no rows to score'),
     'already scored': (lambda t: t.assign(score=1), "column 'score' already; give --prefix"),
@@ -358,7 +358,7 @@ def test_gaps_are_named_by_line(run, at, tmp_path):
     t = pump(300, broken=10); t.loc[200:, 'flow'] = np.nan; t.loc[250, 'mode 🌡'] = None; t.to_csv(tmp_path/'t.csv', index=False)
     for method in 'pca', 'classifier':                            # rows that are held back, and known anomalies, are counted, too
         got = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--label', 'bad', '--drop', 'no', '--method', method)
-        bad(got, r"t.csv: missing values \(NaN\) in 'mode 🌡' 1 \(first in line 252\), 'flow' 100 \(first in line 202\); drop them, or fit with --impute")
+        bad(got, r"t.csv: missing values \(NaN\), 1 in 'mode 🌡', 100 in 'flow' \(line 202, column flow\); drop them, or fit with --impute")
 
 
 def test_impute_and_wrong_settings(run, at, tmp_path):

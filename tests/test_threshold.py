@@ -2,57 +2,65 @@
 import numpy as np
 import pytest
 from scipy import stats
-from ganad.core import DataError
+
+from ganad.core import DataError, GanadError
 from ganad.estimator import KNNDetector, MeanRowDetector
-from ganad.estimator.threshold import by_contamination, by_false_alarms, p_values, rows_needed
+from ganad.estimator.threshold import Threshold, by_contamination, by_false_alarms, p_values, rows_needed
 
 
 def inside(count, n, p, level=.999):
     "Is `count` of `n` what a coin with probability `p` leads to?"
-    lo, hi = stats.binom.interval(level, n, p)
-    return lo <= count <= hi
+    low, high = stats.binom.interval(level, n, p)
+    return low<=count<=high
 
 
 @pytest.mark.parametrize('n,rate', [(30, .1), (99, .01), (50, .05), (19, .05), (10, .25)])
 def test_one_new_row_in_each_of_20000_trials(n, rate):
-    "Of n+1 rows from one place, the last is among the oddest as often as said: (n+1-k)/(n+1), at most the rate"
-    s = np.random.default_rng(0).standard_exponential((20_000, n+1))
-    alarms = sum(row[-1] > by_false_alarms(row[:-1], rate) for row in s)
+    "Of n+1 rows from one place, the last is among the oddest as often as said: (n+1-k)/(n+1)"
+    trials = np.random.default_rng(0).standard_exponential((20_000, n+1))
+    alarms = sum(scores[-1]>by_false_alarms(scores[:-1], rate) for scores in trials)
     k = int(np.ceil((n+1)*(1-rate) - 1e-9))
-    assert (n+1-k)/(n+1) <= rate + 1e-12 and inside(alarms, len(s), (n+1-k)/(n+1))
+    exact = (n+1-k)/(n+1)
+    assert exact<=rate + 1e-12
+    assert inside(alarms, len(trials), exact)
 
 
 @pytest.fixture(scope='module')
 def trials():
-    "200 trainings on 100 rows each, 30 of them held back; what 200 new normal rows are given"
-    def one(seed):
+    "200 trainings on 100 rows each, 30 of them held back: alarms and p-values of 200 new normal rows"
+    alarms, p = [], []
+    for seed in range(200):
         x = np.random.default_rng(seed).lognormal(size=(300, 3))
         e = MeanRowDetector(false_alarms=.1, holdout=.3, random_state=seed).fit(x[:100])
-        return e.predict(x[100:]) < 0, e.p_values(x[100:])
-    return tuple(map(np.array, zip(*map(one, range(200)))))
+        alarms.append(e.predict(x[100:])<0)
+        p.append(e.p_values(x[100:]))
+    return np.array(alarms), np.array(p)
 
 
 def test_the_estimator_keeps_the_promise_over_200_trials(trials):
     alarms, _ = trials
     p = 3/31                                            # 30 held-out rows: k = 28 of 31
     assert inside(alarms[:, 0].sum(), 200, p), 'one new row a trial: a binomial number'
-    rates, se = alarms.mean(1), stats.betabinom.std(200, 3, 28)/200/200**.5
-    assert abs(rates.mean() - p) < 3.3*se, 'all new rows: their mean rate, given how much a held-out set may differ from another'
-    assert rates.std() > .02, 'any one set may be far off: the promise is about their mean'
+    rates = alarms.mean(1)
+    error = stats.betabinom.std(200, 3, 28)/200/200**.5
+    assert abs(rates.mean() - p)<3.3*error, 'all new rows: their mean rate, as held-out sets may differ'
+    assert rates.std()>.02, 'any one set may be far off: the promise is about their mean'
 
 
 @pytest.mark.parametrize('level', [.05, .1, .3, .5, .9])
 def test_p_values_are_uniform_or_larger(trials, level):
-    assert inside((trials[1][:, 1] <= level).sum(), 200, np.floor(31*level)/31)
+    _, p = trials
+    assert inside((p[:, 1]<=level).sum(), 200, np.floor(31*level)/31)
 
 
 def test_training_rows_would_break_the_promise():
     "The same with the training rows in the place of the held-out ones: the reason why rows are held back"
     x = np.random.default_rng(0).normal(size=(1200, 10))
-    e = KNNDetector(contamination=.05, random_state=0).fit(x[:200])
-    assert (e.predict(x[200:]) < 0).mean() > .1
-    e = KNNDetector(false_alarms=.05, holdout=.5, random_state=0).fit(x[:200])
-    assert (e.predict(x[200:]) < 0).mean() < .1
+    seen, new = x[:200], x[200:]
+    believed = KNNDetector(contamination=.05, random_state=0).fit(seen)
+    assert (believed.predict(new)<0).mean()>.1
+    promised = KNNDetector(false_alarms=.05, holdout=.5, random_state=0).fit(seen)
+    assert (promised.predict(new)<0).mean()<.1
 
 
 def test_held_out_rows_teach_nothing():
@@ -60,28 +68,51 @@ def test_held_out_rows_teach_nothing():
     x = np.random.default_rng(0).normal(size=(200, 3))
     e = MeanRowDetector(false_alarms=.1, random_state=0).fit(x)
     held = np.flatnonzero(np.isin(e.anomaly_score(x).round(9), e.reference_.round(9)))
-    assert len(held) == len(e.reference_) == e.data_['held'] == 40 and e.data_['rows'] == 200
-    assert np.allclose(e.prep_.mean, np.delete(x, held, 0).mean(0)) and not np.allclose(e.prep_.mean, x.mean(0))
+    assert len(held)==len(e.reference_)==e.data_['held']==40
+    assert e.data_['rows']==200
+    assert np.allclose(e.prep_.mean, np.delete(x, held, 0).mean(0))
+    assert not np.allclose(e.prep_.mean, x.mean(0))
 
 
 def test_threshold_kinds():
     x = np.random.default_rng(0).normal(size=(300, 3))
-    assert (MeanRowDetector(contamination=.2).fit_predict(x) < 0).sum() == 60
+    assert (MeanRowDetector(contamination=.2).fit_predict(x)<0).sum()==60
     e = MeanRowDetector(threshold=1.5).fit(x)
-    assert e.threshold_ == 1.5 and np.array_equal(e.predict(x) < 0, e.anomaly_score(x) > 1.5)
+    assert e.threshold_==1.5
+    assert np.array_equal(e.predict(x)<0, e.anomaly_score(x)>1.5)
     e.threshold_ = 2
-    assert e.offset_ == -2 and np.array_equal(e.predict(x) < 0, e.anomaly_score(x) > 2)
+    assert e.offset_==-2
+    assert np.array_equal(e.predict(x)<0, e.anomaly_score(x)>2)
     with pytest.raises(ValueError, match='p-values need normal rows that were held back'): e.p_values(x)
+
+
+def test_a_line_alone():
+    scores = np.arange(100.)
+    by_share = Threshold.draw(scores, False)
+    assert by_share.value==by_contamination(scores, .1)==pytest.approx(89.1)
+    by_rate = Threshold.draw(scores[::-1][:49], True, false_alarms=.1, contamination=.5)
+    assert by_rate.value==by_false_alarms(scores[51:], .1)
+    assert np.array_equal(by_rate.reference, scores[51:])
+    new = np.array([0., 60., 97.5, 200.])
+    assert np.array_equal(by_rate.flags(new), by_rate.p_values(new)<=.1)
+    assert np.array_equal(by_rate.flags(new), by_rate.margin(new)<0)
+    given = Threshold.draw(scores, True, value=7, false_alarms=.1)
+    assert (given.value, given.held_out)==(7, True)
+    with pytest.raises(GanadError, match='rows that were held back'): by_share.p_values(new)
+    with pytest.raises(GanadError, match='no threshold yet'): Threshold(None, scores, False).flags(new)
 
 
 def test_too_few_rows_say_how_many():
     x = np.random.default_rng(0).normal(size=(100, 3))
-    with pytest.raises(DataError, match='false_alarms=0.01 needs 99 held-out normal rows, here are 20; give more rows'):
-        MeanRowDetector(false_alarms=.01).fit(x)
-    assert rows_needed(.01) == 99 and rows_needed(.05) == 19
+    says = 'false_alarms=0.01 needs 99 held-out normal rows, here are 20; give more rows'
+    with pytest.raises(DataError, match=says) as e: MeanRowDetector(false_alarms=.01).fit(x)
+    assert e.value.option=='false_alarms'
+    assert rows_needed(.01)==99
+    assert rows_needed(.05)==19
 
 
 def test_ties_alarm_less_never_more():
-    s = np.repeat([0., 1., 2.], 40)
-    for rate in (.05, .2, .5): assert (s > by_false_alarms(s, rate)).mean() <= rate
-    assert p_values(s, [2.])[0] == 41/121 and by_contamination(s, .1) == 2
+    scores = np.repeat([0., 1., 2.], 40)
+    for rate in (.05, .2, .5): assert (scores>by_false_alarms(scores, rate)).mean()<=rate
+    assert p_values(scores, [2.])[0]==41/121
+    assert by_contamination(scores, .1)==2

@@ -1,5 +1,7 @@
 "Every method as a scikit-learn outlier detector"
-from . import estimator as _estimator
-from .estimator import *
+from .estimator import Estimator, auroc_scorer, estimators, info, load, make
 
-def __getattr__(name): return getattr(_estimator, name)      # ALADDetector and the like, made when asked for
+def __getattr__(name:str)->type[Estimator]:      # ALADDetector and the like, made when asked for
+    made = {cls.__name__:cls for cls in estimators().values()} if name.endswith('Detector') else {}
+    if name in made: return made[name]
+    raise AttributeError(f"module 'ganad.estimator' has no attribute {name!r}")

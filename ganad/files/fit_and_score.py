@@ -214,11 +214,10 @@ def not_over(out, *inputs): # File to write, if any; what is read
 def in_lines(rows, part, *xs): # What is read; some of it; frames of its rows, if not all of them in order
     "What a model says of a row names the line of the file"
     at = [i for x in xs for i in getattr(x, 'index', [])] or range(len(part))
-    line = lambda m: f'first in {rows.unit} {part.names[at[int(m[1])]]}'
     try: yield
     except GanadError as e:
-        text = re.sub(r'first in row (\d+)', line, str(e))
-        raise type(e)(f'{rows.path}: {text}' if text!=str(e) else text) from e
+        if e.row is None: raise
+        raise e.at(file=rows.path, line=f'{rows.unit} {part.names[at[e.row]]}')
 
 def unfinished(save, cls, remove=False): # Model file; its estimator
     "Where a training of this model keeps its state; None for what is fitted in one step"
