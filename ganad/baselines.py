@@ -146,8 +146,9 @@ class KNN(Baseline):
     def score_batch(self, x):
         "Mean distance of each row to its neighbours, (N,)"
         kept = self.rows.cpu().numpy()
-        neighbours = neighbors.NearestNeighbors(n_neighbors=min(self.k, len(kept)), algorithm='brute').fit(kept)
-        distances, _ = neighbours.kneighbors(x.flatten(1).cpu().numpy())
+        k = min(self.k, len(kept))
+        search = neighbors.NearestNeighbors(n_neighbors=k, algorithm='brute').fit(kept)
+        distances, _ = search.kneighbors(x.flatten(1).cpu().numpy())
         return torch.tensor(distances.mean(1), dtype=torch.float32)
 
 # %% ../nbs/methods/80_baselines.ipynb #0f86b2e8

@@ -1,8 +1,9 @@
 """Which term of a loss moves which weights, and what a network says in NumPy: tools for the tests of methods
 
 `gradients` lets a method make one `step` and notes what reaches the weights. Every tensor gets
-a name that is a formula, 'x', 'G(z)', 'f(x)', so a test can say which term of a loss is meant: 'fake(D(G(z),z))'.
-`Outputs` shows a fitted model's networks as functions of float64 arrays, so a score can be written down again.
+a name that is a formula, 'x', 'G(z)', 'f(x)', so a test can say which term of a loss is meant:
+'fake(D(G(z),z))'. `Outputs` shows a fitted model's networks as functions of float64 arrays, so a score can be
+written down a second time.
 """
 import sys
 

@@ -97,4 +97,5 @@ class EGBAD(BiGAN):
         z = self.E(x)
         xr = self.G(z)
         l_g = self.l_g(x, xr)
-        return {name: self.alpha*l_g + (1-self.alpha)*l_d(self.D, x, xr, z) for name, l_d in self.SCORES.items()}
+        halves = {name:l_d(self.D, x, xr, z) for name, l_d in self.SCORES.items()}
+        return {name:self.alpha*l_g + (1-self.alpha)*half for name, half in halves.items()}

@@ -444,7 +444,8 @@ def build(engine:str|None=None, # 'quarto' or 'smalldocs'; None: the first that 
 # %% ../../nbs/site/50_docs.ipynb #0f3d5a11
 def registry_table()->str: # Markdown
     "Every method of the package in one line: GANs first, then what they have to beat"
-    lines = [f"| `{name}` | {(cls.__doc__ or '').strip().splitlines()[0]} |" for name, cls in detectors().items()]
+    def in_one_line(cls): return (cls.__doc__ or '').strip().splitlines()[0]
+    lines = [f'| `{name}` | {in_one_line(cls)} |' for name, cls in detectors().items()]
     return '\n'.join(['| method | in one line |', '|---|---|', *lines])
 
 def refresh(nb:dict)->bool: # Was the table an older one?
