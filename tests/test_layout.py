@@ -29,12 +29,12 @@ MAY_IMPORT = {
     'baselines': ['core', 'detector', 'losses', 'networks'],
     'evidence':  ['core', 'data', 'detector', 'metrics'],
     'estimator': ['core', 'data', 'detector', 'metrics'],
-    'files':     ['core', 'data', 'detector', 'estimator', 'metrics', 'plots'],
-    'cli':       ['core', 'data', 'detector', 'evidence', 'files', 'metrics', 'plots'],
+    'files':     ['core', 'data', 'detector', 'estimator', 'evidence', 'metrics', 'plots'],
+    'cli':       ['core', 'files'],
     'site':      ['core', 'detector', 'networks'],
 }
 FOLDERS = {'toolkit':'', 'methods':'models', 'evidence':'evidence', 'estimator':'estimator', 'files':'files', 'site':'site'}
-RUNTIME = 'torch torchvision numpy scipy sklearn joblib loky matplotlib pandas PIL tqdm safetensors ganad'.split()
+RUNTIME = 'torch torchvision numpy scipy sklearn joblib loky matplotlib pandas PIL tqdm safetensors jinja2 ganad'.split()
 DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
 
 

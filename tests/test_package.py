@@ -16,7 +16,7 @@ FILES = ['settings.ini', 'setup.py', 'MANIFEST.in', 'Makefile', 'README.md', 'LI
          'CHANGELOG.md', '_quarto.yml']
 KEEP = [*FILES, 'ganad', 'nbs', 'tests']
 RUNTIME = ['torch', 'torchvision', 'numpy', 'scikit-learn', 'scipy', 'joblib', 'loky', 'matplotlib', 'pillow', 'tqdm',
-           'safetensors', 'pandas']
+           'safetensors', 'pandas', 'jinja2']
 
 
 def sh(*args, cwd, **env):
@@ -81,9 +81,9 @@ def wheel(tmp_path_factory):
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
-    paths = [path for path in (ROOT/'ganad').rglob('*.py') if path.parent.name!='site']
-    modules = {path.relative_to(ROOT).as_posix() for path in paths}
-    assert names==modules | {'ganad/py.typed'}
+    package = ROOT/'ganad'
+    expected = [*package.rglob('*.py'), *package.rglob('*.j2'), package/'py.typed']
+    assert names=={path.relative_to(ROOT).as_posix() for path in expected if 'site' not in path.relative_to(package).parts}
 
 
 def test_wheel_says_what_it_needs(wheel):
@@ -198,7 +198,7 @@ def test_a_new_method_is_in_the_readme(grown):
 
 def test_a_new_method_is_in_the_demo(grown):
     to, _ = grown
-    code = 'from ganad.cli import demo_runs; print(*(run.method for run in demo_runs(quick=True)))'
+    code = 'from ganad.files.demo import demo_runs; print(*(run.method for run in demo_runs(quick=True)))'
     assert 'copycat' in python(code, to).split()
 
 

@@ -22,7 +22,7 @@ def place(tmp_path, monkeypatch):
     train.to_csv(tmp_path/'train.csv', index=False)
     pd.concat([train[:40], odd]).to_csv(tmp_path/'test.csv', index=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr('ganad.estimator.estimator.STEPS', 100)      # of 2,000, to spare the reader of tests the wait
+    monkeypatch.setattr('ganad.estimator.estimator.STEPS', 100)      # of 2,000, to spare the wait
     return tmp_path
 
 

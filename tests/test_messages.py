@@ -1,0 +1,233 @@
+"""Every kind of mistake at the command line, as a user reads it: `messages.txt` is compared as a whole.
+
+Left out is what the machine or another library words: disks, devices, damaged files.
+
+After a change, `python tests/test_messages.py` writes it again; the difference shows what users will see."""
+import contextlib
+import io
+import os
+import shlex
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+MESSAGES = Path(__file__).parent/'messages.txt'
+LONGEST = 200                                                   # characters of a message that are kept
+
+FIT = 'fit train.csv --save new --label bad --drop no'
+GAN = 'fit train.csv --save left --label bad --drop no --method gan --set nz=2'      # see `write_models`
+MISTAKES = {
+    # files
+    'file that is not there': 'fit nothing.csv --save new',
+    'file of an unknown kind': 'fit t.xlsx --save new',
+    'empty file': 'fit empty.csv --save new',
+    'no rows': 'fit no-rows.csv --save new',
+    'value too few': 'fit torn.csv --save new',
+    'quote left open': 'fit quote.csv --save new',
+    'two columns of one name': 'fit twice.csv --save new',
+    'no header': 'fit no-header.csv --save new',
+    'other encoding': 'fit latin.csv --save new',
+    'decimal comma': 'fit comma.csv --save new',
+    'Parquet with times': 'fit times.parquet --save new',
+    'NPZ with objects': 'fit objects.npz --save new',
+    'NPZ that promises too much': 'fit lies.npz --save new',
+    'NPZ with two arrays': 'fit two.npz --save new',
+    'NPZ of another shape': 'fit flat.npz --save new',
+    'NPZ without such labels': 'fit x.npz --save new --label y',
+    'NPZ with labels of another shape': 'fit labels.npz --save new --label y',
+    'folder without pictures': 'fit none --save new',
+    'no picture can be read': 'fit junk --save new',
+    'torn picture, strictly': 'fit torn-pictures --save new --strict',
+    'archive that leaves its folder': 'fit evil.zip --save new',
+    # rows to learn from
+    'one row': 'fit one-row.csv --save new --method pca',
+    'name in each row': 'fit names.csv --save new',
+    'column without values': 'fit no-values.csv --save new --method pca',
+    'gaps': 'fit gaps.csv --save new --label bad --drop no',
+    'infinity': 'fit infinity.csv --save new --method pca',
+    'too many categories': 'fit categories.csv --save new --method pca',
+    'no such label column': 'fit train.csv --save new --label what',
+    'no such column to drop': 'fit train.csv --save new --drop nothing,no',
+    'no column left': 'fit train.csv --save new --drop no,mode,speed,heat,flow,bad',
+    'all anomalous': 'fit anomalous.csv --save new --label bad',
+    'labels that nobody explains': 'fit words.csv --save new --label bad',
+    'no such normal label': FIT + ' --normal 7',
+    'no such normal folder': 'fit pictures --save new --normal god',
+    'method that needs labels': 'fit train.csv --save new --drop no,bad --method classifier',
+    # settings
+    'method': FIT + ' --method alda',
+    'setting': FIT + ' --set nzz=3',
+    'setting without a value': FIT + ' --set nz',
+    'setting that is no number': FIT + ' --set nz=abc',
+    'false alarms': FIT + ' --false-alarms 2',
+    'false alarms for too few rows': FIT + ' --false-alarms .001 --method pca',
+    'contamination': FIT + ' --contamination .9',
+    'holdout': FIT + ' --set holdout=2',
+    'epochs': FIT + ' --epochs 0',
+    'batch size': FIT + ' --batch-size 0',
+    'way to impute': FIT + ' --impute zero --method pca',
+    'seed': FIT + ' --seed -1',
+    'size': 'fit pictures --save new --size 30',
+    'place of the model': FIT + ' --save none',
+    'model over data': 'fit test.csv --save test.csv --drop no,bad',
+    'checkpoint of another seed': GAN + ' --seed 1',
+    'checkpoint of other rows': GAN.replace('train', 'test'),
+    'checkpoint of another setting': GAN.replace('nz=2', 'nz=3'),
+    # scores and reports
+    'model that is not there': 'score test.csv --model nothing',
+    'model that is a table': 'score test.csv --model train.csv',
+    'model that was changed': 'info edited',
+    'column that is missing': 'score missing.csv --model m',
+    'numbers that became text': 'score units.csv --model m',
+    'decimal commas where points were': 'score commas.csv --model m',
+    'one typing error': 'score typo.csv --model m',
+    'gaps where there were none': 'score test-gaps.csv --model m',
+    'infinity to score': 'score test-infinity.csv --model m',
+    'text where numbers were, in Parquet': 'score units.parquet --model m',
+    'nothing to score': 'score test-no-rows.csv --model m',
+    'scored already': 'score scored.csv --model m',
+    'pictures for a model of tables': 'score pictures --model m',
+    'table for a model of pictures': 'score test.csv --model p',
+    'torn picture to score, strictly': 'score torn-pictures --model p --strict',
+    'threshold': 'score test.csv --model m --threshold nan',
+    'JSON and scores to one place': 'score test.csv --model m --json',
+    'ending of the scores': 'score test.csv --model m --out scores.parquet',
+    'scores over data': 'score test.csv --model m --out test.csv',
+    'scores into a folder': 'score test.csv --model m --out none',
+    'report without a name': 'report test.csv --model m --out -',
+    'ending of the report': 'report test.csv --model m --out report.pdf',
+    'report of no rows': 'report test.csv --model m --out report.html --top 0',
+    'report with no such normal label': 'report test.csv --model m --out report.html --normal good',
+    # the course
+    'data set': 'demo --out new --data digitz',
+    'method of the demo': 'demo --out new --methods bigan,alda',
+    'class': 'demo --out new --normal 12',
+    'class of KDD': 'demo --out new --data kdd99 --normal 1',
+    'labels of KDD': 'demo --out new --data kdd99 --methods classifier',
+    'seeds': 'demo --out new --seeds 0',
+    'table of the course': 'bench --matrix digitz',
+}
+
+
+def pumps(n, seed=0, broken=0):
+    rng = np.random.default_rng(seed)
+    is_fast = rng.random(n)<.4
+    is_broken = np.arange(n)<broken
+    speed = np.where(is_fast, 50, 20) + rng.normal(0, 2, n)
+    heat = 30 + .5*speed + rng.normal(0, 1, n) + 15*is_broken
+    return pd.DataFrame(dict(no=[f'{i:05}' for i in range(n)], mode=np.where(is_fast, 'fast', 'eco'),
+                             speed=speed, heat=heat, flow=2*speed + rng.normal(0, 3, n),
+                             bad=is_broken.astype(int)))
+
+
+TEXTS = {
+    't.xlsx': '', 'empty.csv': '', 'no-rows.csv': 'a,b\n', 'torn.csv': 'a,b\n1,2\n3',
+    'quote.csv': 'a,b\n1,"2\n3,4\n',
+    'twice.csv': 'a,b,a\n1,2,3\n', 'no-header.csv': '.5,1.5\n1,2\n',
+    'comma.csv': 'a;b\n' + '1,5;2\n-2,25;3\n'*9,
+    'one-row.csv': 'a,b\n1,2\n', 'names.csv': ''.join(['a,name\n', *(f'{i},n{i}\n' for i in range(99))]),
+    'no-values.csv': 'a,b\n' + '1,\n2,\n'*9, 'infinity.csv': 'a\n' + '1\n2\ninf\n'*9,
+    'categories.csv': ''.join(['a,b\n', *(f'{i},c{i//3}\n' for i in range(900))]),
+    'anomalous.csv': 'a,bad\n' + '1,1\n2,1\n'*9, 'words.csv': 'a,bad\n' + '1,ok\n2,no\n'*9,
+}
+
+
+def write_tables():
+    for name, text in TEXTS.items(): Path(name).write_text(text)
+    Path('latin.csv').write_bytes('a,b\nü,1\n'.encode('latin1'))
+    pd.DataFrame(dict(a=[1, 2], when=pd.to_datetime(['2026-01-01']*2))).to_parquet('times.parquet')
+    train, test = pumps(400, broken=10), pumps(300, 1, 12)
+    train.to_csv('train.csv', index=False)
+    test.to_csv('test.csv', index=False)
+    gaps = train.assign(flow=train.flow.where(train.index<200), mode=train['mode'].where(train.index!=250))
+    gaps.to_csv('gaps.csv', index=False)
+    test.drop(columns='heat').to_csv('missing.csv', index=False)
+    units = test.assign(speed=test.speed.round(1).astype(str) + ' rpm')
+    units.to_csv('units.csv', index=False)
+    units.to_parquet('units.parquet')
+    commas = test.speed.round(2).astype(str).str.replace('.', ',')
+    test.assign(speed=commas).to_csv('commas.csv', index=False)
+    test.assign(speed=[*test.speed[:-1].astype(str), '2O']).to_csv('typo.csv', index=False)
+    test.assign(flow=test.flow.where(test.index>2)).to_csv('test-gaps.csv', index=False)
+    test.assign(flow=[np.inf, *test.flow[1:]]).to_csv('test-infinity.csv', index=False)
+    test[:0].to_csv('test-no-rows.csv', index=False)
+    test.assign(score=1).to_csv('scored.csv', index=False)
+
+
+def write_arrays():
+    np.savez('objects.npz', x=np.array([{}], dtype=object))
+    np.savez('two.npz', a=np.zeros((2, 2)), b=np.zeros((2, 2)))
+    np.savez('flat.npz', x=np.zeros(5))
+    np.savez('x.npz', x=np.zeros((2, 2)))
+    np.savez('labels.npz', x=np.zeros((5, 2)), y=np.zeros(4))
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, dict(descr='<f8', fortran_order=False, shape=(10**12, 10)))
+    with zipfile.ZipFile('lies.npz', 'w') as archive: archive.writestr('x.npy', header.getvalue() + bytes(80))
+
+
+def write_pictures():
+    for folder, n in {'pictures/good':30, 'torn-pictures':4, 'junk':0, 'none':0}.items():
+        Path(folder).mkdir(parents=True)
+        for i in range(n):
+            x = np.random.default_rng(i).integers(256, size=(8, 8)).astype('u1')
+            Image.fromarray(x).save(f'{folder}/{i:02}.png')
+    for path in ('torn-pictures/02.png', 'junk/00.png'): Path(path).write_bytes(b'no picture')
+    with zipfile.ZipFile('evil.zip', 'w') as archive: archive.writestr('../x.png', b'')
+
+
+def write_models():
+    from ganad.estimator import estimators
+    assert outcome('fit train.csv --save m --label bad --drop no --method pca --set k=2 --quiet')==(0, '')
+    assert outcome('fit pictures --save p --method pca --quiet')==(0, '')
+    content = Path('m').read_bytes()
+    Path('edited').write_bytes(content[:-1] + bytes([content[-1]^1]))
+    rows = pd.read_csv('train.csv')
+    normal = rows[rows.bad==0].drop(columns=['no', 'bad'])
+    gan = estimators()['gan'](epochs=1, nz=2, random_state=0, false_alarms=.05)
+    gan.fit(normal, checkpoint='left.part')             # as of a training that was killed before it was saved
+
+
+def outcome(line):
+    "Exit code, and what went to standard error"
+    from ganad.cli import main
+    err = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
+        try: main(shlex.split(line))
+        except SystemExit as end: return end.code, err.getvalue()
+
+
+def messages(folder):
+    "A line for each kind of mistake; whatever is no mistake of one line, or leaves a file behind, fails"
+    was = os.getcwd()
+    os.chdir(folder)
+    try:
+        write_tables()
+        write_arrays()
+        write_pictures()
+        write_models()
+        there = {*Path().rglob('*')}
+        lines = []
+        for kind, line in MISTAKES.items():
+            code, err = outcome(line)
+            assert code==2 and err.startswith('ganad: ') and err.count('\n')==1, (kind, code, err)
+            assert {*Path().rglob('*')}==there, f'{kind}: it left a file behind'
+            text = err.removeprefix('ganad: ').strip()
+            lines.append(f'{kind}: {text if len(text)<=LONGEST else text[:LONGEST] + " …"}')
+        return lines
+    finally: os.chdir(was)
+
+
+def test_messages(tmp_path, monkeypatch):
+    monkeypatch.setenv('GANAD_CACHE', str(tmp_path/'cache'))
+    (tmp_path/'work').mkdir()
+    expected = MESSAGES.read_text(encoding='utf-8').splitlines()
+    assert messages(tmp_path/'work')==expected, 'if they should be so, write the file again'
+
+
+if __name__=='__main__':
+    with tempfile.TemporaryDirectory() as folder:
+        MESSAGES.write_text('\n'.join(messages(folder)) + '\n', encoding='utf-8')
