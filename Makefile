@@ -59,6 +59,7 @@ bench: $(READY)  ## run the comparison whose results the lessons show; what is t
 export: $(READY)  ## notebooks to package and README.md, cleaned: after every edit
 	@$(PY) -c 'from nbdev.clean import nbdev_clean; nbdev_clean()'
 	@$(PY) -c 'from nbdev.doclinks import nbdev_export; nbdev_export()'
+	@$(PY) -m ganad.site.rooms
 	@$(PY) -m ganad.site.docs --readme
 
 clean:  ## remove what builds made; the environment, data and results stay

@@ -1,4 +1,4 @@
-"A real browser, a server for folders and the built site, for all tests that look at pages; `conftest.py` hands them out"
+"A real browser, a server for folders and the built site, for tests that look at pages (see `conftest.py`)"
 import functools
 import http.server
 import os

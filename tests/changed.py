@@ -1,7 +1,8 @@
 """Which tests concern what was changed: for `make quick`, while you work.
 
-What is not committed counts as changed; where everything is committed, the last commit does. A change concerns the module that it
-is made in and the modules that import it. Pages in a browser, wheels and kills are left to `make test`, unless their own files changed.
+What is not committed counts as changed; where everything is committed, the last commit does. A change
+concerns the module that it is made in and the modules that import it. Pages in a browser, wheels and kills
+are left to `make test`, unless their own files changed.
 """
 import ast
 import json
@@ -11,7 +12,8 @@ from functools import cache
 from project import NBS, ROOT
 from test_layout import MODULES, imported_modules, notebook_of_module
 
-SLOW_FILES = {'test_site', 'test_look', 'test_live', 'test_docs', 'test_package', 'test_kill', 'test_jupyter', 'test_executor'}
+SLOW_FILES = {'test_site', 'test_look', 'test_live', 'test_docs', 'test_jupyter',
+              'test_package', 'test_kill', 'test_executor'}
 QUICK_NOTEBOOK = 8        # seconds: notebooks that take longer run only if they were changed themselves
 
 
@@ -28,7 +30,8 @@ def changed_files():
 
 def changed_modules(files):
     "Modules of ganad, as 'files/report', whose notebook or text is among some files"
-    made_by = {notebook.relative_to(ROOT).as_posix():module for module, notebook in notebook_of_module().items()}
+    notebooks = notebook_of_module()
+    made_by = {path.relative_to(ROOT).as_posix():module for module, path in notebooks.items()}
     from_text = {module for module, path in MODULES.items() if path.relative_to(ROOT).as_posix() in files}
     return from_text | {made_by[file] for file in files if file in made_by}
 

@@ -8,7 +8,7 @@ os.environ['OMP_NUM_THREADS'] = '1'         # of processes that tests start, too
 
 
 def pytest_addoption(parser):
-    parser.addoption('--changed', action='store_true', help='only tests that concern what was changed (see tests/changed.py)')
+    parser.addoption('--changed', action='store_true', help='only what concerns a change: tests/changed.py')
 
 
 def pytest_configure(config):

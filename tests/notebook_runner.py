@@ -1,7 +1,7 @@
 """Run a notebook from top to bottom, each in a process of its own that starts with everything imported.
 
-Starting Python and PyTorch anew costs more than many notebooks do. So one server imports what all of them need, and each notebook
-runs in a fork of it: nothing that a notebook does is seen by the next.
+Starting Python and PyTorch anew costs more than many notebooks do. So one server imports what all of them
+need, and each notebook runs in a fork of it: nothing that a notebook does is seen by the next.
 """
 import multiprocessing
 import os
@@ -10,9 +10,9 @@ import traceback
 from pathlib import Path
 
 HAS_FORKS = 'forkserver' in multiprocessing.get_all_start_methods()
-PRELOAD = ['torch', 'torchvision', 'numpy', 'pandas', 'scipy.stats', 'sklearn', 'sklearn.datasets', 'sklearn.decomposition',
-           'sklearn.ensemble', 'sklearn.neighbors', 'safetensors.torch', 'matplotlib.pyplot', 'IPython', 'nbdev.test',
-           'fastcore.test']
+PRELOAD = ['torch', 'torchvision', 'numpy', 'pandas', 'scipy.stats', 'safetensors.torch', 'matplotlib.pyplot',
+           'sklearn.datasets', 'sklearn.decomposition', 'sklearn.ensemble', 'sklearn.neighbors',
+           'IPython', 'nbdev.test', 'fastcore.test']
 
 
 def _work(path, root, skip_flags, force_flags, log):
@@ -52,7 +52,8 @@ def run_notebook(path, # In the folder where it runs
     before = {name:os.environ.get(name) for name in settings}
     os.environ.update(settings)                 # the server, and with it each notebook, inherits them
     try:
-        process = _context().Process(target=_work, args=(str(path), str(root), list(skip_flags), list(force_flags), str(log)))
+        arguments = str(path), str(root), list(skip_flags), list(force_flags), str(log)
+        process = _context().Process(target=_work, args=arguments)
         process.start()
         process.join(timeout)
         if process.is_alive():

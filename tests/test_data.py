@@ -9,6 +9,7 @@ import pickle
 import tarfile
 import zipfile
 from email.message import Message
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 
@@ -336,7 +337,7 @@ def test_bad_kdd(here):
     damaged(lambda: read(good, good[:-20]), path)
     assert 'many' in damaged(lambda: read(good, good.replace('1000', 'many')), path).what
     for bad in ('nan', 'inf'):
-        error = refused(lambda: read(good, good, good.replace('1000', bad)), bad)
+        error = refused(partial(read, good, good, good.replace('1000', bad)), bad)
         assert (error.file, error.row, error.line, error.column)==(path, 2, 3, 'src_bytes')
     torn = gzip.compress(good.encode()*99)[:-9]
     damaged(lambda: data._read_kdd(put(path, torn)), path)
@@ -542,7 +543,7 @@ def test_unknown_names(here, monkeypatch):
     protocols = [OneClass('cat'), OneClass(10), OneClass(-1), OneOut('cat'), Pooled('cat'), KDD99(),
                  Arrhythmia()]
     for protocol in protocols:
-        refused(lambda: protocol.split(digits), 'no class of digits', '0, 1, 2', kind=UnknownName)
+        refused(partial(protocol.split, digits), 'no class of digits', '0, 1, 2', kind=UnknownName)
     monkeypatch.setenv('GANAD_DATA', str(here/'nowhere'))
     refused(lambda: load('mnist'), 'no folder', 'nowhere')
 
@@ -669,7 +670,8 @@ def test_scaler_sees_training_rows_only(protocol, source):
 def test_bad_protocols():
     source = image_source(False)
     for option, value in dict(val=1., test_size=-.1, n_train=0, n_test=1).items():
-        error = refused(lambda: OneClass('c', **{option: value}).split(source), f'{option}={value}')
+        protocol = OneClass('c', **{option: value})
+        error = refused(partial(protocol.split, source), f'{option}={value}')
         assert error.option==option
     source.y[:] = 3
     refused(lambda: OneClass('c').split(source), 'ten has no rows of c to train on')
@@ -1023,13 +1025,13 @@ def test_jitter_treats_each_image_alone_and_anew():
 
 def test_bad_jitter():
     for x in (torch.rand(8, 8), torch.rand(1, 8, 8), torch.rand(5, 3)):
-        refused(lambda: Jitter()(x), 'N×C×H×W', kind=ShapeError)
+        refused(partial(Jitter(), x), 'N×C×H×W', kind=ShapeError)
     wide = torch.rand(2, 1, 8, 6)
     assert refused(lambda: Jitter()(wide), '8×6', 'turn=False', kind=ShapeError).option=='turn'
     assert Jitter(turn=False)(wide).shape==wide.shape
     for crop in (4, -1):
         jitter = Jitter(crop=crop)
-        error = refused(lambda: jitter(torch.rand(2, 1, 8, 8)), f'crop={crop}', '8×8', kind=ShapeError)
+        error = refused(partial(jitter, torch.rand(2, 1, 8, 8)), f'crop={crop}', '8×8', kind=ShapeError)
         assert error.option=='crop'
 
 

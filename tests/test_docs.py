@@ -71,7 +71,8 @@ $$a = b$$
 
 $$\\min_G \\max_D V$$ {#eq-value}
 
-The game @eq-value, its picture @fig-net, `@eq-value` in code, $$x^2$$ in a line; [start](../index.ipynb#begin).
+The game @eq-value, its picture @fig-net, `@eq-value` in code, $$x^2$$ in a line;
+[start](../index.ipynb#begin).
 
 ![Two nets](../images/net.svg){#fig-net}
 
@@ -159,7 +160,7 @@ def test_builds_and_says_what_it_left_out(built):
 def test_equation_is_numbered_and_linked(toy):
     html = page(toy)
     assert re.search(r'<div id="eq-value"[^>]*>.*?\\tag\{1\}.*?</div>', html, re.S)
-    assert html.count(r'\tag{')==1                                  # the equation without a label has no number
+    assert html.count(r'\tag{')==1           # an equation without a label has no number
     assert '<a href="#eq-value">Equation 1</a>' in html
     assert '<code>@eq-value</code>' in html
     assert 'x^2' in html
@@ -176,7 +177,7 @@ def test_figures_and_tables_are_numbered_and_linked(toy):
 def test_links_stay_on_the_site(toy):
     html = page(toy)
     assert 'toy.example' not in html
-    assert re.search(r'<a href="(./)?losses.html"><code>Loss.step</code>', html)   # no such heading: the page itself
+    assert re.search(r'<a href="(./)?losses.html"><code>Loss.step</code>', html) # no such heading: the page
     assert docs.dead_links(toy/'_docs')==[]
 
 
@@ -304,7 +305,7 @@ def test_preview_builds_again_and_tells_the_pages(preview):
     root, get = preview
     version = get('__smalldocs__/version')
     assert '__smalldocs__/version' in get('losses.html') and '__smalldocs__/version' in get('')
-    assert '__smalldocs__/version' not in page(root)                                        # of the site itself
+    assert '__smalldocs__/version' not in page(root)          # of the site itself
     path = root/'nbs/tools/03_losses.ipynb'
     path.write_text(path.read_text().replace('The game @eq-value', 'The new game @eq-value'))
     end = time.monotonic() + 120

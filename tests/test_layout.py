@@ -12,7 +12,7 @@ MODULES = {path.relative_to(PACKAGE).with_suffix('').as_posix():path
            for path in sorted(PACKAGE.rglob('*.py')) if not path.name.startswith('_')}
 ROOMS = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
 
-# Room or module → the rooms and modules that it may import. Inside a room, a module may also import what is read before it;
+# Room or module → what it may import. Inside a room, a module may also import what is read before it;
 # a method only the one that its paper extends, which its notebook names in the line `- first: […]`.
 MAY_IMPORT = {
     'core':      [],
@@ -33,8 +33,10 @@ MAY_IMPORT = {
     'cli':       ['core', 'files'],
     'site':      ['core', 'detector', 'networks'],
 }
-FOLDERS = {'toolkit':'', 'methods':'models', 'evidence':'evidence', 'estimator':'estimator', 'files':'files', 'site':'site'}
-RUNTIME = 'torch torchvision numpy scipy sklearn joblib loky matplotlib pandas PIL tqdm safetensors jinja2 ganad'.split()
+SAME_NAME = 'evidence', 'estimator', 'files', 'site'
+FOLDERS = {'toolkit':'', 'methods':'models', **{room:room for room in SAME_NAME}}
+RUNTIME = ('torch torchvision numpy scipy sklearn joblib loky matplotlib pandas PIL tqdm safetensors jinja2 '
+           'ganad').split()
 DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
 
 
@@ -56,13 +58,13 @@ def imports(path):
 
 
 def imported_modules(module):
-    "The modules and rooms of ganad that a module imports, anywhere in its text, as 'core', 'files/readers' or 'estimator'"
+    "What a module imports of ganad, anywhere in its text, as 'core', 'files/readers' or 'estimator'"
     for name, _ in imports(MODULES[module]):
-        if not name.startswith('ganad.') or name=='ganad.models': continue        # the package, which `detectors` looks through
+        if not name.startswith('ganad.'): continue
+        if name=='ganad.models': continue                      # the package, which `detectors` looks through
         place = name.removeprefix('ganad.').replace('.', '/')
         if place in MODULES: yield place
-        elif place.partition('/')[0] in ROOMS: yield place.partition('/')[0]
-        elif place.partition('/')[0] in MODULES: yield place.partition('/')[0]
+        elif room_of(place) in {*ROOMS, *MODULES}: yield room_of(place)
 
 
 def notebook_of_module():
@@ -86,7 +88,8 @@ def test_imports_only_what_its_room_may(module):
         if room_of(other)==room:
             assert order.index(other)<order.index(module), f'{module} imports {other}, which is read after it'
         else:
-            assert room_of(other) in MAY_IMPORT[room], f'{module} imports {other}; {room} may import {MAY_IMPORT[room]}'
+            allowed = MAY_IMPORT[room]
+            assert room_of(other) in allowed, f'{module} imports {other}; {room} may import {allowed}'
 
 
 @pytest.mark.parametrize('module', [module for module in MODULES if room_of(module)=='models'])
@@ -130,14 +133,16 @@ def test_every_module_has_its_notebook_and_every_notebook_its_module():
     for module, notebook in made.items():
         header = MODULES[module].read_text(encoding='utf-8')
         assert f'nbs/{notebook.parent.name}/{notebook.name}.' in header, module
-        assert name_of(notebook)==module.rpartition('/')[2], f'{notebook.name} makes {module}: one name for both'
+        name = module.rpartition('/')[2]
+        assert name_of(notebook)==name, f'{notebook.name} makes {module}: one name for both'
 
 
 def test_folders_of_notebooks_are_the_rooms_of_modules():
     for module, notebook in notebook_of_module().items():
         room = '' if module in ('baselines', 'cli') else module.rpartition('/')[0]
         if room: assert FOLDERS[folder_of(notebook)]==room, f'{notebook.name} makes {module}'
-        assert is_lesson(notebook)==module.startswith('models/'), f'{notebook.name}: numbers below 80 in methods/ are the methods'
+        is_method = module.startswith('models/')
+        assert is_lesson(notebook)==is_method, f'{notebook.name}: below 80 in methods/ are the methods'
 
 
 def test_what_is_read_before_exists():
@@ -155,5 +160,7 @@ def test_importing_costs_little():
     "On top of PyTorch, which everything here needs"
     code = ('import time, torch; start = time.perf_counter(); '
             'import ganad, ganad.core, ganad.losses, ganad.networks; print(time.perf_counter()-start)')
-    def seconds(): return float(subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, check=True).stdout)
+    def seconds():
+        command = [sys.executable, '-c', code]
+        return float(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
     assert min(seconds() for _ in range(3))<.3

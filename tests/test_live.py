@@ -125,7 +125,7 @@ TRAIN = """({G, D, rows, codes, k}) => {
 
 @pytest.mark.parametrize('k', [1, 3])
 def test_training_steps_are_those_of_torch(demo, k):
-    "GAN(2) and the page's, from the same weights, rows and codes: after four steps the same weights and losses"
+    "GAN(2) and the page's, from the same weights, rows and codes: the same after four steps"
     set_seed(0)
     model = GAN(2, k=k).double()
     rows = torch.randn(4, 64, 2, dtype=torch.double)

@@ -119,7 +119,8 @@ def edited(change):
     def edit(data, folder):
         path = folder/'original'
         path.write_bytes(data)
-        with safe_open(path, 'pt') as file: state = {name:file.get_tensor(name) for name in file.keys()}
+        with safe_open(path, 'pt') as file:
+            state = {name:file.get_tensor(name) for name in file.keys()}      # noqa: SIM118 (no dict)
         path.unlink()
         header = json.loads(parts(data)[0]['__metadata__']['ganad'])
         del header['digest']

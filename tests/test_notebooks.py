@@ -21,7 +21,8 @@ TO_LEARN_FROM = [path for path in NUMBERED if name_of(path) not in LOOKED_UP] + 
 EXPERIMENTS = [path for path in NUMBERED if folder_of(path)=='evidence' and path.name.startswith('9')]
 TOOLS = [path for path in TO_LEARN_FROM if folder_of(path)!='methods' and path not in EXPERIMENTS]
 HEADINGS = ['Idea', 'Maths', 'Networks', 'Losses', 'Train', 'Score', 'Results', 'Deviations', 'Exercises']
-OF_ONE_MACHINE = re.compile(r'(?<![\w.:/~$})\]])/(?:home|root|work|tmp|mnt|Users|private)/[\w.~-]|[A-Z]:\\\\?Users')
+OF_ONE_MACHINE = re.compile(
+    r'(?<![\w.:/~$})\]])/(?:home|root|work|tmp|mnt|Users|private)/[\w.~-]|[A-Z]:\\\\?Users')
 
 
 def each(notebooks): return pytest.mark.parametrize('notebook', notebooks, ids=lambda path: path.stem)
@@ -44,7 +45,9 @@ def flags(cell):
     return set(re.findall(r'^#\|\s*(\w+)', source(cell), re.M))
 
 
-def code_lines(cell): return [line for line in source(cell).splitlines() if line.strip() and not line.startswith('#|')]
+def code_lines(cell):
+    "Without blank lines, and without what nbdev is told"
+    return [line for line in source(cell).splitlines() if line.strip() and not line.startswith('#|')]
 
 
 def statements(cell): return ast.parse(re.sub(r'^\s*[%!].*$', '', source(cell), flags=re.M)).body
@@ -104,7 +107,8 @@ def test_knows_no_machine(notebook):
 def test_shows_what_it_does(notebook):
     "Saved outputs are what the pages show: a lesson without them is blank there"
     assert outputs(notebook), 'no saved outputs: run it and save'
-    drawn = [output for output in outputs(notebook) if {'image/png', 'image/svg+xml'} & set(output.get('data', {}))]
+    kinds = {kind for output in outputs(notebook) for kind in output.get('data', {})}
+    drawn = kinds & {'image/png', 'image/svg+xml'}
     assert drawn or '![' in markdown(notebook), 'no picture'
 
 
@@ -133,7 +137,8 @@ def solutions(notebook):
 def test_ends_with_a_summary_and_exercises(notebook):
     "Five lines to keep, something to do, and a solution that unfolds"
     text = markdown(notebook)
-    summary = re.search(r'^(?:\*\*In five lines\*\*|## Summary)\n\n((?:[1-5]\. .+\n?(?:   .+\n?)*){5})(?:\n|\Z)', text, re.M)
+    title = r'^(?:\*\*In five lines\*\*|## Summary)\n\n'
+    summary = re.search(title + r'((?:[1-5]\. .+\n?(?:   .+\n?)*){5})(?:\n|\Z)', text, re.M)
     assert summary, 'no summary of five lines'
     assert len(re.findall(r'^\d\. ', summary[1], re.M))==5, 'no summary of five lines'
     exercises = re.split(r'^## Exercises$', text, flags=re.M)[1:]
@@ -157,12 +162,14 @@ def test_every_export_is_used_at_once(notebook):
     unused = []
     for position, cell in enumerate(code):
         if not is_export(cell): continue
-        later = [statement for following in code[position+1:position+3] for statement in statements(following)]
+        later = [statement for cell in code[position+1:position+3] for statement in statements(cell)]
         for definition in statements(cell):
-            if not isinstance(definition, (ast.FunctionDef, ast.ClassDef)) or definition.name.startswith('_'): continue
+            if not isinstance(definition, (ast.FunctionDef, ast.ClassDef)): continue
+            if definition.name.startswith('_'): continue
             near = [statement for statement in statements(cell) if ast.dump(statement)!=ast.dump(definition)]
             registers_itself = names_in(definition.decorator_list) & functions
-            if definition.name not in names_in(near+later) and not registers_itself: unused.append(definition.name)
+            is_used = definition.name in names_in(near+later)
+            if not is_used and not registers_itself: unused.append(definition.name)
     assert not unused, 'not used within two code cells'
 
 
@@ -221,7 +228,9 @@ def test_runs(notebook, place, tmp_path_factory):
     if notebook in TOOLS: add_solutions(notebook, place/notebook.relative_to(ROOT))
     seconds = seconds_to_run(notebook, place, tmp_path_factory)
     usual = usual_seconds(notebook)
-    if seconds>usual: warnings.warn(f'{notebook.stem} took {seconds:.0f} s; {usual} is what a reader should wait for')
+    if seconds>usual:
+        text = f'{notebook.stem} took {seconds:.0f} s; {usual} is what a reader should wait for'
+        warnings.warn(text, stacklevel=1)
 
 
 @pytest.mark.slow
@@ -249,7 +258,8 @@ def made_again(tmp_path_factory):
     "A copy of the project after nbdev_clean, nbdev_export and a new README"
     to = tmp_path_factory.mktemp('project')
     for folder in ('nbs', 'ganad'):
-        shutil.copytree(ROOT/folder, to/folder, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
+        left_out = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints')
+        shutil.copytree(ROOT/folder, to/folder, ignore=left_out)
     for name in ('settings.ini', 'setup.py'): shutil.copy(ROOT/name, to)
     environment = {**os.environ, 'PYTHONPATH':str(to)}
     environment.pop('IN_TEST', None)

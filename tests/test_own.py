@@ -316,7 +316,8 @@ def refusing(error):
     return SimpleNamespace(method=SimpleNamespace(labelled=False), fit=fit)
 
 
-SAYS = dict(seed='another --seed', data='other rows', val='other rows', known='other rows', nz='nz is 2, not 3')
+SAYS = dict(seed='another --seed', data='other rows', val='other rows', known='other rows',
+            nz='nz is 2, not 3')
 
 
 @pytest.mark.parametrize('differs,says', SAYS.items())

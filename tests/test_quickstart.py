@@ -27,7 +27,8 @@ def place(tmp_path, monkeypatch):
 
 
 def block(language, word):
-    found = [text for text in re.findall(rf'^``` ?{language}\n(.*?)^```', README, re.M | re.S) if word in text]
+    blocks = re.findall(rf'^``` ?{language}\n(.*?)^```', README, re.M | re.S)
+    found = [text for text in blocks if word in text]
     assert found, f'no {language} block with {word} in the README'
     return found[0]
 

@@ -1,4 +1,4 @@
-"The built site in a real browser: no error, no dead link, nothing from elsewhere, numbered equations, readable on a phone"
+"The built site in a real browser: no error, no dead link, nothing from elsewhere, readable on a phone"
 import collections
 import functools
 import json
@@ -177,7 +177,8 @@ def test_search_finds_a_word_of_every_page(docs, serve, chrome):
     box, results = visit.page.locator('input[type=search]').first, visit.page.locator('.search-result')
     lost = {}
     for page, word in rarest_words(docs).items():
-        visit.evaluate("document.querySelectorAll('.smalldocs-search-results').forEach(box => box.replaceChildren())")
+        old = "document.querySelectorAll('.smalldocs-search-results')"
+        visit.evaluate(f"{old}.forEach(box => box.replaceChildren())")
         box.fill(word)
         results.first.wait_for(timeout=5000)
         links = results.evaluate_all("links => links.map(link => link.getAttribute('href'))")
@@ -238,7 +239,7 @@ def test_times_are_measured(docs):
 
 
 def as_imported(name):
-    "'ganad.estimator.x' for 'ganad.estimator.estimator.x': what a module offers that has the name of its room"
+    "'ganad.estimator.x' for 'ganad.estimator.estimator.x': a module that has the name of its room"
     return re.sub(r'^ganad\.(\w+)\.\1\.', r'ganad.\1.', name)
 
 

@@ -1,0 +1,68 @@
+"Style that a program can see: ruff's rules (ruff.toml), and four old habits that it has no rule for"
+import ast
+import subprocess
+import sys
+
+import pytest
+from project import ROOT
+
+CODE = sorted([*(ROOT/'ganad').rglob('*.py'), *(ROOT/'tests').glob('*.py')])
+CODE = [path for path in CODE if path.name!='_modidx.py']
+
+
+def test_ruff_finds_nothing():
+    command = [sys.executable, '-m', 'ruff', 'check', 'ganad', 'tests']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode==0, done.stdout[-4000:]
+
+
+def is_text(node):
+    "A string, with or without braces"
+    return isinstance(node, ast.JoinedStr) or isinstance(getattr(node, 'value', None), str)
+
+
+def text_times_truth(node):
+    "`'text'*found` in place of `'text' if found else ''`"
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and is_text(node.left)): return False
+    is_bool = isinstance(node.right, ast.Call) and getattr(node.right.func, 'id', '')=='bool'
+    return is_bool or isinstance(node.right, (ast.Compare, ast.BoolOp, ast.UnaryOp))
+
+
+def list_for_its_effect(node):
+    "`[f(x) for x in xs]` as a statement, in place of a loop"
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.ListComp)
+
+
+def pattern_on_a_message(node):
+    "`re.sub(…, str(error))`: whoever needs a part of an error reads its field"
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)): return False
+    if getattr(node.func.value, 'id', '')!='re': return False
+    asked = [inner for argument in node.args for inner in ast.walk(argument)]
+    return any(isinstance(inner, ast.Call) and getattr(inner.func, 'id', '')=='str'
+               and [getattr(name, 'id', '') for name in inner.args] in (['e'], ['error']) for inner in asked)
+
+
+def decorated_twice(node):
+    "The same decorator twice"
+    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)): return False
+    names = [ast.unparse(decorator).partition('(')[0] for decorator in node.decorator_list]
+    return len(names)!=len(set(names)) and 'pytest.mark.parametrize' not in names
+
+
+HABITS = [text_times_truth, list_for_its_effect, pattern_on_a_message, decorated_twice]
+
+
+@pytest.mark.parametrize('habit', HABITS, ids=lambda habit: habit.__name__)
+def test_old_habits_are_gone(habit):
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            assert not habit(node), f'{path.relative_to(ROOT)}:{node.lineno}: {habit.__doc__}'
+
+
+@pytest.mark.parametrize('habit, code', [
+    (text_times_truth, "'s'*(n!=1)"),
+    (list_for_its_effect, '[f(x) for x in xs]'),
+    (pattern_on_a_message, "re.sub('a', 'b', str(e))"),
+    (decorated_twice, '@cache\n@cache(None)\ndef f(): pass')])
+def test_habits_are_recognised(habit, code):
+    assert any(map(habit, ast.walk(ast.parse(code))))
