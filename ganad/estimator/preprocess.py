@@ -92,6 +92,7 @@ _FILLS = dict(median=np.median, mean=np.mean, most_frequent=_most_frequent)
 
 def refuse(bad:dict, # Name of a column, or its number → (N,) bool: which of its values are bad
            what:str, mend:str, # What is wrong with them; what to do
+           option:str|None=None, # The setting that helps
           )->None:
     "`DataError` at the first bad value, with a count for each column, if there are any"
     bad = {column:is_bad for column, is_bad in bad.items() if is_bad.any()}
@@ -100,7 +101,7 @@ def refuse(bad:dict, # Name of a column, or its number → (N,) bool: which of i
     more = f" and {len(counts)-5} columns more" if counts[5:] else ''
     first = min(bad, key=lambda column: bad[column].argmax())
     row = int(bad[first].argmax())
-    raise DataError(f"{what}, {', '.join(counts[:5])}{more}", mend, row=row, column=first)
+    raise DataError(f"{what}, {', '.join(counts[:5])}{more}", mend, row=row, column=first, option=option)
 
 def _title(column): return f"'{column}'" if isinstance(column, str) else f'column {column}'
 
@@ -160,7 +161,7 @@ _HUGE = 1e100      # squares of larger numbers overflow
 # %% ../../nbs/estimator/10_preprocess.ipynb #bd217328
 def read_columns(X, # Frame, or array (N,n) of numbers
                  names:list|None=None, # Of the columns, if they are known
-                 is_text:list=[], # Of each column: is it text? Empty: to be found out
+                 is_text:list|tuple=(), # Of each column: is it text? Empty: to be found out
                 )->Columns:
     "Every column of a table as numbers or as text, looked at once"
     if not is_frame(X): return Columns(np.asarray(X, 'f8'), [*range(X.shape[1])], {}, names)
@@ -171,7 +172,9 @@ def read_columns(X, # Frame, or array (N,n) of numbers
         try:
             columns[i] = read_column(values, is_text[i] if is_text else is_category)
             if is_text and not is_text[i]: columns[i] = _still_numbers(columns[i], values)
-        except DataError as error: raise error.at(column=name)
+        except DataError as error:
+            error.at(column=name)
+            raise
     text = {i:values for i, values in columns.items() if values.dtype.kind=='O'}
     number_at = [i for i in columns if i not in text]
     if not number_at: return Columns(np.empty((X.shape[0], 0)), number_at, text, names)
@@ -234,7 +237,8 @@ class Table:
         empty = [name for name, is_gap in gaps.items() if is_gap.all()]
         if empty and not self.values: raise _no_value(empty[0])
         if not self.impute:
-            refuse(gaps, 'missing values (NaN)', "drop them, or fit with impute='median'")
+            mend = "drop them, or fit with impute='median'"
+            refuse(gaps, 'missing values (NaN)', mend, option='impute')
         refuse(columns.infinite(), f'infinite values (inf, or beyond {_HUGE:g})', 'mend such rows')
         return columns
 
@@ -348,7 +352,7 @@ def brightness_range(x:np.ndarray)->tuple: # What is black, what is white
         raise DataError(what, "give bytes, or 0…1, -1…1 or 0…255")
     if 1<high<=64:
         warnings.warn(f"images with values to {high:g}, read as nearly black of 0…255; "
-                      f"if {high:g} is white, divide by it")
+                      f"if {high:g} is white, divide by it", stacklevel=2)
     return fitting[0]
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #4258f653
@@ -377,7 +381,7 @@ class Images:
         self.range = [*brightness_range(x)]
         if not self.size and (height, width)!=(side, side):
             warnings.warn(f"images of {height}×{width} pixels are resized to {side}×{side}; "
-                          "size= chooses another")
+                          "size= chooses another", stacklevel=2)
         return self
 
     def _usual_side(self, height, width):
@@ -401,7 +405,8 @@ class Images:
             what = f"images with values from {low:g} to {high:g}, in training {black:g} to {white:g}"
             raise DataError(what, "scale them alike")
         if black==-1 and low>=0:
-            warnings.warn(f"images from {low:g} to {high:g}, in training -1 to 1: is 0 black?")
+            warnings.warn(f"images from {low:g} to {high:g}, in training -1 to 1: is 0 black?",
+                          stacklevel=2)
         scaled = (x.astype('f4') - black)*(2/(white-black)) - 1
         return torch.from_numpy(scaled.clip(-1, 1))
 
