@@ -89,7 +89,7 @@ _DIFFERS = dict(seed='another --seed', data=_OTHER_ROWS, val=_OTHER_ROWS, known=
 def _fit(est, x, y, checkpoint):
     try: return est.fit(x, y, checkpoint=checkpoint)
     except CheckpointError as error:
-        had = _DIFFERS.get(str(getattr(error, 'differs', '')))
+        had = _DIFFERS.get(error.differs or '')
         if had: error.what = f"of another training: it had {had}"
         error.mend = "delete it, or repeat its command to go on with it"
         raise

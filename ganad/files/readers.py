@@ -20,7 +20,7 @@ import numpy as np, pandas as pd
 from PIL import Image, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic, pick
-from ..data import disk, reading
+from ..data import disk, picture_array, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8
 @dataclass
@@ -505,9 +505,7 @@ def picture(file, # Path or open file
            )->np.ndarray: # uint8 (H,W,3), or (H,W,1)
     "A picture as a person sees it"
     with _opened(file) as opened: image = _upright(opened)
-    image = image.convert('L' if grey else 'RGB')
-    if size and image.size!=(size, size): image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return np.atleast_3d(np.asarray(image))
+    return picture_array(image, size, 'L' if grey else 'RGB')
 
 def _upright(image):
     "Upright, with 8 bits a channel, on white"
