@@ -765,10 +765,10 @@ def test_a_million_rows_of_forty_columns():
 
 # ---- types
 
-TYPED = """core data networks losses detector contract metrics baselines cli
-    estimator/preprocess estimator/threshold estimator/explain estimator/modelfile estimator/estimator
-    files/readers files/fit_and_score files/report files/commands
-    evidence/run evidence/executor evidence/tables""".split()         # all but what makes the pages
+TYPED = """core data networks papernets losses detector contract metrics baselines cli
+    estimator/__init__ estimator/preprocess estimator/threshold estimator/explain estimator/modelfile
+    estimator/estimator files/readers files/warnings files/fit_and_score files/report files/commands
+    files/demo evidence/run evidence/matrices evidence/executor evidence/tables""".split()   # all but pages
 CALLED = ['plots', 'widgets']                                  # of figures and methods: what a caller sees
 USE = """
 import numpy as np

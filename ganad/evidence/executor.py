@@ -23,7 +23,7 @@ from ..detector import detectors
 def as_run(rec:dict)->Run: # Of a record
     "The run that a record tells of"
     said = {name:tuple(value) if isinstance(value, list) else value for name,value in rec['protocol'].items()}
-    protocol = getattr(data, said['name'])
+    protocol = getattr(data, rec['protocol']['name'])
     arguments = {field.name:said[field.name] for field in fields(protocol) if field.name in said}
     label = rec['label'] if rec['label']!=rec['method'] else ''
     others = {field.name:rec[field.name] for field in fields(Run) if field.name not in ('protocol','label')}

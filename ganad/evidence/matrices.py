@@ -6,7 +6,6 @@
 __all__ = ['FLAGGED', 'BOUNDARY', 'MATRICES', 'usual_fit', 'one_class', 'with_known', 'overview']
 
 # %% ../../nbs/evidence/01_matrices.ipynb #15b31af1
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -158,14 +157,15 @@ BOUNDARY = _without('patch', 'lat', 'adv', 'odd')                # leaves recons
 _RECONSTRUCTION = {**BOUNDARY, **_without('abc')}
 
 def with_known(normal, # Class of FashionMNIST
-               method:str, settings:dict={}, label:str='', # As for `Run`
+               method:str, settings:dict|None=None, label:str='', # As for `Run`
                held=(), # Anomaly classes that training never sees
                steps:int=2500, # Of 64 normal and 64 anomalous rows
                **protocol, # More for `data.Imbalance`
               )->Run: # In 32 pixels
     "A run with known anomalies"
     fit = {} if detectors()[method].once else dict(steps=steps, bs=64)
-    return Run(method, 'fashion', data.Imbalance(normal, held=held, **protocol), 0, settings, fit, 32, label)
+    imbalance = data.Imbalance(normal, held=held, **protocol)
+    return Run(method, 'fashion', imbalance, 0, settings or {}, fit, 32, label)
 
 # %% ../../nbs/evidence/01_matrices.ipynb #936dd0d3
 def _learns_from_labels(normal, held=()):
@@ -200,10 +200,13 @@ def _other_rows(run, seed): return replace(run, seed=seed, protocol=replace(run.
 
 def _imbalance_few():
     "from one known anomaly to a thousand: a classifier, the boundary, and the whole method; two draws"
-    rivals = dict(classifier=('classifier',{}), twodiscriminators=('twodiscriminators',{}))
-    rivals['boundary only'] = 'twodiscriminators',BOUNDARY
-    return [_other_rows(with_known(6, *rival, f'{name} {n}', steps=400, known=n, sampling='random'), seed)
-            for seed in range(2) for n in (1,10,100,1000) for name,rival in rivals.items()]
+    rivals:dict = {'classifier':('classifier', {}), 'twodiscriminators':('twodiscriminators', {}),
+                   'boundary only':('twodiscriminators', BOUNDARY)}
+    def few(name, n):
+        method,settings = rivals[name]
+        return with_known(6, method, settings, f'{name} {n}', steps=400, known=n, sampling='random')
+    return [_other_rows(few(name, n), seed)
+            for seed in range(2) for n in (1,10,100,1000) for name in rivals]
 
 def _imbalance_sampling():
     "ninety known anomalies, drawn in three ways, four times each"
@@ -213,8 +216,9 @@ def _imbalance_sampling():
     return [_other_rows(drawn(how), seed) for how in ('kmeans','random','pooled') for seed in range(4)]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #7a85fa4d
-def _on_digits(method, label='', settings={}, fit={}): # Two splits of three digits
-    return [Run(method, 'digits', data.OneClass(normal=digit, seed=seed), seed, settings, fit, label=label)
+def _on_digits(method, label='', settings=None, fit=None): # Two splits of three digits
+    return [Run(method, 'digits', data.OneClass(normal=digit, seed=seed), seed, settings or {}, fit or {},
+                label=label)
             for digit in (1,3,8) for seed in (0,1)]
 
 def _alice():
@@ -304,16 +308,16 @@ def _choices():
     return _chosen_on_kdd99() + _chosen_on_clothes() + _chosen_on_small_digits()
 
 def _chosen_on_kdd99():
-    def run(method, seed, label, settings={}, **fit):
-        return Run(method, 'kdd99', data.KDD99(choose=True), seed, settings, {**usual_fit('kdd99'), **fit},
-                   label=label, flagged=.2)
+    def run(method, seed, label, settings=None, **fit):
+        return Run(method, 'kdd99', data.KDD99(choose=True), seed, settings or {},
+                   {**usual_fit('kdd99'), **fit}, label=label, flagged=.2)
     return [*(run('alad', seed, f'alad w_rec {w:g}', dict(w_rec=w)) for w in (10.,100.) for seed in (0,1,2)),
             *(run('alice', seed, f'alice w_x {w:g}', dict(w_x=w)) for w in (10.,100.) for seed in (0,1,2,7)),
             *(run('ganomaly', 0, f'ganomaly ema {ema}', ema=ema) for ema in (0,.99))]
 
 def _chosen_on_clothes():
-    def run(method, normal, label, settings={}, **fit):
-        return Run(method, 'fashion', data.OneClass(normal, choose=True), 0, settings,
+    def run(method, normal, label, settings=None, **fit):
+        return Run(method, 'fashion', data.OneClass(normal, choose=True), 0, settings or {},
                    {**usual_fit('fashion'), **fit}, label=label)
     turns = {'ganomaly turns off':False, 'ganomaly turns on':True}
     return [*(run('ganomaly', 0, f'ganomaly ema {ema}', ema=ema) for ema in (0,.99)),
