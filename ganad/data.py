@@ -9,7 +9,6 @@ __all__ = ['DEBIAN', 'SAMPLING', 'digest', 'Source', 'cache_dir', 'places', 'fin
 
 # %% ../nbs/toolkit/01_data.ipynb #4225a122
 import errno,gzip,hashlib,math,os,socket,tempfile,zipfile
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict,dataclass,field
 from functools import cached_property
@@ -629,7 +628,8 @@ class Protocol:
 
     def to_dict(self):
         "Its name and fields, for a result file"
-        fields = dict(name=type(self).__name__, normal=getattr(self, 'normal')) | asdict(self)
+        normal = getattr(self, 'normal')        # noqa: B009  (every sub-class has it, as a field or a name)
+        fields = dict(name=type(self).__name__, normal=normal) | asdict(self)
         if not self.choose: del fields['choose']
         return fields
 
@@ -677,10 +677,12 @@ class OneClass(Protocol):
     test_size:float=field(default=.5, kw_only=True) # Without an official split: share of normals to test on
 
     def in_words(self, source):
+        "The class, and the names of all others"
         label = source.class_index(self.normal)
         return str(source.classes[label]),_others(source, label)
 
     def cut(self, source):
+        "The official split where there is one; else some normals test, with all anomalies"
         is_anomaly = (source.y!=source.class_index(self.normal)).numpy()
         is_test = source.test.numpy()
         if is_test.any():
@@ -704,10 +706,12 @@ class OneOut(Protocol):
         return f'all but {self.anomaly}'
 
     def in_words(self, source):
+        "The names of all other classes, and the one"
         label = source.class_index(self.anomaly)
         return _others(source, label),str(source.classes[label])
 
     def cut(self, source):
+        "Some normals test, with all anomalies"
         is_anomaly = (source.y==source.class_index(self.anomaly)).numpy()
         normals,test_normals = _part(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
         test = np.concatenate([test_normals, np.flatnonzero(is_anomaly)])
@@ -722,6 +726,7 @@ class Pooled(OneClass):
     test_size:float=field(default=.2, kw_only=True) # Share of all rows
 
     def cut(self, source):
+        "Cut the pool first, then drop the anomalies that would train or validate"
         is_anomaly = (source.y!=source.class_index(self.normal)).numpy()
         rest,test = _part(np.arange(len(source)), self.test_size, self.seed)
         train,val = _part(rest, self.val, self.seed)
@@ -736,9 +741,11 @@ class KDD99(Protocol):
     normal = 'attacks'
 
     def in_words(self, source):
+        "Attacks are normal here"
         return f'attacks ({len(source.classes)-1} kinds)',"connections labelled 'normal.'"
 
     def cut(self, source):
+        "One half tests, the attacks of the other train"
         is_anomaly = (source.y==source.class_index('normal.')).numpy()
         n_half = round(.5*len(source))
         half = np.random.RandomState(self.seed).choice(len(source), n_half, replace=False)
@@ -754,11 +761,16 @@ class Arrhythmia(Protocol):
     clean:bool=field(default=True, kw_only=True) # False: train on anomalies too, as the papers' code does
     normal = 'normal'
 
-    def scaler(self, x): return _fit_scaler(StandardScaler(), x, 10)
+    def scaler(self, x):
+        "Mean 0 and standard deviation 1, clipped at ±10"
+        return _fit_scaler(StandardScaler(), x, 10)
 
-    def in_words(self, source): return 'normal','anomaly'
+    def in_words(self, source):
+        "The names of the two classes"
+        return 'normal','anomaly'
 
     def cut(self, source):
+        "One half tests, the other trains"
         is_anomaly = (source.y==source.class_index('anomaly')).numpy()
         half,test = _part(np.arange(len(source)), .5, self.seed)
         train,val = _part(half[~is_anomaly[half]], self.val, self.seed)
@@ -860,9 +872,12 @@ class Imbalance(OneClass):
         held = tuple(np.atleast_1d(self.held).tolist())
         object.__setattr__(self, 'held', held)
 
-    def to_dict(self): return super().to_dict() | dict(held=list(self.held))
+    def to_dict(self):
+        "Its name and fields, `held` as a list"
+        return super().to_dict() | dict(held=list(self.held))
 
     def cut(self, source):
+        "As `OneClass`; without an official split, some anomalies of each class stay out of the test"
         train,val,test,is_anomaly = super().cut(source)
         if source.test.any(): return train,val,test,is_anomaly
         y = source.y.numpy()
@@ -871,6 +886,7 @@ class Imbalance(OneClass):
         return train,val,np.concatenate([test[~is_anomaly[test]], *halves]),is_anomaly
 
     def draw_known(self, source, unused, n):
+        "So many as `known` says, of all anomaly classes but those in `held`"
         n = self.known or n
         normal = source.class_index(self.normal)
         held = {source.class_index(label) for label in self.held}
@@ -916,6 +932,7 @@ class Jitter:
     crop:int=2 # Take 0 to so many pixels off each side, then stretch to the old size
 
     def __call__(self, x): # N×C×H×W in [-1,1] -> the same shape
+        "The images, each changed in its own way"
         if x.ndim!=4: raise ShapeError(f'Jitter is for images N×C×H×W, not for shape {tuple(x.shape)}')
         height,width = x.shape[2:]
         most = (min(height,width)-1)//2

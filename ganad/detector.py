@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from tqdm.auto import tqdm
 from .core import CheckpointError,DataError,GanadError,NonFiniteLoss,ShapeError
-from .core import atomic,batches,pick,pick_device,set_seed
+from .core import atomic,batches,pick,pick_device
 
 # %% ../nbs/toolkit/04_detector.ipynb #0322fd41
 def adam(*nets:nn.Module, # Whose weights it may move
@@ -80,7 +80,8 @@ def _copy_into(live, state):
 def _settle_spectral_norm(layer):
     "Power iterations until the stored singular vectors fit these weights"
     layer.train()
-    for _ in range(10): layer.weight                # each look at it is an iteration
+    for _ in range(10):
+        layer.weight                # noqa: B018  (each look at it is an iteration)
     layer.eval()
 
 # %% ../nbs/toolkit/04_detector.ipynb #e04aaaa1
@@ -133,6 +134,7 @@ def as_rows(x, # Tensor or array of N rows
 class Scorer(nn.Module):
     "A model of rows of one `shape`: sub-classes define `score_batch`, and `rec_batch` if they reconstruct"
     def __new__(cls, *args, **kw):
+        "A model that knows what it was built with, even before its own `__init__` runs"
         self = super().__new__(cls)
         self.__dict__['settings'] = _settings(cls, args, kw)
         return self
@@ -277,7 +279,7 @@ class _Checkpoint:
     def _read(self):
         try: state = torch.load(self.path, map_location=self.model.device(), weights_only=True)
         except Exception as error: raise self.refused('not a ganad checkpoint') from error
-        if isinstance(state, dict) and _IN_CHECKPOINT <= {*state}: return state
+        if isinstance(state, dict) and _IN_CHECKPOINT.issubset(state): return state
         raise self.refused('not a ganad checkpoint')
 
 # %% ../nbs/toolkit/04_detector.ipynb #d2c82daf
@@ -486,7 +488,7 @@ def read_tensors(path, # Made by `write_tensors`
         with safe_open(path, 'pt') as file:
             text = (file.metadata() or {})['ganad']
             header = json.loads(text, parse_constant=int)                             # of NaN: ValueError
-            state = {name:file.get_tensor(name) for name in file.keys()} if weights else {}
+            state = {name:file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
     except FileNotFoundError as error:
         what = "the file is not there"
         raise CheckpointError(what, "give the path of a model file", file=path) from error
@@ -532,7 +534,9 @@ def load_model(path, # Made by `save_model`
         return _model_of(header, state, cls, settings)
     except KeyError as error:
         raise CheckpointError(f"the header lacks {error}", "make it again", file=path) from error
-    except GanadError as error: raise error.at(file=path)
+    except GanadError as error:
+        error.at(file=path)
+        raise
 
 def _model_of(header, state, cls, settings):
     method = header['method']

@@ -11,36 +11,36 @@ import torch
 import torch.nn.functional as F
 
 # %% ../nbs/toolkit/03_losses.ipynb #f81c5e46
-def real_loss(l:torch.Tensor, # Logits (N,) of inputs that should look real
+def real_loss(logits:torch.Tensor, # Logits (N,) of inputs that should look real
              )->torch.Tensor: # Scalar
-    "Mean of $-\\log\\sigma(l)$: small when the critic says *real*"
-    return F.softplus(-l).mean()
+    "Mean of $-\\log\\sigma(l)$ over the logits $l$: small when the critic says *real*"
+    return F.softplus(-logits).mean()
 
-def fake_loss(l:torch.Tensor, # Logits (N,) of inputs that should look fake
+def fake_loss(logits:torch.Tensor, # Logits (N,) of inputs that should look fake
              )->torch.Tensor: # Scalar
-    "Mean of $-\\log(1-\\sigma(l))$: small when the critic says *fake*"
-    return F.softplus(l).mean()
+    "Mean of $-\\log(1-\\sigma(l))$ over the logits $l$: small when the critic says *fake*"
+    return F.softplus(logits).mean()
 
 # %% ../nbs/toolkit/03_losses.ipynb #21760d17
-def ls_real(l):
+def ls_real(logits):
     "Least squares: a real input should get logit 1"
-    return (l-1).pow(2).mean()
+    return (logits-1).pow(2).mean()
 
-def ls_fake(l):
+def ls_fake(logits):
     "Least squares: a fake input should get logit 0"
-    return l.pow(2).mean()
+    return logits.pow(2).mean()
 
-def hinge_real(l):
+def hinge_real(logits):
     "Hinge: a real input above +1 is free"
-    return F.relu(1-l).mean()
+    return F.relu(1-logits).mean()
 
-def hinge_fake(l):
+def hinge_fake(logits):
     "Hinge: a fake input below -1 is free"
-    return F.relu(1+l).mean()
+    return F.relu(1+logits).mean()
 
-def hinge_gen(l):
+def hinge_gen(logits):
     "What the generator pays against a hinge critic: it wants the logit high"
-    return -l.mean()
+    return -logits.mean()
 
 # %% ../nbs/toolkit/03_losses.ipynb #8fbec458
 def l1(a:torch.Tensor, # Rows (N,…)

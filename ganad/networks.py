@@ -9,7 +9,6 @@ __all__ = ['begin', 'stack', 'Critic', 'Mlp', 'Conv', 'Skip', 'UNet', 'SkipMlp',
 import math
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 # %% ../nbs/toolkit/02_networks.ipynb #7ce95783
 def begin(layer:nn.Module, # With a weight and perhaps a bias
@@ -60,7 +59,9 @@ class Critic(nn.Module):
         if codes and self.fz is not None: seen.append(self.fz(torch.cat(codes, 1)))
         return self.joint(torch.cat(seen, 1))
 
-    def forward(self, *inputs): return self.head(self.features(*inputs)).squeeze(1)
+    def forward(self, *inputs):
+        "(N,): the logits"
+        return self.head(self.features(*inputs)).squeeze(1)
 
 # %% ../nbs/toolkit/02_networks.ipynb #ecb5a536
 def _mlp(*sizes:int, # Layer widths, first to last
@@ -220,7 +221,9 @@ class Skip(nn.Module):
         for stage,side in zip(self.up[1:], reversed(sides)): x = stage(self.join(x, side))
         return x
 
-    def forward(self, x): return self.dec(self.enc(x))
+    def forward(self, x):
+        "Pictures → reconstructions"
+        return self.dec(self.enc(x))
 
 # %% ../nbs/toolkit/02_networks.ipynb #49cee557
 def _row_norm(channels:int)->nn.GroupNorm:

@@ -55,12 +55,14 @@ class EgbadMnist:
         if tuple(shape)!=(1,28,28): raise ShapeError(f"images of shape {shape}", "resize them to (1,28,28)")
 
     def enc(self, nz):
+        "Encoder: rows → codes (N,nz)"
         return stack(nn.Conv2d(1, 32, 3, padding=1),
                      nn.Conv2d(32, 64, 3, stride=2, padding=1), _norm(64), *_leaky(),
                      nn.Conv2d(64, 128, 3, stride=2, padding=1), _norm(128), *_leaky(),
                      nn.Flatten(), nn.Linear(128*7*7, nz))
 
     def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
         return stack(nn.Linear(nz, 1024), _norm1d(1024), nn.ReLU(),
                      nn.Linear(1024, 128*7*7), _norm1d(128*7*7), nn.ReLU(),
                      nn.Unflatten(1, (128,7,7)),
@@ -68,6 +70,7 @@ class EgbadMnist:
                      _double(64, 1), nn.Tanh())
 
     def critic(self, x=1, z=0):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         fx = stack(_halve(1, 64), *_leaky(drop=.5),
                    _halve(64, 64), _norm(64), *_leaky(drop=.5))
         fz = stack(nn.Linear(z, 512), *_leaky(drop=.5))
@@ -80,14 +83,17 @@ class EgbadKdd99:
     def __init__(self, shape=121): pass
 
     def enc(self, nz):
+        "Encoder: rows → codes (N,nz)"
         return stack(nn.Linear(121, 64), *_leaky(), nn.Linear(64, nz), std=None)
 
     def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
         return stack(nn.Linear(nz, 64), nn.ReLU(),
                      nn.Linear(64, 128), nn.ReLU(),
                      nn.Linear(128, 121), std=None)
 
     def critic(self, x=1, z=0):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         def hidden(width): return stack(nn.Linear(width, 128), *_leaky(drop=.2), std=None)
         return Critic(1, hidden(121), hidden(z), hidden(256), stack(nn.Linear(128, 1), std=None))
 
@@ -96,9 +102,12 @@ class AnoganMnist:
     "AnoGAN of EGBAD's authors for 28×28 grey images"
     def __init__(self, shape=None): pass
 
-    def gen(self, nz): return EgbadMnist().gen(nz)
+    def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
+        return EgbadMnist().gen(nz)
 
     def critic(self, x=1, z=0):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         fx = stack(_halve(1, 64), *_leaky(),
                    _halve(64, 64), _norm(64), *_leaky())
         joint = stack(nn.Linear(64*7*7, 1024), _norm1d(1024), *_leaky())
@@ -110,6 +119,7 @@ class AnoganCifar10:
     def __init__(self, shape=None): pass
 
     def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
         return stack(nn.Unflatten(1, (nz,1,1)),
                      nn.ConvTranspose2d(nz, 512, 4, stride=2), _norm(512), nn.ReLU(),
                      _double(512, 256), _norm(256), nn.ReLU(),
@@ -117,6 +127,7 @@ class AnoganCifar10:
                      _double(128, 3), nn.Tanh(), std=.01)
 
     def critic(self, x=1, z=0):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         fx = stack(_halve(3, 128), *_leaky(.2),
                    _halve(128, 256), _norm(256), *_leaky(.2),
                    _halve(256, 512), _norm(512), *_leaky(.2), std=.01)
@@ -135,12 +146,14 @@ class _AnoganTable:
         self.slope = slope
 
     def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
         hidden = []
         for n_in, n_out in zip((nz, *self.gen_widths), self.gen_widths):
             hidden += [nn.Linear(n_in, n_out), nn.ReLU()]
         return stack(*hidden, nn.Linear(self.gen_widths[-1], self.n_features), std=None)
 
     def critic(self, x=1, z=0):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         hidden = []
         for n_in, n_out, drop in zip((self.n_features, *self.critic_widths), self.critic_widths, self.drops):
             hidden += [nn.Linear(n_in, n_out), *_leaky(self.slope, drop)]
@@ -167,11 +180,17 @@ class GanomalyImages(Conv):
             raise ShapeError(f"the paper's networks want 16, 32, 64, … pixels, not {side}", "resize to 32")
         super().__init__(shape, ch=64, critic_norm=nn.BatchNorm2d)
 
-    def enc(self, *args, **kw): return _without_bias(super().enc(*args, **kw))
+    def enc(self, *args, **kw):
+        "Encoder: rows → codes (N,nz)"
+        return _without_bias(super().enc(*args, **kw))
 
-    def gen(self, *args, **kw): return _without_bias(super().gen(*args, **kw))
+    def gen(self, *args, **kw):
+        "Generator: codes (N,nz) → rows"
+        return _without_bias(super().gen(*args, **kw))
 
-    def critic(self, *args, **kw): return _without_bias(super().critic(*args, **kw))
+    def critic(self, *args, **kw):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
+        return _without_bias(super().critic(*args, **kw))
 
 def _without_bias(net):
     "The same network, its linear layers and convolutions without bias; norms keep theirs"
@@ -182,7 +201,9 @@ def _without_bias(net):
 # %% ../nbs/toolkit/09_papernets.ipynb #dbf738e1
 class Height(nn.Module):
     "A pair of images side by side in the channels, (N,2C,H,W) → one above the other, (N,C,2H,W)"
-    def forward(self, x): return torch.cat(x.chunk(2, 1), 2)
+    def forward(self, x):
+        "The pairs, stacked"
+        return torch.cat(x.chunk(2, 1), 2)
 
 def _unwrapped(layer): return layer
 
@@ -203,9 +224,11 @@ class AladImages:
                      _halve(256, 512), _norm(512), *_leaky(.2), std=.01, wrap=wrap)
 
     def enc(self, nz, wrap=_unwrapped):
+        "Encoder: rows → codes (N,nz)"
         return nn.Sequential(self.down(True, wrap), stack(nn.Conv2d(512, nz, 4), nn.Flatten(), std=.01))
 
     def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
         return stack(nn.Unflatten(1, (nz,1,1)),
                      nn.ConvTranspose2d(nz, 512, 4), _norm(512), nn.ReLU(),
                      _double(512, 256), _norm(256), nn.ReLU(),
@@ -213,6 +236,7 @@ class AladImages:
                      _double(128, 3), nn.Tanh(), std=.01)
 
     def critic(self, x=1, z=0, wrap=_unwrapped):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         def hidden(*widths):
             layers = []
             for n_in, n_out in zip(widths, widths[1:]): layers += [nn.Linear(n_in, n_out), *_leaky(.2, .2)]
@@ -243,10 +267,12 @@ class _AladTable:
         self.joint_width = joint
 
     def enc(self, nz, wrap=_unwrapped):
+        "Encoder: rows → codes (N,nz)"
         hidden = self._leaky_stack(self.n_features, *self.enc_widths, wrap=wrap)
         return nn.Sequential(hidden, begin(nn.Linear(self.enc_widths[-1], nz), None))
 
     def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
         hidden = []
         for n_in, n_out in zip((nz, *self.gen_widths), self.gen_widths):
             hidden += [nn.Linear(n_in, n_out), nn.ReLU()]
@@ -255,6 +281,7 @@ class _AladTable:
         return nn.Sequential(body, last)
 
     def critic(self, x=1, z=0, wrap=_unwrapped):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         def hidden(*widths, drop): return self._leaky_stack(*widths, drop=drop, wrap=wrap)
         def head(n_in): return begin(nn.Linear(n_in, 1), None)
         if x==2:

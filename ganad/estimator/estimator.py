@@ -10,7 +10,7 @@ __all__ = ['STEPS', 'as_data', 'known_anomalies', 'settings_of', 'check_numbers'
 import copy, inspect, math, numbers, platform, random
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 import numpy as np, sklearn, torch
@@ -23,7 +23,6 @@ from ..core import CheckpointError, DataError, GanadError, ShapeError, pick, set
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
 from .explain import explain
-from .modelfile import info
 from .preprocess import Images, Table, is_frame, names_of, prepared, slices, take_rows
 from .threshold import Threshold, by_false_alarms
 from ..metrics import auroc
@@ -163,7 +162,7 @@ class FittedDetector:
         return cls(model, double)
 
     def __getstate__(self):
-        return dict(method=type(self.model), settings=getattr(self.model, 'settings'),
+        return dict(method=type(self.model), settings=vars(self.model)['settings'],
                     weights=self.model.state_dict(), history=self.model.history, double=self.double)
 
     def __setstate__(self, state): vars(self).update(vars(self.revive(**state)))
@@ -466,7 +465,7 @@ def _versions():
 def _first_line(error): return (str(error).splitlines() or [type(error).__name__])[0]
 
 # %% ../../nbs/estimator/50_estimator.ipynb #d122f56f
-@lru_cache(maxsize=None)
+@cache
 def make(cls:type[Detector])->type[Estimator]:
     "The estimator of one method"
     common = inspect.signature(Estimator.__init__).parameters.values()
@@ -481,7 +480,7 @@ def make(cls:type[Detector])->type[Estimator]:
     parameters = [inspect.Parameter('self', inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for name, default in known.items():
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default))
-    setattr(__init__, '__signature__', inspect.Signature(parameters))
+    vars(__init__)['__signature__'] = inspect.Signature(parameters)
     own = dict(__init__=__init__, __doc__=cls.__doc__, __module__='ganad.estimator', method=cls)
     return type(cls.__name__+'Detector', (Estimator,), own)
 
@@ -496,7 +495,9 @@ def load(path, # Made by `save`, or by `detector.save_model`
     "The estimator in a model file; nothing in the file is run, for it can hold nothing that runs"
     header, state = modelfile.read(path)
     try: return _revived(header, state, settings)
-    except GanadError as error: raise error.at(file=path)
+    except GanadError as error:
+        error.at(file=path)
+        raise
     except Exception as error:
         what = f"the file does not fit together ({_first_line(error)})"
         raise CheckpointError(what, "make it again", file=path) from error

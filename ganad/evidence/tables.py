@@ -7,7 +7,6 @@ __all__ = ['table', 'markdown', 'stability', 'interval', 'common', 'results_tabl
 
 # %% ../../nbs/evidence/03_tables.ipynb #f529a261
 import csv,json
-from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon

@@ -58,11 +58,16 @@ class AladNetworks:
         elif not isinstance(base, Conv):
             raise ValueError("height= is for images, in family Conv or the paper's")
 
-    def gen(self, nz): return self.base.gen(nz)
+    def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
+        return self.base.gen(nz)
 
-    def enc(self, nz): return self.base.enc(nz, wrap=self.wrap)
+    def enc(self, nz):
+        "Encoder: rows → codes (N,nz)"
+        return self.base.enc(nz, wrap=self.wrap)
 
     def critic(self, x=1, z=0):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         if x==2 and isinstance(self.base, Conv): return pair_critic(self.shape, self.height, self.wrap)
         if x==2 and isinstance(self.base, Mlp): return row_critic(self.base.nx, self.wrap)
         return self.base.critic(x=x, z=z, wrap=self.wrap)

@@ -42,11 +42,16 @@ class Narrow:
         self.base = family(shape)
         if isinstance(self.base, Conv): self.base = Conv(shape, ch)
 
-    def gen(self, nz): return self.base.gen(nz)
+    def gen(self, nz):
+        "Generator: codes (N,nz) → rows"
+        return self.base.gen(nz)
 
-    def enc(self, nz, **kw): return self.base.enc(nz, **kw)
+    def enc(self, nz, **kw):
+        "Encoder: rows → codes (N,nz)"
+        return self.base.enc(nz, **kw)
 
     def critic(self, x=1, z=0, **kw):
+        "Critic: `x` rows and codes of width `z` → logits (N,)"
         if x<2 or isinstance(self.base, Mlp): return self.base.critic(x=x, z=z, **kw)
         c, height, width = self.shape
         fx = stack(nn.Conv2d(2*c, self.ch, 5, 2, 2), nn.LeakyReLU(.2),

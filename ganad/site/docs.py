@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass,field
+from dataclasses import dataclass
 from fnmatch import filter as matching
 from http.server import ThreadingHTTPServer
 from pathlib import Path

@@ -104,7 +104,9 @@ class Page:
     seconds:float|None = None # How long it runs; None: not measured
 
     @property
-    def stem(self): return self.path.stem
+    def stem(self):
+        "Name of the notebook: '20_bigan'"
+        return self.path.stem
 
     @property
     def file(self):
@@ -112,11 +114,19 @@ class Page:
         return f"{self.about.get('page', _bare(self.stem))}.ipynb"
 
     @property
-    def title(self): return _title(self.notebook)[0]
+    def title(self):
+        "Its heading"
+        return _title(self.notebook)[0]
+
     @property
-    def sentence(self): return _title(self.notebook)[1]
+    def sentence(self):
+        "The line below the heading, which says what the page is about"
+        return _title(self.notebook)[1]
+
     @property
-    def able(self): return self.about.get('able', '')
+    def able(self):
+        "What a reader can do afterwards"
+        return self.about.get('able', '')
 
     @property
     def times(self):
