@@ -17,13 +17,16 @@ from .pages import _fill
 def _imported_names(source:str, # Of a module
                     module:tuple, # Its place in the package: ('models', 'gan')
                    )->list: # Places in the package, as ('core',)
-    "What a module imports from its own package, by relative imports as nbdev writes them"
+    "What a module imports from `ganad`: relatively, as nbdev writes it, or by its full name"
     found = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            place = (*module[:len(module)-node.level], *(node.module or '').split('.'))
-            place = tuple(part for part in place if part)
-            found += [place] if place else [(alias.name,) for alias in node.names]
+        if not isinstance(node, ast.ImportFrom): continue
+        parts = (node.module or '').split('.')
+        if node.level: place = (*module[:len(module)-node.level], *parts)
+        elif parts[0]=='ganad': place = parts[1:]
+        else: continue
+        place = tuple(part for part in place if part)
+        found += [place] if place else [(alias.name,) for alias in node.names]
     return found
 
 def room_imports(package:Path, # Folder of the package
@@ -155,7 +158,7 @@ def _spread(row:list, wanted:dict)->dict:
 def _positions(rows:list, lines:list)->dict:
     "Place → x: each row under the middle of its neighbours, in turns"
     at = [{place:_WIDTH*(k+.5)/len(row) for k, place in enumerate(row)} for row in rows]
-    for turn in range(40):
+    for _ in range(40):
         for i, row in enumerate(rows):
             near = {**(at[i-1] if i else {}), **(at[i+1] if i+1<len(rows) else {})}
             at[i] = _spread(row, {place:_mean_place(place, near, lines, at[i][place]) for place in row})
