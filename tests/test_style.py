@@ -23,7 +23,8 @@ def is_text(node):
 
 def text_times_truth(node):
     "`'text'*found` in place of `'text' if found else ''`"
-    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and is_text(node.left)): return False
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult): return False
+    if not is_text(node.left): return False
     is_bool = isinstance(node.right, ast.Call) and getattr(node.right.func, 'id', '')=='bool'
     return is_bool or isinstance(node.right, (ast.Compare, ast.BoolOp, ast.UnaryOp))
 
