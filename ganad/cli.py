@@ -182,7 +182,7 @@ def _run(arguments)->int: # Exit code
     print(f'ganad: {text}', file=sys.stderr)
     return 2
 
-_MENDS = dict(impute='drop them, or fit with --impute median')           # where the API's words are Python's
+_MENDS = dict(impute='drop them, or fit with --impute median')    # of gaps: the API's words are Python's
 
 def error_text(error, arguments)->str:
     "The error in one line, with the setting to change as it is typed"

@@ -85,16 +85,17 @@ def _settle_spectral_norm(layer):
     layer.eval()
 
 # %% ../nbs/toolkit/04_detector.ipynb #e04aaaa1
-def _as_tensor(x, shape):
+def _as_tensor(x, shape, what='rows'):
     "Rows as a tensor, if they are numbers and, as images, no bytes"
     is_image = len(shape)==3
     if is_image and str(getattr(x, 'dtype', '')).endswith('uint8'):
-        raise DataError('images as bytes; the networks want [-1,1]', mend='give x/127.5 - 1')
+        whose = 'images' if what=='rows' else what
+        raise DataError(f'{whose} as bytes; the networks want [-1,1]', mend='give x/127.5 - 1')
     if torch.is_tensor(x): return x
     try: return torch.as_tensor(np.require(x, requirements='W'))
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f'the rows are no numbers, or of different lengths ({reason})') from error
+        raise DataError(f'the {what} are no numbers, or of different lengths ({reason})') from error
 
 def _check_learned(model):
     "`GanadError` unless it was fitted, or loaded and put into evaluation mode"
@@ -116,10 +117,11 @@ def as_rows(x, # Tensor or array of N rows
             what:str='rows', # For the message
            )->torch.Tensor: # float32; on the CPU unless `x` is a tensor elsewhere
     "The rows of `x` as float32, or an error that says what is wrong with them"
-    x = _as_tensor(x, shape).to(torch.float32)
+    x = _as_tensor(x, shape, what).to(torch.float32)
     if not x.ndim or not len(x): raise DataError(f'there are no {what}', mend='give at least one')
     if x.shape[1:]!=torch.Size(shape):
-        raise ShapeError(f'{who} was built for rows of shape {tuple(shape)}, these are {tuple(x.shape[1:])}',
+        these = 'these' if what=='rows' else f'the {what}'
+        raise ShapeError(f'{who} was built for rows of shape {tuple(shape)}, {these} are {tuple(x.shape[1:])}',
                          mend='reshape or resize them; one row alone is x[None]')
     if x.sum().isfinite(): return x                     # quick, and nearly always so
     bad = (~x.isfinite()).nonzero()

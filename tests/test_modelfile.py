@@ -182,6 +182,9 @@ HEADERS = dict(                                                                 
     methodless=(without('method'), UNFIT),
     odd_extra=(with_entry(extra=[1]), UNFIT),
     not_a_number=(with_entry(threshold=float('nan')), NO_MODEL),
+    threshold_of_text=(with_entry(threshold='high'), UNFIT),
+    threshold_of_many=(with_entry(threshold=[1]), UNFIT),
+    endless_threshold=(with_entry(threshold=10**400), UNFIT),
     bfloats=(as_bfloats, EDITED),
     pretends_to_be_old=(with_entry(format=1), 'lacks|does not fit'))
 DAMAGE = BYTES | HEADERS
@@ -208,7 +211,8 @@ def test_damage_is_refused_in_one_line(tmp_path, monkeypatch, model, how):
 
 
 INTACT = ('other_method no_method other_size absurd_size odd_setting code odd_prep odd_kind missing '
-          'pretends_to_be_old').split()                                           # made anew, digest and all
+          'pretends_to_be_old threshold_of_text threshold_of_many endless_threshold'
+          ).split()                                                              # made anew, digest and all
 
 
 @pytest.mark.parametrize('how', DAMAGE)

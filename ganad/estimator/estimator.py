@@ -77,10 +77,11 @@ def settings_of(cls:type[Detector])->dict: # Name → default
 
 def _is_count(number): return number>=1 and number==int(number)
 def _is_share(number): return 0<number<1
+def _is_minority(number): return 0<number<=.5
 _COUNT = (_is_count, 'a whole number, 1 or more')
 _SHARE = (_is_share, 'a number between 0 and 1')
 _WANTED = dict(epochs=_COUNT, batch_size=_COUNT, false_alarms=_SHARE, holdout=_SHARE,
-               contamination=(lambda number: 0<number<=.5, 'a number from 0 to 0.5'),
+               contamination=(_is_minority, 'a number from 0 to 0.5'),
                threshold=(math.isfinite, 'a number'))
 _MAY_BE_NONE = 'epochs', 'false_alarms', 'threshold'
 
@@ -161,11 +162,17 @@ class FittedDetector:
         model.history = history
         return cls(model, double)
 
+    def in_single_precision(self)->'FittedDetector':
+        "Another one with the same weights, which scores in single precision"
+        return self.revive(**{**self.__getstate__(), 'double':False})
+
     def __getstate__(self):
         return dict(method=type(self.model), settings=vars(self.model)['settings'],
                     weights=self.model.state_dict(), history=self.model.history, double=self.double)
 
-    def __setstate__(self, state): vars(self).update(vars(self.revive(**state)))
+    def __setstate__(self, state):
+        revived = self.revive(**state)
+        self.__dict__ = revived.__dict__
 
 def _sizes(weights): return {name:tuple(tensor.shape) for name, tensor in weights.items()}
 
@@ -272,8 +279,8 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def _draw_line(self, data, training, held_out):
         look_at = held_out if len(held_out) else training
-        if len(look_at)>_MOST and not len(held_out):
-            look_at = look_at[np.sort(np.random.permutation(len(look_at))[:_MOST])]
+        if len(look_at)>_MOST_ROWS and not len(held_out):
+            look_at = look_at[np.sort(np.random.permutation(len(look_at))[:_MOST_ROWS])]
         return Threshold.draw(self._scores(data, look_at), len(held_out)>0, value=self.threshold,
                               false_alarms=self.false_alarms, contamination=self.contamination)
 
@@ -316,7 +323,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
         return X
 
-    # ---- judge
+    # ---- score
 
     def _scores(self, data, index=None):
         return np.concatenate([self.detector_.scores(x) for x in prepared(self.prep_, data, index)])
@@ -437,8 +444,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         rows = torch.zeros(2, *self.prep_.shape, dtype=torch.float64 if is_table else torch.float32)
         return modelfile.to_onnx(_Scaled(self.detector_, self.prep_), rows, path)
 
-STEPS = 2000           # of a training, if `epochs` is None
-_MOST = 100_000        # rows that `contamination` looks at
+STEPS = 2000                # of a training, if `epochs` is None
+_MOST_ROWS = 100_000        # that `contamination` looks at
 
 # %% ../../nbs/estimator/50_estimator.ipynb #c1b84f27
 class _Scaled(torch.nn.Module):
@@ -448,14 +455,13 @@ class _Scaled(torch.nn.Module):
         mean, scale = (prep.mean, prep.scale) if prep.kind=='table' else (0., 1.)
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float64))
         self.register_buffer('scale', torch.tensor(scale, dtype=torch.float64))
-        state = fitted.__getstate__() | dict(double=False)
-        self.m = FittedDetector.revive(**state).model      # a copy would share classes, changed below
-        for layer in self.m.modules():                        # spectral norm, done
+        self.model = fitted.in_single_precision().model       # a copy would share classes, changed below
+        for layer in self.model.modules():                    # spectral norm, done
             if is_parametrized(layer, 'weight'): remove_parametrizations(layer, 'weight')
 
     def forward(self, x):
         x = ((x - self.mean)/self.scale).clamp(-1e6, 1e6)
-        return self.m.score_batch(x.float())
+        return self.model.score_batch(x.float())
 
 def _versions():
     "Of what made a model"
@@ -514,7 +520,10 @@ def _revived(header, state, settings):
     cls = estimators()[pick(header['method'], estimators(), 'method')]
     est = cls(**{**header['settings'], **settings})
     est.prep_ = dict(table=Table, images=Images)[header['kind']](**header['prep'])
-    est.line_ = Threshold(header['threshold'], state['reference'].numpy(), header['calibrated'])
+    threshold = header['threshold']
+    if threshold is not None and not math.isfinite(threshold): raise ValueError(f"threshold {threshold}")
+    value = None if threshold is None else float(threshold)
+    est.line_ = Threshold(value, state['reference'].numpy(), header['calibrated'])
     est.n_features_in_ = header['features']
     if header['columns']: est.feature_names_in_ = np.array(header['columns'], object)
     est.data_ = dict(**header['data'])

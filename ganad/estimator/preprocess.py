@@ -201,7 +201,7 @@ def _flags(texts, # (N,)
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #2a6d94c3
 _FAR = 1e6       # deviations from the mean
-_MOST = 256      # categories of a column
+_MOST_CATEGORIES = 256      # of a column
 
 def slices(count:int, size:int=8192)->list: # Rows; how many at once
     "So that memory does not grow with the number of rows"
@@ -252,10 +252,10 @@ class Table:
         columns = columns.filled(self.fill)
         text = columns.text
         self.values = [sorted({*text[i]}) if i in text else None for i in range(columns.shape[1])]
-        many = [i for i, known in enumerate(self.values) if len(known or ())>_MOST]
+        many = [i for i, known in enumerate(self.values) if len(known or ())>_MOST_CATEGORIES]
         if many:
             titles = [_title(columns.name(i)) for i in many]
-            what = f"over {_MOST} different texts in {', '.join(titles)}"
+            what = f"over {_MOST_CATEGORIES} different texts in {', '.join(titles)}"
             raise DataError(what, "drop or group them")
         self._learn_scales(columns.numbers)
         return self

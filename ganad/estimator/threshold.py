@@ -70,7 +70,7 @@ class Threshold:
         if value is None:
             if held_out and false_alarms is not None: value = by_false_alarms(scores, false_alarms)
             else: value = by_contamination(scores, contamination)
-        return cls(value, np.sort(scores), held_out)
+        return cls(float(value), np.sort(scores), held_out)
 
     def flags(self, scores)->np.ndarray: # (N,) bool
         "Which scores are above the line"

@@ -176,12 +176,12 @@ def _by_score(run, split, model):
     "Of a method with several scores: metrics of each, standard errors, and means of held-out normal rows"
     if not hasattr(model, 'SCORES'): return {}
     def stacked(batch): return torch.stack([*model.scores(batch).values()], 1)
-    def each(rows): return dict(zip(model.SCORES, model._by_batch(stacked, rows, 512).T))
-    scores = each(split.test)
-    held_out = each(split.val) if len(split.val) else {}
+    def each(rows): return model._by_batch(stacked, rows, 512).T
+    scores = dict(zip(model.SCORES, each(split.test)))
+    means = dict(zip(model.SCORES, each(split.val).mean(1).tolist())) if len(split.val) else {}
     return dict(by_score={name:summary(split.y, values, run.flagged) for name,values in scores.items()},
                 se_by_score={name:auroc_se(split.y, values) for name,values in scores.items()},
-                val_by_score={name:values.mean().item() for name,values in held_out.items()})
+                val_by_score=means)
 
 def _record(run, split, model, scores, seconds):
     "What a run's file holds"
@@ -262,10 +262,12 @@ def execute_alone(run:Run, threads:int=1, # Of PyTorch
         finally: torch.set_num_threads(threads_before)
 
 # %% ../../nbs/evidence/00_run.ipynb #fa6d9ca9
-def results_folder(root='results')->Path: # Name or path of the folder
+def results_folder(root='results', # Name or path of the folder
+                   holding:str='', # A table, or a file, that must be in it
+                  )->Path:
     "`root`, or where it is above this folder: a notebook runs two folders below `results/`"
     places = [Path(root), Path('..', root), Path('../..', root)]
-    return next((place for place in places if place.is_dir()), places[0])
+    return next((place for place in places if (place/holding).exists()), places[0])
 
 def results(matrix:str, # Name of the table
             data:str|None=None, # Only this source
@@ -273,7 +275,7 @@ def results(matrix:str, # Name of the table
             root='results', # Where the tables are
            )->list: # Records of the runs that ended well, in order of their names
     "The runs of a table, from its files"
-    folder = results_folder(root)/matrix
+    folder = results_folder(root, matrix)/matrix
     if not folder.is_dir():
         raise DataError(f'no results in {folder}', f'make them: `ganad bench --matrix {matrix}`')
     records = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.glob('*.json'))]

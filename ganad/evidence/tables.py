@@ -179,7 +179,7 @@ def published(task:str, # Name of a matrix
               root='results', # Where `published.csv` is
              )->list: # A dict a figure: metric, method, value, sd, runs, source, remark; best first
     "The published figures for a table of ours"
-    path = results_folder(root)/'published.csv'
+    path = results_folder(root, 'published.csv')/'published.csv'
     if not path.exists(): raise DataError(f'no {path}', 'it is part of the repository')
     with open(path, encoding='utf-8', newline='') as f: every = [*csv.DictReader(f)]
     lines = [line for line in every if line['task']==task]

@@ -120,7 +120,8 @@ def fit_file(path, # What to learn from
     _check_before_training(save, size, settings.get('random_state', seed))
     chunk = rows.all()
     with at_lines(rows, chunk.names): anomalous = known_anomalies(chunk, normal, path)
-    x, anomalies = chunk.x[~anomalous], chunk.x[anomalous]
+    x = chunk.x[~anomalous] if anomalous.any() else chunk.x                   # no copy without need
+    anomalies = chunk.x[anomalous]
     _refuse_names(x, path)
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})

@@ -477,8 +477,7 @@ def _in_archive(archive, path)->tuple[list, list]: # Open ZIP archive, its path 
     for member in sorted(archive.infolist(), key=lambda member: member.filename):
         inside = PurePosixPath(member.filename.replace('\\', '/'))
         if inside.is_absolute() or '..' in inside.parts or ':' in inside.parts[0]:
-            what = f"its member {member.filename!r} would leave the folder"
-            raise DataError(what, "unpack it yourself, if you trust it", file=path)
+            raise DataError(f"refused: its member {member.filename!r} would leave the folder", file=path)
         if not _is_picture(member.filename): continue
         size = member.file_size
         if size<=_LARGEST: names.append(member.filename)
