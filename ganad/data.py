@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DEBIAN', 'SAMPLING', 'digest', 'Source', 'cache_dir', 'places', 'find', 'disk', 'reading', 'picture_array', 'sources',
-           'load', 'Split', 'Protocol', 'OneClass', 'OneOut', 'Pooled', 'KDD99', 'Arrhythmia', 'clusters', 'sample',
-           'Imbalance', 'by_label', 'Jitter', 'ring', 'gaussians', 'box']
+           'place_of', 'load', 'Split', 'Protocol', 'OneClass', 'OneOut', 'Pooled', 'KDD99', 'Arrhythmia', 'clusters',
+           'sample', 'Imbalance', 'by_label', 'Jitter', 'ring', 'gaussians', 'box']
 
 # %% ../nbs/toolkit/01_data.ipynb #4225a122
 import errno,gzip,hashlib,math,os,socket,tempfile,zipfile
@@ -501,6 +501,17 @@ _LOADERS = {'digits':_digits, 'mnist':_mnist, 'fashion':_fashion, 'cifar10':_cif
 def sources()->list: # Names that `load` knows
     "The data sets there are"
     return list(_LOADERS)
+
+_FILES = {'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
+          'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
+          'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
+          'arrhythmia':['arrhythmia/arrhythmia.mat']}
+
+def place_of(name:str, # One of `sources()`
+            )->str: # Empty if it is not on this machine, or if nobody has said in `_FILES` how to tell
+    "Where a data set lies"
+    if name=='digits': return 'with scikit-learn'
+    return str(find(None, *_FILES.get(name, [])) or '')
 
 # %% ../nbs/toolkit/01_data.ipynb #4e45db7e
 def load(name:str, # One of `sources()`

@@ -61,6 +61,9 @@ class Selection:
         self.files = set(files)
         self.changed = changed_modules(self.files)
         self.concerned = concerned_modules(self.changed)
+        self.names = {module.rpartition('/')[2] for module in self.changed if module.startswith('models/')}
+        self.tested_by_import = set(self.changed)
+        if any(module.startswith('files/') for module in self.changed): self.tested_by_import.add('cli')
         self.seconds = json.loads((NBS/'times.json').read_text())
         made_by = notebook_of_module()
         self.notebooks = {made_by[module] for module in self.concerned if module in made_by}
@@ -72,16 +75,14 @@ class Selection:
         parameters = item.callspec.params if hasattr(item, 'callspec') else {}
         if 'notebook' in parameters: return self._wants_notebook(parameters['notebook'], item)
         if path.stem in SLOW_FILES: return False
-        if path.stem=='test_layout': return True
-        if path.stem=='test_contract': return self._wants_contract(item)
-        return bool(self.changed & modules_of_test(path))
+        if path.stem in ('test_layout', 'test_style'): return True
+        if any(f'{name}-' in item.name for name in self.names): return True
+        if path.stem=='test_contract': return bool(self.changed & {'contract', 'detector'})
+        return bool(self.tested_by_import & modules_of_test(path))
 
     def _wants_notebook(self, notebook, item):
+        if notebook.name=='index.ipynb': return False       # every method is in its table; it trains
         is_changed = notebook.relative_to(ROOT).as_posix() in self.files
         if item.originalname!='test_runs': return is_changed or notebook in self.notebooks
         is_quick = self.seconds.get(notebook.stem, 0)<=QUICK_NOTEBOOK
         return is_changed or notebook in self.notebooks and is_quick
-
-    def _wants_contract(self, item):
-        if self.changed & {'contract', 'detector'}: return True
-        return any(module.rpartition('/')[2]+'-' in item.name for module in self.changed)

@@ -3,6 +3,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 from project import NOTEBOOKS, NUMBERED, ROOT, folder_of, is_lesson, name_of, read_before
@@ -67,6 +68,7 @@ def imported_modules(module):
         elif room_of(place) in {*ROOMS, *MODULES}: yield room_of(place)
 
 
+@cache
 def notebook_of_module():
     "Module → notebook, from what each notebook says"
     made = {}

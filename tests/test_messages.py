@@ -219,7 +219,10 @@ def messages(folder):
             assert code==2 and err.startswith('ganad: ') and err.count('\n')==1, (kind, code, err)
             assert {*Path().rglob('*')}==there, f'{kind}: it left a file behind'
             text = err.removeprefix('ganad: ').strip()
-            lines.append(f'{kind}: {text if len(text)<=LONGEST else text[:LONGEST] + " …"}')
+            before, list_follows, _ = text.partition('there are: ')
+            if list_follows: text = before + 'there are: …'       # a new method is no new message
+            if len(text)>LONGEST: text = text[:LONGEST] + ' …'
+            lines.append(f'{kind}: {text}')
         return lines
     finally: os.chdir(was)
 

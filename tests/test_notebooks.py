@@ -122,6 +122,13 @@ def test_one_title(notebook):
     assert re.match(r'# [^\n]+\n\n> [^\n]+', titles[0])
 
 
+@each([notebook for notebook in LESSONS if notebook!=TEMPLATE])
+def test_nothing_is_left_of_the_template(notebook):
+    everything = notebook.read_text(encoding='utf-8')
+    for words in ('say what a reader can do afterwards', 'eq-template', 'fig-template', 'models.template'):
+        assert words not in everything
+
+
 @each(LESSONS)
 def test_headings_of_a_method(notebook):
     assert re.findall(r'^## (.+?)\s*$', markdown(notebook), re.M)==HEADINGS

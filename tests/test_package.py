@@ -283,3 +283,4 @@ def test_a_new_data_set_is_a_function_and_a_protocol(tmp_path):
     rows = [f'{i/10},{-i/10},0\n{-i/10},{i/10},1\n' for i in range(50)]
     (to/'spiral.csv').write_text(''.join(rows), encoding='utf-8')
     assert python(USE, to).split()==['True', 'left', '22', '75', '75']     # three more for validation
+    assert 'spiral' in sh(sys.executable, '-m', 'ganad.cli', 'data', cwd=to, PYTHONPATH=str(to))
