@@ -1,7 +1,7 @@
 "Where things are in the project, for tests that look at its files"
-import functools
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,11 +34,16 @@ def is_lesson(notebook):
     return folder_of(notebook)=='methods' and notebook.name[:2]<'80'
 
 
-@functools.cache
+@cache
 def about_pages():
-    "What `path.yml` says of each notebook"
+    "Notebook's name → what `path.yml` says of it, and what it says itself below its title"
     import yaml
-    return yaml.safe_load((NBS/'path.yml').read_text(encoding='utf-8'))
+    about = yaml.safe_load((NBS/'path.yml').read_text(encoding='utf-8'))
+    for notebook in NUMBERED:
+        title = next(source for source in sources(notebook) if source.startswith('# '))
+        own = yaml.safe_load('\n'.join(re.findall(r'^- (\w+:.*)$', title, re.M))) or {}
+        about[name_of(notebook)] = {**about.get(name_of(notebook), {}), **own}
+    return about
 
 
 def page_of(notebook):
