@@ -121,7 +121,8 @@ def as_rows(x, # Tensor or array of N rows
     if not x.ndim or not len(x): raise DataError(f'there are no {what}', mend='give at least one')
     if x.shape[1:]!=torch.Size(shape):
         these = 'these' if what=='rows' else f'the {what}'
-        raise ShapeError(f'{who} was built for rows of shape {tuple(shape)}, {these} are {tuple(x.shape[1:])}',
+        shapes = f'{tuple(shape)}, {these} are {tuple(x.shape[1:])}'
+        raise ShapeError(f'{who} was built for rows of shape {shapes}',
                          mend='reshape or resize them; one row alone is x[None]')
     if x.sum().isfinite(): return x                     # quick, and nearly always so
     bad = (~x.isfinite()).nonzero()
