@@ -502,7 +502,7 @@ def sources()->list: # Names that `load` knows
     "The data sets there are"
     return list(_LOADERS)
 
-_FILES = {'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
+_FILES:dict[str,list] = {'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
           'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
           'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
           'arrhythmia':['arrhythmia/arrhythmia.mat']}
@@ -511,7 +511,8 @@ def place_of(name:str, # One of `sources()`
             )->str: # Empty if it is not on this machine, or if nobody has said in `_FILES` how to tell
     "Where a data set lies"
     if name=='digits': return 'with scikit-learn'
-    return str(find(None, *_FILES.get(name, [])) or '')
+    files = _FILES.get(name, [])
+    return str(find(None, *files) or '')
 
 # %% ../nbs/toolkit/01_data.ipynb #4e45db7e
 def load(name:str, # One of `sources()`

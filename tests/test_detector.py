@@ -277,8 +277,9 @@ def test_there_are_labelled_methods():
     (None, DataError, 'learns from labelled anomalies too; give some as known='),
     (known()[:0], DataError, 'learns from labelled anomalies too'),
     ([], DataError, 'learns from labelled anomalies too'),
-    (known(5), ShapeError, r'rows of shape \(4,\), these are \(5,\)'),
-    (known((1, 8, 8)), ShapeError, r'these are \(1, 8, 8\)'), (known()[0], ShapeError, r'these are \(\)'),
+    (known(5), ShapeError, r'rows of shape \(4,\), the known anomalies are \(5,\)'),
+    (known((1, 8, 8)), ShapeError, r'the known anomalies are \(1, 8, 8\)'),
+    (known()[0], ShapeError, r'the known anomalies are \(\)'),
     (known_with(math.nan, 0, 1), DataError, r'known anomalies is nan \(row 0, column 1\)'),
     (known_with(math.inf, 7, 2), DataError, r'known anomalies is inf \(row 7, column 2\)')],
     ids=['none', 'empty', 'empty list', 'other width', 'images', 'one row', 'nan', 'inf'])

@@ -601,7 +601,7 @@ def test_no_memory_for_weights_of_another_size():
 
 def test_the_line_is_drawn_from_a_sample_of_very_many_rows(monkeypatch):
     from ganad.estimator import estimator
-    monkeypatch.setattr(estimator, '_MOST', 50)
+    monkeypatch.setattr(estimator, '_MOST_ROWS', 50)
     x = table()
     e = MeanRowDetector(random_state=0).fit(x)
     assert len(e.reference_)==50

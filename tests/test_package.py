@@ -140,7 +140,7 @@ def make_export(to):
     makefile = (ROOT/'Makefile').read_text(encoding='utf-8')
     recipe = re.search(r'^export:.*\n((?:\t.*\n)+)', makefile, re.M)[1]
     commands = re.findall(r"^\t@\$\(PY\) (-c '.*'|-m .*)$", recipe, re.M)
-    assert len(commands)==3
+    assert len(commands)==4
     for command in commands:
         option, _, rest = command.partition(' ')
         args = [rest.strip("'")] if option=='-c' else rest.split()
@@ -168,7 +168,9 @@ def grown(tmp_path_factory):
     to = project(tmp_path_factory.mktemp('more')/'ganad')
     before = state(to)
     add_notebook(to, 'nbs/methods/_template.ipynb', 'nbs/methods/77_copycat.ipynb',
-                 (r'models\.template', 'models.copycat'), (r'\bTemplate\b', 'CopyCat'))
+                 (r'models\.template', 'models.copycat'), (r'\bTemplate\b', 'CopyCat'),
+                 ('say what a reader can do afterwards', 'copy a method'),
+                 ('(eq|fig)-template', r'\1-copycat'))
     make_export(to)
     return to, before
 
@@ -219,7 +221,7 @@ def test_a_new_method_says_what_it_is_for(grown):
 from pathlib import Path
 from ganad.site.pages import title_lines
 print(title_lines(json.loads(Path('nbs/methods/77_copycat.ipynb').read_text())))'''
-    assert python(code, to).strip()=="{'able': 'say what a reader can do afterwards.', 'first': ['gan']}"
+    assert python(code, to).strip()=="{'able': 'copy a method.', 'first': ['gan']}"
 
 
 def test_a_new_method_keeps_the_rules_of_the_house(grown):
