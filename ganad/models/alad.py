@@ -156,22 +156,25 @@ class ALAD(Detector):
         "What comes back of the rows of `x`"
         return self.G(self.E(x))
 
+    def compare(self, x, xr, by):
+        "How far rows are from what came back of them, (N,), by one of `SCORES`"
+        if by=='l1': return l1(x, xr)                                                # (4)
+        if by=='l2': return l2(x, xr)                                                # (5)
+        if by=='logits': return softplus(-self.Dxx(x, xr))                           # (6)
+        return l1(self.Dxx.features(x, x), self.Dxx.features(x, xr))                 # (7)
+
     def scores(self, x):
         "All four scores, (N,) each, from one reconstruction"
         xr = self.rec_batch(x)
-        same, back = self.Dxx.features(x, x), self.Dxx.features(x, xr)
-        return dict(l1=l1(x, xr),                                                    # (4)
-                    l2=l2(x, xr),                                                    # (5)
-                    logits=softplus(-self.Dxx.head(back).squeeze(1)),                # (6)
-                    features=l1(same, back))                                         # (7)
+        return {by:self.compare(x, xr, by) for by in self.SCORES}
 
     def score_batch(self, x):
         "The score that was chosen as `by`"
-        return self.scores(x)[self.by]
+        return self.compare(x, self.rec_batch(x), self.by)
 
     def watch_batch(self, x):
         "The score that was chosen as `watch`"
-        return self.scores(x)[self.watch]
+        return self.compare(x, self.rec_batch(x), self.watch)
 
     @classmethod
     def paper(cls, data:str, **kw): # 'cifar10', 'svhn', 'kdd99' or 'arrhythmia'; other settings
