@@ -58,8 +58,9 @@ def _outside_code(change, # Text → text
     parts = _CODE.split(markdown)
     return ''.join(part if i%2 else change(part) for i, part in enumerate(parts))
 
-_METHODS = {'files/commands.html#fit':'toolkit/detector.html#detector',      # nbdev knows the names of functions,
-            'files/commands.html#score':'toolkit/detector.html#scorer'}      # and not what a page means by them
+# nbdev knows functions by name, and not what a page means by the name
+_METHODS = {'files/commands.html#fit':'toolkit/detector.html#detector',
+            'files/commands.html#score':'toolkit/detector.html#scorer'}
 
 def _without_links(markdown:str)->str:
     "Markdown whose code has names in place of links to them, as nbdev puts them into signatures"
@@ -94,7 +95,8 @@ class _Links:
     def of_methods(self, text:str)->str:
         "Text in which `fit` and `score` lead to the methods, not to the commands of that name"
         if not self.base: return text
-        for command, method in _METHODS.items(): text = text.replace(f'{self.base}{command})', f'{self.base}{method})')
+        for command, method in _METHODS.items():
+            text = text.replace(f'{self.base}{command})', f'{self.base}{method})')
         return text
 
     def aim_all(self, notebook:dict, # Changed
