@@ -7,10 +7,12 @@ __all__ = ['set_seed', 'GanadError', 'UnknownName', 'DataError', 'ShapeError', '
            'pick_device', 'batches', 'atomic', 'write_json', 'writable']
 
 # %% ../nbs/toolkit/00_core.ipynb #4686e166
-import errno,json,math,os,random,tempfile
+import errno,json,math,os,random,re,secrets,tempfile
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, torch
+try: import fcntl
+except ImportError: fcntl = None          # type: ignore[assignment]   # Windows has its own way
 
 # %% ../nbs/toolkit/00_core.ipynb #363e249d
 def set_seed(seed:int, # Same seed, same run
@@ -113,33 +115,72 @@ def batches(x, # Rows: a tensor or anything that a list of indices can index
 def atomic(path, # Where the file will be
           ): # Path to write to in the meantime
     "A temporary path beside `path`; it takes its place if the block ends well, and is removed if not"
-    path = Path(path)
+    target = Path(os.path.realpath(path))                          # a link stays: what it leads to is written
+    if target in _being_written:                                   # who writes to a temporary path needs no other
+        yield target
+        return
     try:
-        handle,temporary = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=_folder(path))
+        _check_place(target)
+        _remove_leftovers(target)
+        handle,temporary = _temporary_file(target)
     except OSError as error:
         mend = 'choose a place that you may write to'
         raise DataError(f'cannot write this file: {error.strerror}', mend, file=path) from error
-    os.close(handle)
+    _being_written.add(temporary)
     try:
-        yield Path(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        yield temporary
+        os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    finally:
+        _being_written.discard(temporary)
+        if handle is not None: os.close(handle)
 
 # %% ../nbs/toolkit/00_core.ipynb #1a1cb4fe
-def _umask():
-    "The rights that this process keeps from new files; they can be read only by setting them"
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+_being_written:set = set()                                         # temporary paths of this process
 
-def _folder(path):
-    "The folder of a new file, made if need be; an error if what has its name is no file"
-    if path.exists() and not path.is_file(): raise FileExistsError(errno.EEXIST, 'it is no file')
+def _check_place(path):
+    "Make the folder of a new file, if need be; an error if what has its name is no file, or protected"
+    is_there = path.exists() or path.is_symlink()
+    if is_there and not path.is_file(): raise FileExistsError(errno.EEXIST, 'it is no file')
+    if is_there and not os.access(path, os.W_OK): raise PermissionError(errno.EACCES, 'it is protected')
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.parent
+
+def _temporary_file(path): # → open handle that holds its lock (None where it need not be open), its path
+    "A new empty file beside `path`, which nobody else takes for left over"
+    rights = path.stat().st_mode & 0o777 if path.exists() else None
+    while True:
+        temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666 if rights is None else rights)
+        if rights is not None: os.chmod(temporary, rights)
+        if fcntl is None:                                          # an open file cannot be renamed there
+            os.close(handle)
+            return None,temporary
+        _lock(handle, fcntl.LOCK_EX)
+        if temporary.exists(): return handle,temporary             # else somebody tidied up before the lock
+        os.close(handle)
+
+def _lock(handle, how): # Of an open file; on a disk that knows no locks nobody gets one
+    "Did we get the lock?"
+    try: fcntl.flock(handle, how)
+    except OSError: return False
+    return True
+
+def _remove_leftovers(path):
+    "Remove what a process that was killed while it wrote `path` has left"
+    pattern = re.compile(re.escape(f'.{path.name}.') + r'[a-z0-9_]{8}\.tmp')
+    for entry in os.scandir(path.parent):
+        if not (pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)): continue
+        try: _remove_unless_locked(entry.path)
+        except OSError: pass                                       # gone, not ours, or open on Windows
+
+def _remove_unless_locked(path):
+    if fcntl is None: return os.unlink(path)
+    handle = os.open(path, os.O_RDWR)
+    try:
+        if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB): os.unlink(path)
+    finally: os.close(handle)
 
 # %% ../nbs/toolkit/00_core.ipynb #2b19e40d
 def write_json(path, # Where to
