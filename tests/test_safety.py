@@ -4,8 +4,14 @@ import os
 import stat
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from ganad import data
 from ganad.core import DataError, GanadError, atomic, write_json
+from ganad.evidence.executor import as_run, estimate, stored
+from ganad.evidence.run import Run, execute_alone, results
+from ganad.evidence.tables import markdown, table
 
 posix = pytest.mark.skipif(os.name=='nt', reason='rights, links and locks are those of POSIX')
 
@@ -72,3 +78,94 @@ def test_what_another_process_is_writing_stays(tmp_path):
         theirs.write_text('{"by": "them"}')
     assert json.loads((tmp_path/'a.json').read_text())==dict(by='them')
     assert len([*tmp_path.iterdir()])==1
+
+
+# What somebody else's results say
+
+@pytest.fixture(scope='module')
+def record():
+    "Of a run of PCA, which takes no time"
+    return execute_alone(Run('pca', 'digits', data.OneClass(normal=8)))
+
+
+def shared(folder, content):
+    "A folder of results that holds one file"
+    path = folder/'m/pca.json'
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def test_verifying_results_writes_to_no_path_that_they_name(run, tmp_path, record):
+    named = tmp_path/'elsewhere/x'
+    path = shared(tmp_path, record | dict(method='gan', fit=dict(epochs=1, checkpoint=str(named))))
+    code, _, err = run('bench', '--verify', '1', '--out', tmp_path)
+    assert (code, err.count('\n'))==(2, 1) and str(path) in err
+    assert not named.parent.exists() and [*tmp_path.rglob('*.json')]==[path]
+
+
+BROKEN = {'torn':b'{"status": "ok"', 'empty':b'', 'no text':b'\xff\xfe\0', 'a list':b'[]', 'deep':b'['*99_999,
+          'another status':dict(status='fine'), 'nothing but a status':dict(status='ok')}
+
+
+@pytest.mark.parametrize('content', BROKEN.values(), ids=[*BROKEN])
+@pytest.mark.parametrize('how', ['--list', '--verify 1', '--matrix quick --dry-run'])
+def test_results_that_no_run_has_written_are_one_line(run, tmp_path, content, how):
+    path = shared(tmp_path, content)
+    code, _, err = run('bench', *how.split(), '--out', tmp_path)
+    assert (code, err.count('\n'))==(2, 1) and str(path) in err
+
+
+def test_a_folder_with_the_name_of_a_run_is_one_line(run, tmp_path):
+    (tmp_path/'m/pca.json').mkdir(parents=True)
+    code, _, err = run('bench', '--list', '--out', tmp_path)
+    assert (code, err.count('\n'))==(2, 1)
+
+
+def nested(inner): return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+
+
+JUNK = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), nested)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[*HealthCheck])
+@given(draw=st.data())
+def test_whatever_stands_in_a_field_is_right_or_one_line(tmp_path_factory, record, draw):
+    inside = [f'{part} {name}' for part in ('protocol', 'metrics', 'seconds', 'fit')
+              for name in {'steps':0, **record[part]}]
+    part, _, name = draw.draw(st.sampled_from([*record, *inside])).partition(' ')
+    junk = draw.draw(JUNK)
+    changed = record | {part:record[part] | {name:junk} if name else junk}
+    folder = tmp_path_factory.mktemp('shared')
+    shared(folder, changed)
+    try:
+        records = stored(folder)
+        estimate(Run('pca', 'digits', data.OneClass(1), fit=dict(steps=3)), records)
+        if records: markdown(table(results('m', root=folder)))
+        for stranger in records: as_run(stranger)
+    except GanadError as error: assert '\n' not in str(error)
+
+
+# What is removed
+
+def torn_mnist(folder):
+    paths = [folder/f'MNIST/raw/{part}-{kind}-ubyte' for part in ('train', 't10k')
+             for kind in ('images-idx3', 'labels-idx1')]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'torn')
+    return paths
+
+
+@pytest.mark.parametrize('yours', ['cache/../mine', 'cache/mine', 'cache/link/mine'])
+def test_data_of_yours_are_never_removed(tmp_path, monkeypatch, yours):
+    (tmp_path/'cache').mkdir()
+    (tmp_path/'far').mkdir()
+    if os.name!='nt': (tmp_path/'cache/link').symlink_to(tmp_path/'far')
+    monkeypatch.setenv('GANAD_CACHE', str(tmp_path/'cache'))
+    monkeypatch.setenv('GANAD_DATA', str(tmp_path/yours))
+    monkeypatch.setattr('torchvision.datasets.MNIST.download', lambda self: pytest.fail('nothing is fetched'))
+    paths = torn_mnist(tmp_path/yours)
+    with pytest.raises(DataError) as error: data.load('mnist')
+    assert str(error.value.file) in map(str, paths)
+    assert all(path.read_bytes()==b'torn' for path in paths)

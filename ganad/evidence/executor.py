@@ -6,7 +6,7 @@
 __all__ = ['VERDICTS', 'as_run', 'stored', 'estimate', 'pool', 'run_all', 'verify', 'spot_check']
 
 # %% ../../nbs/evidence/02_executor.ipynb #f6c61113
-import json,random,time
+import random,time
 from concurrent.futures import BrokenExecutor,as_completed
 from contextlib import contextmanager
 from dataclasses import fields
@@ -15,26 +15,30 @@ from typing import Any
 import numpy as np
 from loky import ProcessPoolExecutor
 from .. import data
-from .run import Run,done,execute_alone
-from ..core import DataError,GanadError,write_json
+from .run import Run,done,execute_alone,read_record
+from ..core import DataError,GanadError,pick,write_json
 from ..detector import detectors
 
 # %% ../../nbs/evidence/02_executor.ipynb #2539a74e
 def as_run(rec:dict)->Run: # Of a record
     "The run that a record tells of"
     said = {name:tuple(value) if isinstance(value, list) else value for name,value in rec['protocol'].items()}
-    protocol = getattr(data, rec['protocol']['name'])
+    protocols = {name:kind for name,kind in vars(data).items()
+                 if isinstance(kind, type) and issubclass(kind, data.Protocol) and kind is not data.Protocol}
+    protocol = protocols[pick(str(said.get('name')), protocols, 'protocol')]
     arguments = {field.name:said[field.name] for field in fields(protocol) if field.name in said}
     label = rec['label'] if rec['label']!=rec['method'] else ''
     others = {field.name:rec[field.name] for field in fields(Run) if field.name not in ('protocol','label')}
-    return Run(protocol=protocol(**arguments), label=label, **others)
+    try: return Run(protocol=protocol(**arguments), label=label, **others)
+    except TypeError as error:
+        raise DataError(f'{label or rec["method"]} has no protocol ({error})', 'delete its file') from error
 
 def stored(root='results', # Where the tables are
            matrix:str|None=None, # Only this table
           )->list: # Records of the runs that ended well
     "Every run that has a file"
     paths = sorted(Path(root).glob(f"{matrix or '*'}/*.json"))
-    records = [json.loads(path.read_text(encoding='utf-8')) for path in paths]
+    records = [read_record(path) for path in paths]
     return [record for record in records if record.get('status')=='ok']
 
 def estimate(run:Run, recs:list, # Records, as of `stored`
@@ -119,8 +123,8 @@ def _made_elsewhere(rec, again): # What the numbers depend on and what is not th
         return {**r['versions'], **{name:r.get(name) for name in ('machine','processor','threads')}}
     then,now = circumstances(rec),circumstances(again)
     def is_same(name):
-        is_build_of = str(then[name]).startswith(f'{now[name]}+')     # 0.29.1+cu130 is 0.29.1
-        return name=='ganad' or then[name]==now[name] or is_build_of
+        is_build_of = str(then[name]).startswith(f'{now.get(name)}+')     # 0.29.1+cu130 is 0.29.1
+        return name=='ganad' or then[name]==now.get(name) or is_build_of
     return ', '.join(f"made with {name} {then[name] or 'unknown'}" for name in then if not is_same(name))
 
 # %% ../../nbs/evidence/02_executor.ipynb #ce50fe80
