@@ -122,10 +122,13 @@ def test_a_folder_with_the_name_of_a_run_is_one_line(run, tmp_path):
     assert (code, err.count('\n'))==(2, 1)
 
 
-def nested(inner): return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+TEXT = st.text(max_size=5)
 
 
-JUNK = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), nested)
+def nested(inner): return st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
+
+
+JUNK = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT, nested)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[*HealthCheck])
