@@ -1,11 +1,16 @@
 "Nothing is written, removed, waited for or shown that nobody asked for"
+import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from project import ROOT
+from safetensors import SafetensorError
 
 from ganad import data
 from ganad.core import DataError, GanadError, atomic, write_json
@@ -172,3 +177,39 @@ def test_data_of_yours_are_never_removed(tmp_path, monkeypatch, yours):
     with pytest.raises(DataError) as error: data.load('mnist')
     assert str(error.value.file) in map(str, paths)
     assert all(path.read_bytes()==b'torn' for path in paths)
+
+
+# How a command stops
+
+ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
+INTERRUPTED = """
+import os, signal, sys
+_, module, how, *sys.argv[1:] = sys.argv
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name==module: os.kill(os.getpid(), getattr(signal, how))
+sys.meta_path.insert(0, Interrupt())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from ganad.cli import main
+main()
+"""
+
+
+@posix
+@pytest.mark.parametrize('how', ['SIGINT', 'SIGTERM'])
+@pytest.mark.parametrize('module', ['torch', 'sklearn', 'ganad.files.commands'])
+def test_an_interruption_in_the_first_seconds_prints_nothing(module, how):
+    argv = [sys.executable, '-c', INTERRUPTED, module, how, 'methods']
+    done = subprocess.run(argv, env=ENV, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr)==(130, '', '')
+
+
+@pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'),
+                                   SafetensorError('I/O error: No space left on device (os error 28)')])
+@pytest.mark.parametrize('function', ['ganad.evidence.run.save_model', 'ganad.evidence.run.write_json',
+                                      'ganad.files.demo.write_page'])
+def test_a_full_disk_in_the_demo_is_one_line(run, tmp_path, monkeypatch, function, error):
+    def fail(*_): raise error
+    monkeypatch.setattr(function, fail)
+    code, _, err = run('demo', '--quick', '--methods', 'pca,meanrow', '--out', tmp_path/'d')
+    assert (code, err.count('\n'))==(2, 1) and 'o space left' in err and str(tmp_path) in err

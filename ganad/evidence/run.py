@@ -8,11 +8,13 @@ __all__ = ['Run', 'epochs_for', 'processor', 'split_of', 'execute', 'read_record
 
 # %% ../../nbs/evidence/00_run.ipynb #faf6d678
 import json,math,platform,re,subprocess,sys,threading,time
+from contextlib import contextmanager
 from dataclasses import dataclass,field,fields
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 import numpy as np, scipy, sklearn, torch
+from safetensors import SafetensorError
 from tqdm.auto import tqdm
 import ganad
 from .. import data
@@ -261,10 +263,19 @@ def bench(runs:list, # `Run`s
         path = Path(root)/matrix/f'{run.name}.json'
         if not done(run, path):
             record,model = attempt(run)
-            if models and model: save_model(model, path.with_suffix('.safetensors'))
-            write_json(path, record)
+            with _saving(path):
+                if models and model: save_model(model, path.with_suffix('.safetensors'))
+                write_json(path, record)
         records.append(record_of(run, path))
     return records
+
+@contextmanager
+def _saving(path):
+    "A full disk ends in one line: what was finished before is there"
+    try: yield
+    except (OSError,SafetensorError) as error:
+        what = f"cannot be written: {getattr(error, 'strerror', None) or error}"
+        raise DataError(what, 'free some room, and the same command goes on', file=path) from error
 
 def attempt(run:Run)->tuple: # The record, and the fitted detector unless the run failed
     "Execute a run; what fails is a record too, but a wrong question is an error"
@@ -299,7 +310,7 @@ def execute_alone(run:Run, threads:int=1, # Of PyTorch
                  )->dict|None: # The record; None when it is too late to begin
     "Execute one run while no other runs in this process"
     with _ALONE:
-        if until and time.time()>until: return None
+        if until is not None and time.time()>until: return None
         threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
