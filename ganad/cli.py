@@ -6,7 +6,8 @@
 __all__ = ['parser', 'completion', 'main', 'error_text']
 
 # %% ../nbs/files/50_cli.ipynb #5a34ed52
-import argparse, sys
+import argparse, errno, os, signal, sys, threading
+from contextlib import contextmanager, suppress
 from importlib import import_module
 import ganad
 
@@ -120,7 +121,8 @@ _OWN_DATA = """examples:
 files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one. Rows to learn from
 should be normal; those that --label or a folder's name calls anomalous are left out of the training, or used
 by methods that learn from them. exit codes: 0 done, 2 a mistake that you can mend (one line says which),
-130 stopped by Ctrl-C: the same command goes on, 141 nobody reads the output any more, as with | head.
+130 stopped by Ctrl-C or SIGTERM: the same command goes on, 141 nobody reads the output any more, as with
+| head.
 score and report read a part at a time: a file may be larger than the memory. fit holds all rows at once,
 in several times the size of the file; of a large one, give it a random part of the rows"""
 
@@ -163,23 +165,38 @@ def completion(arguments):
 # %% ../nbs/files/50_cli.ipynb #fc2d992a
 def main(argv=None): # Arguments; those of the process if None
     "Entry point of the command `ganad`; the exit code is 2 for a mistake that the user can mend"
-    arguments = parser().parse_args(argv)
-    try: code = _run(arguments)
-    except BrokenPipeError: code = 141
-    except KeyboardInterrupt: code = 130
+    is_process = argv is None
+    with _streams(), _stopped_by_signals(is_process):
+        try:
+            code = _exit_code(argv, is_process)
+            if sys.stdout: sys.stdout.flush()
+        except KeyboardInterrupt: code = 130
+        except OSError as error: code = _system_refused(error)
+        for stream in filter(None, (sys.stdout, sys.stderr)): _forget(stream)
     sys.exit(code)
 
-def _run(arguments)->int: # Exit code
-    from ganad.core import GanadError                                # takes PyTorch with it
-    module, name = arguments.work
-    work = getattr(import_module(module), name)
+def _exit_code(argv, is_process):
+    try: return _run(parser().parse_args(argv), is_process)
+    except SystemExit as end: return end.code                        # help, or an option that there is not
+
+def _run(arguments, is_process=False)->int: # Exit code
+    if sys.stdout is None and not getattr(arguments, 'quiet', False):
+        return _mistake('standard output is closed; give it a place, as > /dev/null')
+    with _stopped_at_once(is_process):
+        from ganad.core import GanadError                            # takes PyTorch with it
+        module, name = arguments.work
+        work = getattr(import_module(module), name)
     try: return work(arguments)
     except GanadError as error: text = error_text(error, arguments)
     except (MemoryError, RuntimeError) as error:
         is_memory = isinstance(error, MemoryError) or 'allocate memory' in str(error)        # PyTorch's own
         if not is_memory: raise
         text = 'not enough memory; give it fewer rows, or smaller pictures (--size)'
-    print(f'ganad: {text}', file=sys.stderr)
+    return _mistake(text)
+
+def _mistake(text)->int: # Exit code
+    try: print(f'ganad: {text}', file=sys.stderr)
+    except OSError: pass                                             # nobody can be told
     return 2
 
 _MENDS = dict(impute='drop them, or fit with --impute median')    # of gaps: the API's words are Python's
@@ -193,6 +210,61 @@ def error_text(error, arguments)->str:
     is_option = hasattr(arguments, error.option)
     typed = f"--{error.option.replace('_', '-')}" if is_option else f'--set {error.option}=…'
     return f'{error} ({typed})'
+
+# %% ../nbs/files/50_cli.ipynb #6dc0564b
+_REFUSALS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EACCES, errno.EPERM, errno.EROFS,
+             getattr(errno, 'EDQUOT', None)}                         # not on Windows
+
+def _system_refused(error)->int: # Exit code
+    "Say in one line what the system would not do; anything else keeps its traceback"
+    if isinstance(error, BrokenPipeError): return 141
+    if error.errno not in _REFUSALS: raise error
+    where = error.filename or 'standard output'                      # other files are written by `atomic`
+    return _mistake(f"{where}: {os.strerror(error.errno).lower()}; free some room, or write to another place")
+
+def _forget(stream):
+    "What it holds back and cannot write: Python would try again, and complain, at its end"
+    try: stream.flush()
+    except OSError: os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+@contextmanager
+def _streams():
+    "Letters that an output cannot show are written out; messages never get among the rows"
+    usual = [(stream, stream.errors) for stream in (sys.stdout, sys.stderr) if hasattr(stream, 'reconfigure')]
+    no_errors = sys.stderr is None                                   # print would take the other
+    if no_errors: sys.stderr = open(os.devnull, 'w')
+    for stream, _ in usual: stream.reconfigure(errors='backslashreplace')
+    try: yield
+    finally:
+        for stream, errors in usual:
+            with suppress(OSError): stream.reconfigure(errors=errors)
+        if no_errors: sys.stderr = None
+
+@contextmanager
+def _handlers(numbers, handler): # Of signals; what nohup or a program has set stays
+    "Signals that are handled so in the block"
+    usual = {number:signal.getsignal(number) for number in numbers}
+    taken = [number for number in numbers if usual[number] in (signal.SIG_DFL, signal.default_int_handler)]
+    if threading.current_thread() is not threading.main_thread(): taken = []
+    for number in taken: signal.signal(number, handler)
+    try: yield
+    finally:
+        for number in taken: signal.signal(number, usual[number])
+
+_STOPS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+
+@contextmanager
+def _stopped_by_signals(is_process):
+    "SIGTERM, as of a scheduler or a container, is what Ctrl-C is; who has finished just ends"
+    with _handlers(_STOPS, signal.default_int_handler): yield
+    if is_process and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+
+def _stopped_at_once(is_process):
+    "While modules are loaded there is nothing to tidy up, and some of them take an interruption for an error"
+    return _handlers([signal.SIGINT, *_STOPS] if is_process else [], _end)
+
+def _end(number, frame): os._exit(130)
 
 # %% ../nbs/files/50_cli.ipynb #a62eb357
 if __name__=='__main__' and '__file__' in globals(): main()

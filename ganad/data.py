@@ -121,9 +121,11 @@ def find(root, # As for `places`
             if (place/name).exists(): return place/name
     return None
 
-def _in_cache(path):
-    "Is it in the cache? What is there may be fetched again; what is elsewhere is never touched"
-    return Path(path).is_relative_to(cache_dir())
+def _in_cache(path, root=None): # As for `places`
+    "Is it in the cache, and not in a folder that you named? Only that may be fetched again, and replaced"
+    real,cache,*named = (Path(os.path.realpath(place)) for place in (path, cache_dir(), *places(root)))
+    def is_yours(place): return place!=cache and place.is_relative_to(cache) and real.is_relative_to(place)
+    return real.is_relative_to(cache) and not any(map(is_yours, named))
 
 # %% ../nbs/toolkit/01_data.ipynb #cd25bd2c
 _ROOM = 'free some, or set GANAD_CACHE to a folder on a larger disk'
@@ -228,9 +230,9 @@ def _idx_files(folder):
         found.append(there[0])
     return found
 
-def _is_torn(file):
+def _is_torn(file, root):
     "Is it in the cache, and cannot be read?"
-    if not _in_cache(file): return False
+    if not _in_cache(file, root): return False
     try: return not len(_read_idx(file))
     except DataError: return True
 
@@ -239,7 +241,7 @@ def _idx_source(root, name, dataset, title, classes, debian=()):
     below = f'{dataset.__name__}/raw'
     folders = [*(place/below for place in places(root)), *debian]
     files = next(filter(None, map(_idx_files, folders)), None)
-    torn = [file for file in files or [] if _is_torn(file)]
+    torn = [file for file in files or [] if _is_torn(file, root)]
     for file in torn: file.unlink()                             # else torchvision takes it for whole
     if torn or not files:
         where = f'{below}/{_IDX_FILES[0]} and its like'
@@ -263,17 +265,17 @@ def _fashion(root, size):
     return _idx_source(root, 'fashion', dataset, 'FashionMNIST', dataset.classes, [DEBIAN])
 
 # %% ../nbs/toolkit/01_data.ipynb #da564926
-def _folder_with_sums(get, found, files, title, where, looked_in):
+def _folder_with_sums(get, root, found, files, title, where):
     "Folder in which all `files` (name, MD5 sum) are whole; `get` downloads them into the cache if need be"
     folder = found or cache_dir()/where
     def damaged():
         whole = _torchvision().utils.check_integrity
         return [folder/name for name,md5 in files if not whole(folder/name, md5)]
     lost = damaged()
-    if lost and _in_cache(folder):
+    if lost and _in_cache(folder, root):
         was = ''.join(f'{file} is damaged, ' for file in lost if file.exists())
         where = f'{where}/{files[0][0]} and its like'
-        _download(lambda: get(folder), title, where, looked_in, was=was)
+        _download(lambda: get(folder), title, where, places(root), was=was)
         lost = damaged()
     if lost: raise DataError('missing or damaged (MD5)', mend='replace it', file=lost[0])
     return folder
@@ -283,7 +285,7 @@ def _cifar10(root, size):
     dataset = _torchvision().CIFAR10
     def get(folder): return dataset(folder.parent, download=True)
     files = dataset.train_list + dataset.test_list
-    folder = _folder_with_sums(get, find(root, below), files, 'CIFAR-10', below, places(root))
+    folder = _folder_with_sums(get, root, find(root, below), files, 'CIFAR-10', below)
     train = dataset(folder.parent, train=True)
     test = dataset(folder.parent, train=False)
     x = torch.from_numpy(np.concatenate([train.data, test.data])).permute(0,3,1,2).contiguous()
@@ -297,7 +299,7 @@ def _svhn(root, size):
     train_file = find(root, *(Path(folder)/files[0][0] for folder in ('svhn','SVHN','.')))
     def get(folder): return [dataset(folder, part, download=True) for part in ('train','test')]
     found = train_file and train_file.parent
-    folder = _folder_with_sums(get, found, files, 'SVHN', 'svhn', places(root))
+    folder = _folder_with_sums(get, root, found, files, 'SVHN', 'svhn')
     train = dataset(folder, 'train')
     test = dataset(folder, 'test')
     x = torch.from_numpy(np.concatenate([train.data, test.data]))
@@ -462,7 +464,7 @@ def _kdd99(root, size):
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(_KDD_URL, str(path), hash_prefix=_KDD_SHA)
     found = sha256()
-    if found != _KDD_SHA and _in_cache(path):
+    if found != _KDD_SHA and _in_cache(path, root):
         _download(get, 'KDD Cup 99', where, places(root), was=f'{path} is damaged, ' if found else '')
         found = sha256()
     if found != _KDD_SHA:

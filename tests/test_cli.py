@@ -172,14 +172,15 @@ def wait_for(folder, pattern, seconds=120):
 
 
 @POSIX
-def test_ctrl_c_leaves_what_was_finished_and_goes_on(tmp_path):
+@pytest.mark.parametrize('how', ['SIGINT', 'SIGTERM'])
+def test_a_stop_leaves_what_was_finished_and_goes_on(tmp_path, how):
     out = tmp_path/'d'
     argv = [*COMMAND, 'demo', '--methods', 'meanrow,pca,bigan', '--out', str(out)]
     def hears_ctrl_c(): signal.signal(signal.SIGINT, signal.SIG_DFL)        # a background job ignores it
     process = subprocess.Popen(argv, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                preexec_fn=hears_ctrl_c)
     wait_for(out, 'runs/pca*.json')
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.Signals[how])
     _, err = process.communicate(timeout=120)
     assert process.returncode==130 and 'stopped: 1 runs are left' in err and 'Traceback' not in err
     results = json.loads((out/'results.json').read_text())

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from joblib import cpu_count
 from .. import data, plots
-from ..core import DataError, GanadError, atomic, pick, writable, write_json
+from ..core import DataError, GanadError, atomic, pick, printable, writable, write_json
 from ..detector import detectors, load_model
 from ..evidence import matrices, tables
 from ..evidence import run as evidence
@@ -122,7 +122,7 @@ def _left_to_run(matrix, out, records): # All runs; those that are left; what th
 # %% ../../nbs/files/45_demo.ipynb #a58459fe
 def _outcome(record, name=''):
     name = name or f"{record['label']:16} seed {record['seed']}"
-    if record['status']!='ok': return f"{name}  failed: {record['error']}"
+    if record['status']!='ok': return f"{name}  failed: {printable(record['error'])}"
     return f"{name}  AUROC {record['metrics']['auroc']:.3f}  {record['seconds']['fit']:5.1f} s"
 
 def _make_table(left, costs, jobs, arguments): # → exit code
@@ -139,6 +139,7 @@ def _make_table(left, costs, jobs, arguments): # → exit code
             print(f"  {finished:>3}/{len(left)}  {_outcome(record, run.name)}{wait}", flush=True)
             if record['status']!='ok': code = 1
     except KeyboardInterrupt: code = 130
+    finally: made.close()                                                  # and with it all processes
     if (Path(out)/matrix).is_dir():
         print(tables.markdown(tables.table(evidence.results(matrix, root=out))))
     if finished<len(left):
@@ -148,11 +149,22 @@ def _make_table(left, costs, jobs, arguments): # → exit code
 def _wait(rest, total, seconds): # Estimates of what is left, and of all; how long it has taken until now
     return f"  {_time(rest*seconds/(total-rest))} left" if 0<rest<total else ''
 
+def _check_numbers(arguments):
+    "`GanadError` for an option that is no number of processes, threads, runs or minutes"
+    for name in ('jobs', 'threads', 'verify'):
+        number = getattr(arguments, name, None)
+        if number is not None and not 1<=number<=4096:
+            raise GanadError(f"--{name} {number}", "give a number from 1 to 4096")
+    minutes = getattr(arguments, 'max_minutes', None)
+    if minutes is not None and not minutes>=0:                             # nan is neither
+        raise GanadError(f"--max-minutes {minutes:g}", "give a number of minutes, 0 or more")
+
 def _verify(arguments): # → exit code
     count:Counter = Counter()
     for check in spot_check(stored(arguments.out, arguments.matrix), arguments.verify, arguments.seed):
         difference = f"  by {check['difference']:.2g}" if check['difference'] else ''
-        print(f"{check['verdict']:13}  {check['name']}{difference}  {check['note']}", flush=True)
+        note = printable(check['note'])
+        print(f"{check['verdict']:13}  {check['name']}{difference}  {note}", flush=True)
         count[check['verdict']] += 1
     made = count.total() - count['left out']
     verdicts = ', '.join(f'{n} {verdict}' for verdict, n in count.items())
@@ -162,6 +174,7 @@ def _verify(arguments): # → exit code
 # %% ../../nbs/files/45_demo.ipynb #02e50b90
 def bench(arguments):
     "The command `ganad bench`"
+    _check_numbers(arguments)
     if arguments.verify: return _verify(arguments)
     is_one_table = arguments.matrix and not arguments.list
     jobs = arguments.jobs or cpu_count()
@@ -227,7 +240,7 @@ def demo(arguments):
     split = evidence.split_of(runs[0])                                     # a wrong question stops here
     out = Path(arguments.out)
     writable(out)
-    print(f"{len(runs)} runs on {arguments.data}: {split!r}")
+    print(printable(f"{len(runs)} runs on {arguments.data}: {split!r}"))
     records:list = []
     was_stopped = False
     try:
@@ -248,6 +261,7 @@ def _conclude(done, out): # (run, record) of those that ended well
     runs, records = map(list, zip(*done))
     rows = tables.table(records)
     print('\n' + tables.markdown(rows) + '\n\n' + verdict(rows))
-    write_json(out/'results.json', dict(verdict=verdict(rows), table=rows, runs=records))
-    page = write_page(runs, records, out/'runs', out/'report.html')
+    with evidence._saving(out):
+        write_json(out/'results.json', dict(verdict=verdict(rows), table=rows, runs=records))
+        page = write_page(runs, records, out/'runs', out/'report.html')
     print(f"\n{page} shows the pictures; results.json has every number")

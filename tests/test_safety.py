@@ -1,0 +1,215 @@
+"Nothing is written, removed, waited for or shown that nobody asked for"
+import errno
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from project import ROOT
+from safetensors import SafetensorError
+
+from ganad import data
+from ganad.core import DataError, GanadError, atomic, write_json
+from ganad.evidence.executor import as_run, estimate, stored
+from ganad.evidence.run import Run, execute_alone, results
+from ganad.evidence.tables import markdown, table
+
+posix = pytest.mark.skipif(os.name=='nt', reason='rights, links and locks are those of POSIX')
+
+
+# Where files are written
+
+@posix
+@pytest.mark.parametrize('rights', [0o600, 0o640, 0o664, 0o666])
+def test_a_file_keeps_its_rights(tmp_path, rights):
+    path = tmp_path/'a.json'
+    path.write_text('{}')
+    path.chmod(rights)
+    with atomic(path) as temporary:
+        assert not stat.S_IMODE(temporary.stat().st_mode) & ~rights, 'never open to more people'
+        temporary.write_text('{"a": 1}')
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_text())==(rights, '{"a": 1}')
+
+
+@posix
+def test_a_new_file_has_the_rights_of_new_files_and_no_other_thread_notices(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'umask', None)                           # whoever calls it fails
+    (tmp_path/'usual').write_text('')
+    write_json(tmp_path/'ours', {})
+    assert (tmp_path/'ours').stat().st_mode==(tmp_path/'usual').stat().st_mode
+
+
+@posix
+@pytest.mark.parametrize('there', [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path, there):
+    (tmp_path/'elsewhere').mkdir()
+    target, link = tmp_path/'elsewhere/a.json', tmp_path/'a.json'
+    if there: target.write_text('{}')
+    link.symlink_to(target)
+    write_json(link, dict(a=1))
+    assert link.is_symlink() and json.loads(target.read_text())==dict(a=1)
+    assert {*tmp_path.iterdir()}=={target.parent, link} and [*target.parent.iterdir()]==[target]
+
+
+@posix
+def test_a_link_to_itself_is_one_line(tmp_path):
+    link = tmp_path/'a.json'
+    link.symlink_to(link)
+    with pytest.raises(DataError) as error: write_json(link, {})
+    assert error.value.file==link and link.is_symlink()
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    mine = ['a.json', '.a.json.tmp', '.a.json.backup-1.tmp', '.b.json.deadbeef.tmp', 'a.json.deadbeef.tmp']
+    for name in mine: (tmp_path/name).write_text('')
+    (tmp_path/'.a.json.deadbee2.tmp').mkdir()
+    for name in ('.a.json.deadbeef.tmp', '.a.json.k2_x9abc.tmp'): (tmp_path/name).write_text('half')
+    write_json(tmp_path/'a.json', {})
+    assert {path.name for path in tmp_path.iterdir()}=={*mine, '.a.json.deadbee2.tmp'}
+
+
+@posix
+def test_what_another_process_is_writing_stays(tmp_path):
+    with atomic(tmp_path/'a.json') as theirs:
+        pid = os.fork()
+        if not pid:
+            write_json(tmp_path/'a.json', dict(by='me'))
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])==0 and theirs.exists()
+        theirs.write_text('{"by": "them"}')
+    assert json.loads((tmp_path/'a.json').read_text())==dict(by='them')
+    assert len([*tmp_path.iterdir()])==1
+
+
+# What somebody else's results say
+
+@pytest.fixture(scope='module')
+def record():
+    "Of a run of PCA, which takes no time"
+    return execute_alone(Run('pca', 'digits', data.OneClass(normal=8)))
+
+
+def shared(folder, content):
+    "A folder of results that holds one file"
+    path = folder/'m/pca.json'
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def test_verifying_results_writes_to_no_path_that_they_name(run, tmp_path, record):
+    named = tmp_path/'elsewhere/x'
+    path = shared(tmp_path, record | dict(method='gan', fit=dict(epochs=1, checkpoint=str(named))))
+    code, _, err = run('bench', '--verify', '1', '--out', tmp_path)
+    assert (code, err.count('\n'))==(2, 1) and str(path) in err
+    assert not named.parent.exists() and [*tmp_path.rglob('*.json')]==[path]
+
+
+BROKEN = {'torn':b'{"status": "ok"', 'empty':b'', 'no text':b'\xff\xfe\0', 'a list':b'[]', 'deep':b'['*99_999,
+          'another status':dict(status='fine'), 'nothing but a status':dict(status='ok')}
+
+
+@pytest.mark.parametrize('content', BROKEN.values(), ids=[*BROKEN])
+@pytest.mark.parametrize('how', ['--list', '--verify 1', '--matrix quick --dry-run'])
+def test_results_that_no_run_has_written_are_one_line(run, tmp_path, content, how):
+    path = shared(tmp_path, content)
+    code, _, err = run('bench', *how.split(), '--out', tmp_path)
+    assert (code, err.count('\n'))==(2, 1) and str(path) in err
+
+
+def test_a_folder_with_the_name_of_a_run_is_one_line(run, tmp_path):
+    (tmp_path/'m/pca.json').mkdir(parents=True)
+    code, _, err = run('bench', '--list', '--out', tmp_path)
+    assert (code, err.count('\n'))==(2, 1)
+
+
+TEXT = st.text(max_size=5)
+
+
+def nested(inner): return st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
+
+
+JUNK = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT, nested)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[*HealthCheck])
+@given(draw=st.data())
+def test_whatever_stands_in_a_field_is_right_or_one_line(tmp_path_factory, record, draw):
+    inside = [f'{part} {name}' for part in ('protocol', 'metrics', 'seconds', 'fit')
+              for name in {'steps':0, **record[part]}]
+    part, _, name = draw.draw(st.sampled_from([*record, *inside])).partition(' ')
+    junk = draw.draw(JUNK)
+    changed = record | {part:record[part] | {name:junk} if name else junk}
+    folder = tmp_path_factory.mktemp('shared')
+    shared(folder, changed)
+    try:
+        records = stored(folder)
+        estimate(Run('pca', 'digits', data.OneClass(1), fit=dict(steps=3)), records)
+        if records: markdown(table(results('m', root=folder)))
+        for stranger in records: as_run(stranger)
+    except GanadError as error: assert '\n' not in str(error)
+
+
+# What is removed
+
+def torn_mnist(folder):
+    paths = [folder/f'MNIST/raw/{part}-{kind}-ubyte' for part in ('train', 't10k')
+             for kind in ('images-idx3', 'labels-idx1')]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'torn')
+    return paths
+
+
+@pytest.mark.parametrize('yours', ['cache/../mine', 'cache/mine', 'cache/link/mine'])
+def test_data_of_yours_are_never_removed(tmp_path, monkeypatch, yours):
+    (tmp_path/'cache').mkdir()
+    (tmp_path/'far').mkdir()
+    if os.name!='nt': (tmp_path/'cache/link').symlink_to(tmp_path/'far')
+    monkeypatch.setenv('GANAD_CACHE', str(tmp_path/'cache'))
+    monkeypatch.setenv('GANAD_DATA', str(tmp_path/yours))
+    monkeypatch.setattr('torchvision.datasets.MNIST.download', lambda self: pytest.fail('nothing is fetched'))
+    paths = torn_mnist(tmp_path/yours)
+    with pytest.raises(DataError) as error: data.load('mnist')
+    assert str(error.value.file) in map(str, paths)
+    assert all(path.read_bytes()==b'torn' for path in paths)
+
+
+# How a command stops
+
+ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
+INTERRUPTED = """
+import os, signal, sys
+_, module, how, *sys.argv[1:] = sys.argv
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name==module: os.kill(os.getpid(), getattr(signal, how))
+sys.meta_path.insert(0, Interrupt())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from ganad.cli import main
+main()
+"""
+
+
+@posix
+@pytest.mark.parametrize('how', ['SIGINT', 'SIGTERM'])
+@pytest.mark.parametrize('module', ['torch', 'sklearn', 'ganad.files.commands'])
+def test_an_interruption_in_the_first_seconds_prints_nothing(module, how):
+    argv = [sys.executable, '-c', INTERRUPTED, module, how, 'methods']
+    done = subprocess.run(argv, env=ENV, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr)==(130, '', '')
+
+
+@pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'),
+                                   SafetensorError('I/O error: No space left on device (os error 28)')])
+@pytest.mark.parametrize('function', ['ganad.evidence.run.save_model', 'ganad.evidence.run.write_json',
+                                      'ganad.files.demo.write_page'])
+def test_a_full_disk_in_the_demo_is_one_line(run, tmp_path, monkeypatch, function, error):
+    def fail(*_): raise error
+    monkeypatch.setattr(function, fail)
+    code, _, err = run('demo', '--quick', '--methods', 'pca,meanrow', '--out', tmp_path/'d')
+    assert (code, err.count('\n'))==(2, 1) and 'o space left' in err and str(tmp_path) in err
