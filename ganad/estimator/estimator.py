@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.overrides import TorchFunctionMode
 import ganad
-from ..core import CheckpointError, DataError, GanadError, ShapeError, pick, set_seed
+from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, pick, set_seed
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
 from .explain import explain
@@ -263,8 +263,9 @@ class Estimator(OutlierMixin, BaseEstimator):
             training = np.setdiff1d(np.arange(n), held_out)
             normal = training[~is_anomaly[training]]
             self.prep_ = prep.fit(data if len(normal)==n else take_rows(data, normal))
-            self.detector_ = self._train(data, normal, np.flatnonzero(is_anomaly), checkpoint)
+            self.detector_, untrained = self._train(data, normal, np.flatnonzero(is_anomaly), checkpoint)
             self.line_ = self._draw_line(data, training, held_out)
+            self._check_training(untrained)
         self.n_features_in_ = X.shape[1] if prep.kind=='table' else math.prod(prep.shape)
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
         self.data_ = dict(rows=n, held=len(held_out), known=int(is_anomaly.sum()),
@@ -284,9 +285,26 @@ class Estimator(OutlierMixin, BaseEstimator):
         batch_size = min(self.batch_size, len(x))
         epochs = self.epochs or math.ceil(STEPS*batch_size/len(x))
         anomalies = dict(known=self._rows(data, known)) if len(known) else {}
+        double = self.prep_.kind=='table'
+        untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
         model.fit(x, epochs=epochs, bs=batch_size, device=self.device, progress=self.progress,
                   checkpoint=checkpoint, **anomalies)
-        return FittedDetector(model, double=self.prep_.kind=='table')
+        return FittedDetector(model, double), untrained
+
+    def _check_training(self, untrained): # Scores of some rows before it; None: there were none
+        "`NonFiniteLoss` if normal rows and weights show that the training ran away"
+        if untrained is None: return
+        before, now = (np.median(np.abs(scores)) for scores in (untrained, self.line_.reference))
+        sizes = [weight.abs().max().item() for weight in self.model_.parameters()]
+        sizes += [value.max().sqrt().item() for name, value in self.model_.named_buffers()
+                  if name.endswith('running_var')]
+        largest = max(sizes, default=0)
+        if now<=_FARTHEST*max(before, .01) and largest<=_LARGEST: return
+        name = self.detector_.name
+        del self.detector_, self.line_
+        what = f"the training of {name} ran away: normal rows score {now:.2g}, {before:.2g} before it; "
+        what += f"its largest weight or deviation is {largest:.2g}"
+        raise NonFiniteLoss(what, "try a smaller lr, or scaled features", option='lr')
 
     def _new_model(self):
         try: return self.method(**self._model_settings())
@@ -474,6 +492,8 @@ class Estimator(OutlierMixin, BaseEstimator):
 
 STEPS = 2000                # of a training, if `epochs` is None
 _MOST_ROWS = 100_000        # that `contamination` looks at
+_FARTHEST = 1e4             # how many times the scores of an untrained network a good one may give
+_LARGEST = 1e3              # weight of a network for scaled rows, or deviation in it; usual are less than 2
 
 # %% ../../nbs/estimator/50_estimator.ipynb #c1b84f27
 class _Scaled(torch.nn.Module):
