@@ -83,7 +83,7 @@ class CheckpointError(GanadError):
         self.differs = differs
 
 class NonFiniteLoss(GanadError):
-    "Training ran away: a loss is NaN or infinite"
+    "Training ran away: losses, weights or scores are not finite, or absurd"
 
 # %% ../nbs/toolkit/00_core.ipynb #e4c742d8
 def pick(name:str, # What the user asked for

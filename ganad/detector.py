@@ -398,7 +398,14 @@ class Detector(Scorer):
         if best.state: average.state = best.state
         self.val_scores = best.values
         average.install()
+        self._check_weights()
         return self.eval()
+
+    def _check_weights(self):
+        for weights,value in self.state_dict().items():
+            if not value.is_floating_point() or value.isfinite().all(): continue
+            what = f'weights of {type(self).__name__} are no longer finite ({weights})'
+            raise NonFiniteLoss(what, 'try a smaller lr, or scaled features')
 
     def _labels_seen(self):
         "What `fit` was given of anomalies, for `_run`"

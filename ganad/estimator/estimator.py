@@ -7,7 +7,7 @@ __all__ = ['STEPS', 'as_data', 'known_anomalies', 'settings_of', 'check_numbers'
            'estimators', 'load', 'auroc_scorer']
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3c06fcd7
-import copy, inspect, math, numbers, platform, random
+import copy, inspect, math, numbers, os, platform, random, threading
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
@@ -18,8 +18,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.overrides import TorchFunctionMode
 import ganad
-from ..core import CheckpointError, DataError, GanadError, ShapeError, pick, set_seed
+from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, pick, set_seed
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
 from .explain import explain
@@ -95,17 +96,45 @@ def check_numbers(settings:dict)->None: # Name → value
         raise DataError(f"{name}={value!r}", f"give {wanted}", option=name)
 
 # %% ../../nbs/estimator/50_estimator.ipynb #a5bab45c
+_turn = threading.RLock()       # Who holds it may draw from the generators of the process
+
+def _renew_turn():
+    "In the child of a fork nobody trains, whoever did in its parent"
+    global _turn
+    _turn = threading.RLock()
+
+if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=_renew_turn)
+
 @contextmanager
-def seeded(seed:int):
-    "Seed everything for a block, and leave the random states as they were before it"
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            set_seed(seed)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+def seeded(random_state): # As scikit-learn takes it
+    "Seed everything for a block, and leave the random states as they were; threads take turns"
+    with _turn:
+        seed = check_random_state(random_state).randint(2**31)
+        python, numpy = random.getstate(), np.random.get_state()
+        try:
+            with torch.random.fork_rng():
+                set_seed(seed)
+                yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+_INITIALISERS = [value for name, value in vars(torch.nn.init).items() if name[-1:]=='_' and callable(value)]
+_DRAWS = {torch.rand, torch.randn, torch.randint, torch.randperm, torch.normal, torch.Tensor.random_,
+          torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.bernoulli_,
+          *(f for f in _INITIALISERS if 'generator' in inspect.signature(f).parameters)}
+
+class _OwnGenerator(TorchFunctionMode):
+    "What PyTorch draws in a block, it draws from a generator of the block"
+    def __init__(self):
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(0)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function in _DRAWS and kwargs.get('generator') is None:
+            kwargs = dict(kwargs, generator=self.generator)
+        return function(*args, **kwargs)
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3fd17a60
 class FittedDetector:
@@ -142,7 +171,6 @@ class FittedDetector:
 
     def by_batch(self, f, x, size:int=512)->np.ndarray:
         "`f` of the rows `x`, some at a time"
-        self.scorer.to(self.dtype)
         device = self.scorer.device()
         found = []
         with torch.no_grad():
@@ -156,7 +184,7 @@ class FittedDetector:
         with torch.device('meta'): probe = method(**settings)
         if not method.once and _sizes(probe.state_dict())!=_sizes(weights):
             raise ValueError("weights of another size")
-        with seeded(0): model = method(**settings)
+        with _OwnGenerator(): model = method(**settings)
         model.grow(weights)
         model.load_state_dict(weights)
         model.history = history
@@ -230,13 +258,14 @@ class Estimator(OutlierMixin, BaseEstimator):
         if self.method.labelled: is_anomaly = known_anomalies(y, n, type(self).__name__)
         prep = Table(self.impute) if is_frame(X) or X.ndim==2 else Images(self.size)
         data = prep.read(X)                                 # held-out rows may have gaps, too
-        with seeded(check_random_state(self.random_state).randint(2**31)):
+        with seeded(self.random_state):
             held_out = self._hold_out(np.flatnonzero(~is_anomaly))
             training = np.setdiff1d(np.arange(n), held_out)
             normal = training[~is_anomaly[training]]
             self.prep_ = prep.fit(data if len(normal)==n else take_rows(data, normal))
-            self.detector_ = self._train(data, normal, np.flatnonzero(is_anomaly), checkpoint)
+            self.detector_, untrained = self._train(data, normal, np.flatnonzero(is_anomaly), checkpoint)
             self.line_ = self._draw_line(data, training, held_out)
+            self._check_training(untrained)
         self.n_features_in_ = X.shape[1] if prep.kind=='table' else math.prod(prep.shape)
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
         self.data_ = dict(rows=n, held=len(held_out), known=int(is_anomaly.sum()),
@@ -256,9 +285,26 @@ class Estimator(OutlierMixin, BaseEstimator):
         batch_size = min(self.batch_size, len(x))
         epochs = self.epochs or math.ceil(STEPS*batch_size/len(x))
         anomalies = dict(known=self._rows(data, known)) if len(known) else {}
+        double = self.prep_.kind=='table'
+        untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
         model.fit(x, epochs=epochs, bs=batch_size, device=self.device, progress=self.progress,
                   checkpoint=checkpoint, **anomalies)
-        return FittedDetector(model, double=self.prep_.kind=='table')
+        return FittedDetector(model, double), untrained
+
+    def _check_training(self, untrained): # Scores of some rows before it; None: there were none
+        "`NonFiniteLoss` if normal rows and weights show that the training ran away"
+        if untrained is None: return
+        before, now = (np.median(np.abs(scores)) for scores in (untrained, self.line_.reference))
+        sizes = [weight.abs().max().item() for weight in self.model_.parameters()]
+        sizes += [value.max().sqrt().item() for name, value in self.model_.named_buffers()
+                  if name.endswith('running_var')]
+        largest = max(sizes, default=0)
+        if now<=_FARTHEST*max(before, .01) and largest<=_LARGEST: return
+        name = self.detector_.name
+        del self.detector_, self.line_
+        what = f"the training of {name} ran away: normal rows score {now:.2g}, {before:.2g} before it; "
+        what += f"its largest weight or deviation is {largest:.2g}"
+        raise NonFiniteLoss(what, "try a smaller lr, or scaled features", option='lr')
 
     def _new_model(self):
         try: return self.method(**self._model_settings())
@@ -446,6 +492,8 @@ class Estimator(OutlierMixin, BaseEstimator):
 
 STEPS = 2000                # of a training, if `epochs` is None
 _MOST_ROWS = 100_000        # that `contamination` looks at
+_FARTHEST = 1e4             # how many times the scores of an untrained network a good one may give
+_LARGEST = 1e3              # weight of a network for scaled rows, or deviation in it; usual are less than 2
 
 # %% ../../nbs/estimator/50_estimator.ipynb #c1b84f27
 class _Scaled(torch.nn.Module):

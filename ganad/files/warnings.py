@@ -70,10 +70,10 @@ def diversity(model, # Fitted detector
 def _spread(rows): return rows.double().std(0, correction=0).mean().item()
 
 def _generated(model, x): # 256 rows; of a generator that begins with a row, what it makes of `x`
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
+    with torch.no_grad():
         try:
-            return model.G(torch.randn(256, model.nz, device=model.device())).cpu()
+            codes = torch.randn(256, model.nz, generator=torch.Generator().manual_seed(0))
+            return model.G(codes.to(model.device())).cpu()
         except (AttributeError, RuntimeError):
             return model.reconstruct(x) if hasattr(model, 'rec_batch') else None
 
