@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganad.core import DataError
+from ganad.data import load
 from ganad.files.pictures import Pictures, picture, rows_of, sha256
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
@@ -163,3 +164,37 @@ def test_layouts(pictures, tmp_path):
     (tmp_path/'none').mkdir()
     with pytest.raises(DataError, match='no pictures') as error: Pictures(tmp_path/'none')
     assert error.value.file==tmp_path/'none' and is_one_line(error)
+
+
+# What is opened
+
+FOREIGN = ['EPS', 'PDF', 'ICO', 'TGA', 'PCX', 'JPEG2000', 'SGI', 'MSP', 'DDS']
+
+
+@pytest.mark.parametrize('kind', FOREIGN)
+def test_other_formats_are_not_opened_whatever_their_name(pictures, tmp_path, kind, monkeypatch):
+    "In a folder, in an archive, and in a data set of the course"
+    def started(*args, **kwargs): raise AssertionError('a program was started')
+    monkeypatch.setattr('subprocess.check_call', started)
+    path = pictures/'good/other.png'
+    Image.new('1' if kind=='MSP' else 'RGB', (16, 16)).save(path, kind)
+    with zipfile.ZipFile(tmp_path/'a.zip', 'w') as archive:
+        for file in pictures.rglob('*.*'): archive.write(file, file.relative_to(pictures))
+    for place in (pictures, tmp_path/'a.zip'):
+        rows = rows_of(place)
+        assert len(rows.all())==4
+        (name, why), = rows.skipped
+        assert name=='good/other.png' and 'PNG' in why
+        with pytest.raises(DataError) as error: rows_of(place, strict=True)
+        assert error.value.line=='good/other.png' and is_one_line(error)
+    with pytest.raises(DataError) as error: load('folder', root=pictures)
+    assert error.value.file==path and is_one_line(error)
+
+
+@pytest.mark.parametrize('kind', ['BMP', 'GIF', 'JPEG', 'MPO', 'PNG', 'PPM', 'TIFF', 'WEBP'])
+def test_formats_that_are_named_are_opened(tmp_path, kind):
+    "A phone's JPEG may be an MPO inside"
+    path = tmp_path/'a.jpg'
+    options = dict(save_all=True, append_images=[BLUE]) if kind=='MPO' else {}
+    RED.save(path, kind, **options)
+    assert picture(path)[0, 0].tolist()[0]>250

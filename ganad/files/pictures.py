@@ -10,9 +10,9 @@ import hashlib, os, warnings, zipfile
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import DataError, pick
-from ..data import disk, picture_array, reading
+from ..data import _FORMATS, disk, open_picture, picture_array, reading
 from .readers import _CELLS, _skipped_text, _why, CSV, Chunk, NPZ, Parquet, Rows, csv_line
 
 # %% ../../nbs/files/12_pictures.ipynb #62d59a00
@@ -68,7 +68,7 @@ def _opened(file): # Path or open file
         warnings.simplefilter('ignore')
         warnings.simplefilter('error', Image.DecompressionBombWarning)
         content = file if hasattr(file, 'read') else open(file, 'rb')
-        with content, Image.open(content) as image: yield image
+        with content, open_picture(content) as image: yield image
 
 def _size_and_mode(file)->tuple: # Path or open file → ((width, height), mode)
     "What the first bytes of a picture say"
@@ -109,6 +109,10 @@ def _class_of(name:str, # Of a picture, below the folder
     return parts[0] if len(parts)>1 else ''
 
 # %% ../../nbs/files/12_pictures.ipynb #dc306b22
+def _why_unreadable(error): # In one line
+    if not isinstance(error, UnidentifiedImageError): return _why(error)
+    return f'neither {", ".join(_FORMATS[:-1])} nor {_FORMATS[-1]}'
+
 class Pictures(Rows):
     "A folder of pictures, or a ZIP archive of one"
     kind = 'images'
@@ -171,10 +175,11 @@ class Pictures(Rows):
         try:
             return function(self._open(name), *options)
         except Exception as error:
+            why = _why_unreadable(error)
             if self.strict:
-                what = f"the picture cannot be read: {_why(error)}"
+                what = f"the picture cannot be read: {why}"
                 raise DataError(what, "replace or delete it", file=self.path, line=name) from error
-            self.skipped.append((name, _why(error)))
+            self.skipped.append((name, why))
 
 # %% ../../nbs/files/12_pictures.ipynb #b972bcd5
 _READERS = {'.csv':CSV, '.tsv':CSV, '.txt':CSV, '.csv.gz':CSV, '.tsv.gz':CSV, '.parquet':Parquet, '.npz':NPZ,
