@@ -1,6 +1,7 @@
 "Pictures of a folder or an archive: as a person sees them, or left out and listed; nothing is unfolded"
 import struct
 import tempfile
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -38,10 +39,10 @@ def test_corrupted_jpeg_in_the_middle(pictures):
     (pictures/'good/2.jpg').write_bytes(b'')
     rows = Pictures(pictures)
     assert rows.all().names==['good/0.jpg', 'good/3.jpg']
-    assert [name for name, _ in rows.skipped]==['good/2.jpg', 'good/1.jpg']
+    assert [name for name, _ in rows.skipped]==['good/1.jpg', 'good/2.jpg']
     assert all(why and '\n' not in why and '/pics/' not in why for _, why in rows.skipped)
     with pytest.raises(DataError) as error: Pictures(pictures, strict=True)
-    assert (error.value.file, error.value.line)==(pictures, 'good/2.jpg') and is_one_line(error)
+    assert (error.value.file, error.value.line)==(pictures, 'good/1.jpg') and is_one_line(error)
 
 
 def test_links_hidden_files_and_devices(pictures, tmp_path):
@@ -198,3 +199,114 @@ def test_formats_that_are_named_are_opened(tmp_path, kind):
     options = dict(save_all=True, append_images=[BLUE]) if kind=='MPO' else {}
     RED.save(path, kind, **options)
     assert picture(path)[0, 0].tolist()[0]>250
+
+
+# Archives
+
+def zip_of(path, members, method=zipfile.ZIP_DEFLATED):
+    "An archive of (name, bytes), each packed alike; two may have one name"
+    with zipfile.ZipFile(path, 'w', method) as archive, warnings.catch_warnings():
+        warnings.simplefilter('ignore')                                 # of zipfile, for two of one name
+        for name, data in members: archive.writestr(name, data)
+    return path
+
+
+@pytest.fixture
+def members(pictures):
+    return [(f'good/{i}.jpg', (pictures/f'good/{i}.jpg').read_bytes()) for i in range(4)]
+
+
+def test_members_of_one_name_are_refused(tmp_path, members):
+    path = zip_of(tmp_path/'a.zip', [*members, members[0]])
+    with pytest.raises(DataError, match="more than one member 'good/0.jpg'") as error: rows_of(path)
+    assert error.value.file==path and is_one_line(error)
+    with pytest.raises(DataError): rows_of(zip_of(path, [*members, ('good\\0.jpg', b'')]))
+    np.savez(tmp_path/'a.npz', x=np.zeros((3, 2)))
+    with zipfile.ZipFile(tmp_path/'a.npz', 'a') as archive, warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        archive.writestr('x.npy', archive.read('x.npy'))
+    with pytest.raises(DataError, match="more than one array 'x'") as error: rows_of(tmp_path/'a.npz')
+    assert is_one_line(error)
+
+
+def encrypted(data):
+    "The bytes of an archive, its last member marked as encrypted"
+    here, there = data.rindex(b'PK\3\4') + 6, data.rindex(b'PK\1\2') + 8
+    return marked(marked(data, here, 1), there, 1)
+
+
+def packed_oddly(data):
+    here, there = data.rindex(b'PK\3\4') + 8, data.rindex(b'PK\1\2') + 10
+    return marked(marked(data, here, 97), there, 97)
+
+
+def damaged(data):
+    middle = (data.rindex(b'PK\3\4') + data.index(b'PK\1\2'))//2
+    return marked(data, middle, data[middle]^255)
+
+
+def marked(data, place, value): return data[:place] + bytes([value]) + data[place+1:]
+
+
+@pytest.mark.parametrize('harm', [encrypted, packed_oddly, damaged])
+@pytest.mark.parametrize('method', [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_members_that_cannot_be_unpacked_are_left_out(tmp_path, members, harm, method):
+    "From fit to the digest: nothing fails after the work"
+    path = zip_of(tmp_path/'a.zip', members, method)
+    path.write_bytes(harm(path.read_bytes()))
+    rows = rows_of(path)
+    assert rows.all().names==['good/0.jpg', 'good/1.jpg', 'good/2.jpg']
+    (name, why), = rows.skipped
+    assert name=='good/3.jpg' and why and '\n' not in why
+    rest = zip_of(tmp_path/'b.zip', members[:3])
+    assert sha256(rows)==sha256(rows_of(rest)), 'the digest is that of what was read'
+    scored = rows_of(path, size=8, grey=False)
+    assert len(scored.all())==3 and sha256(scored)==sha256(rows)
+    if harm is not damaged: return
+    with pytest.raises(DataError) as error: rows_of(path, strict=True)
+    assert error.value.line=='good/3.jpg' and is_one_line(error)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_damaged_archive_is_refused_or_its_pictures_are_right(tmp_path, members, seed):
+    path = zip_of(tmp_path/'a.zip', members)
+    data = path.read_bytes()
+    whole = rows_of(path, size=8, grey=False).all()
+    sound = dict(zip(whole.names, whole.x))
+    rng = np.random.default_rng(seed)
+    for _ in range(40):
+        harmed = bytearray(data)
+        start = data.index(b'PK\1\2') if rng.random()<.6 else 0         # the list at its end, or anything
+        for place in rng.integers(start, len(data), rng.integers(1, 4)): harmed[place] = rng.integers(256)
+        if rng.random()<.2: harmed = harmed[:rng.integers(len(harmed))]
+        path.write_bytes(harmed)
+        try:
+            rows = rows_of(path, size=8, grey=False)
+            read = rows.all()
+            sha256(rows)
+        except DataError as error:
+            assert '\n' not in str(error)
+            continue
+        for name, x in zip(read.names, read.x):
+            assert name not in sound or (x==sound[name]).all(), 'other pixels under the same name'
+
+
+def test_archives_of_windows_and_one_folder_down(tmp_path, members):
+    "Folders are classes, whatever stands between them, and whatever folder they lie in"
+    on_windows = [(name.replace('/', '\\'), data) for name, data in members]
+    assert rows_of(zip_of(tmp_path/'a.zip', on_windows)).classes==['good']
+    parts = [(f'set/{part}/{kind}/1.jpg', members[0][1])
+             for part, kind in (('train', 'good'), ('test', 'good'), ('test', 'bad'))]
+    down = zip_of(tmp_path/'b.zip', parts)
+    assert rows_of(down, part='train').files==['set/train/good/1.jpg']
+    assert rows_of(down, part='test').classes==['bad', 'good']
+    others = [(name.replace('set', 'other'), data) for name, data in parts]
+    with pytest.raises(DataError, match="each of 'other', 'set'") as error:
+        rows_of(zip_of(tmp_path/'c.zip', parts+others), part='train')
+    assert is_one_line(error)
+
+
+def test_an_archive_of_tables_says_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="it holds 't.csv': unpack it") as error:
+        rows_of(zip_of(tmp_path/'t.csv.zip', [('t.csv', 'a,b\n1,2\n')]))
+    assert is_one_line(error)

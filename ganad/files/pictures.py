@@ -6,19 +6,25 @@
 __all__ = ['picture', 'Pictures', 'rows_of', 'sha256']
 
 # %% ../../nbs/files/12_pictures.ipynb #9899a645
-import hashlib, os, warnings, zipfile
+import hashlib, io, os, re, sys, warnings, zipfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import DataError, pick
 from ..data import _FORMATS, disk, open_picture, picture_array, reading
-from .readers import _CELLS, _skipped_text, _why, CSV, Chunk, NPZ, Parquet, Rows, csv_line
+from ..estimator.preprocess import integer_range
+from .readers import (_CELLS, CSV, NPZ, Chunk, Parquet, Rows, _counted, _listed, _skipped_text,
+                                 _why, csv_line)
 
 # %% ../../nbs/files/12_pictures.ipynb #62d59a00
 _ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif']
 _LARGEST = 256<<20                                      # bytes of a picture in an archive
 _GREY = {'1', 'L', 'I', 'I;16'}                         # kinds of pictures without colour
+
+def _printable(name): # Of a file, which need not be text
+    return os.fsencode(name).decode('utf-8', 'replace')
 
 def _is_picture(name): # A path inside the folder; what is hidden is none
     path = PurePosixPath(name)
@@ -39,7 +45,7 @@ def _in_folder(root)->tuple[list, list]: # Names in order; (name, why) of what i
             name = path.relative_to(root).as_posix()
             if not _is_picture(name): continue
             why = _why_not(path, root)
-            if why: skipped.append((name, why))
+            if why: skipped.append((_printable(name), why))
             else: names.append(name)
     return names, skipped
 
@@ -47,18 +53,80 @@ def _why_not(path, root): # Why this picture is not opened, if it is not
     if not path.resolve().is_relative_to(root): return 'a link that leads out of the folder'
     return '' if path.is_file() else 'no file'
 
-def _in_archive(archive, path)->tuple[list, list]: # Open ZIP archive, its path → as of `_in_folder`
-    "Every picture in an archive that has no member outside of itself"
-    names, skipped = [], []
-    for member in sorted(archive.infolist(), key=lambda member: member.filename):
-        inside = PurePosixPath(member.filename.replace('\\', '/'))
-        if inside.is_absolute() or '..' in inside.parts or ':' in inside.parts[0]:
+
+# %% ../../nbs/files/12_pictures.ipynb #ffe08398
+def _in_archive(archive, path)->tuple[dict, list]: # Open ZIP archive, its path → name → member; (name, why)
+    "Every picture in an archive that has no member outside of itself, and no two of one name"
+    members, skipped = {}, []
+    for member in archive.infolist():
+        inside = PurePosixPath(member.filename.replace('\\', '/'))         # some that are packed on Windows
+        if inside.is_absolute() or '..' in inside.parts or ':' in str(inside).partition('/')[0]:
             raise DataError(f"refused: its member {member.filename!r} would leave the folder", file=path)
-        if not _is_picture(member.filename): continue
-        size = member.file_size
-        if size<=_LARGEST: names.append(member.filename)
-        else: skipped.append((member.filename, f'{size>>20} MB, more than {_LARGEST>>20}'))
-    return names, skipped
+        name = inside.as_posix()
+        if member.is_dir() or not _is_picture(name): continue
+        if name in members:
+            raise DataError(f"it has more than one member {name!r}", "pack it again, each once", file=path)
+        members[name] = member
+    for name in sorted(members):
+        why = _why_not_unpacked(members[name])
+        if not why: continue
+        skipped.append((name, why))
+        del members[name]
+    return dict(sorted(members.items())), skipped
+
+def _why_not_unpacked(member): # Why this member is not opened, if it is not
+    if member.flag_bits & 1: return 'encrypted'
+    known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    if member.compress_type not in known: return f'packed in a way that is not known ({member.compress_type})'
+    if member.file_size<=_LARGEST: return ''
+    return f'{member.file_size>>20} MB, more than {_LARGEST>>20}'
+
+
+# %% ../../nbs/files/12_pictures.ipynb #679c7d41
+_MASK_FOLDERS = {'ground_truth', 'groundtruth', 'gt', 'mask', 'masks', 'annotation', 'annotations',
+                 'segmentation', 'segmentations'}
+_WORD = r'(?:mask|label|gt|seg|segmentation|annotation|ground_?truth)s?'
+_MASK_NAME = re.compile(rf'(.+?)[-_. ]+{_WORD}[-_. ]?\d*|{_WORD}[-_. ]+(.+)')
+
+def _masks(names)->list: # Of pictures, below the folder
+    "Those that only show where a defect is, by their folder or by their name; never all"
+    paths = [PurePosixPath(name) for name in names]
+    pictures = {(path.parent, path.stem.lower()) for path in paths}
+    def is_mask(path):
+        if not _MASK_FOLDERS.isdisjoint(part.lower() for part in path.parts[:-1]): return True
+        named = _MASK_NAME.fullmatch(path.stem.lower())
+        return bool(named) and (path.parent, named[1] or named[2]) in pictures
+    found = [name for name, path in zip(names, paths) if is_mask(path)]
+    return found if len(found)<len(names) else []
+
+def _top_folder(names, # Of pictures
+                path)->str: # For the message
+    "The one folder that `train` and `test` lie in, with a slash, if they lie in one"
+    inside = [PurePosixPath(name).parts for name in names]
+    tops = sorted({parts[0] for parts in inside if len(parts)>2 and parts[1]=='train'} - {'train', 'test'})
+    if len(tops)>1:
+        what = f"train and test lie in each of {_listed(tops)}"
+        raise DataError(what, f"give one of them, as {path/tops[0]}", file=path)
+    return f'{tops[0]}/' if tops and all(parts[0]==tops[0] for parts in inside) else ''
+
+def _class_of(name:str, # Of a picture, below the folder
+             )->str: # '' if it lies in the folder itself
+    "The folder that a picture lies in, `train` and `test` not counted"
+    parts = [part for part in PurePosixPath(name).parts if part not in ('train', 'test')]
+    return parts[0] if len(parts)>1 else ''
+
+# %% ../../nbs/files/12_pictures.ipynb #d50b3112
+def _square(image, # Of PIL, 8 bits
+            size:int|None, # Pixels a side; None: as it is
+            mode, # 'L' or 'RGB'
+            pad=False, # Keep its proportions?
+           )->np.ndarray: # uint8 (H,W,1) or (H,W,3)
+    "The picture as large as asked for: squeezed, or with its proportions on a ground of its mean colour"
+    if size and pad and image.width!=image.height:
+        image = image.convert(mode)
+        mean = image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+        image = ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color=mean)
+    return picture_array(image, size, mode)
 
 # %% ../../nbs/files/12_pictures.ipynb #1aad05f7
 @contextmanager
@@ -70,49 +138,176 @@ def _opened(file): # Path or open file
         content = file if hasattr(file, 'read') else open(file, 'rb')
         with content, open_picture(content) as image: yield image
 
-def _size_and_mode(file)->tuple: # Path or open file → ((width, height), mode)
-    "What the first bytes of a picture say"
-    with _opened(file) as image: return image.size, image.mode
-
 def picture(file, # Path or open file
             size:int|None=None, # Pixels a side; None: as it is
             grey:bool=False, # One channel?
+            levels:dict|None=None, # '8' and '16' bits → what is black and what is white; None: by type
+            pad:bool=False, # Keep proportions, if a size is given?
            )->np.ndarray: # uint8 (H,W,3), or (H,W,1)
     "A picture as a person sees it"
-    with _opened(file) as opened: image = _upright(opened)
-    return picture_array(image, size, 'L' if grey else 'RGB')
+    with _opened(file) as opened: image = _as_bytes(*_unfolded(opened), levels or {})
+    return _square(image, size, 'L' if grey else 'RGB', pad)
+
+def _unfolded(opened): # Picture of PIL → bits a value; picture, or of '16' bits an array of whole numbers
+    "The values of a picture, upright"
+    is_deep_colour = opened.mode=='RGB' and all(_other_half(tile.args) for tile in opened.tile)
+    is_deep_colour &= bool(opened.tile) and 'transparency' not in opened.info
+    if is_deep_colour: return '16', _deep_colours(opened)
+    image = _upright(opened)
+    return ('16', np.asarray(image)) if image.mode[0]=='I' else ('8', image)
 
 def _upright(image):
-    "Upright, with 8 bits a channel, on white"
+    "Upright, on white"
     image = ImageOps.exif_transpose(image)
     if image.mode=='F': raise ValueError('floating-point pixels; save it with 8 or 16 bits')
-    if image.mode[0]=='I':
-        return Image.fromarray((np.asarray(image).clip(0, 65535)/257).round().astype('u1'))
     if 'A' not in image.getbands() and 'transparency' not in image.info: return image
+    if image.mode[0]=='I': return image
     image = image.convert('RGBA')
     return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
+
+# %% ../../nbs/files/12_pictures.ipynb #7efd952f
+def _other_half(args): # Of a tile of PIL
+    "The same for the lower eight bits of each value, None if there are none"
+    mode, *others = (args,) if isinstance(args, str) else args
+    if not isinstance(mode, str) or not mode.startswith('RGB;16'): return None
+    native = 'L' if sys.byteorder=='little' else 'B'
+    order = native if mode[-1]=='N' else mode[-1]
+    turned = 'RGB;16' + ('B' if order=='L' else 'L')
+    return turned if isinstance(args, str) else (turned, *others)
+
+def _deep_colours(opened)->np.ndarray: # (H,W,3) int32
+    "Colours of 16 bits"
+    content = opened.fp
+    upper = np.asarray(ImageOps.exif_transpose(opened))
+    content.seek(0)
+    with open_picture(content) as image:
+        image.tile = [tile._replace(args=_other_half(tile.args)) for tile in image.tile]
+        lower = np.asarray(ImageOps.exif_transpose(image))
+    return upper.astype('i4')*256 + lower
+
+def _as_bytes(depth, values, # As of `_unfolded`
+              levels)->Image.Image: # As for `picture`
+    "8 bits a channel: as they are, or with what is black and white stretched over them"
+    black_white = levels.get(depth)
+    if depth=='8' and black_white in (None, [0, 255]): return values
+    if black_white is None and values.ndim==3: return Image.fromarray((values>>8).astype('u1'))
+    if depth=='8': values = np.asarray(values.convert('L' if values.mode in ('1', 'L') else 'RGB'))
+    black, white = black_white or (0, 65535)
+    stretched = np.empty(values.shape, 'u1')
+    for row, out in zip(values, stretched):                            # a row at a time: some are very large
+        out[:] = ((row.astype('f8') - black)*(255/(white-black))).clip(0, 255).round()
+    return Image.fromarray(stretched)
 
 # %% ../../nbs/files/12_pictures.ipynb #b9b70294
 def _usual_size(sizes, # (width, height) of every picture
                )->int: # Pixels a side
-    "The size of all pictures, where it is one that can be halved to 8 or less; else 32"
+    "The size of all pictures, where it is one that can be halved to 8 or less; else 32, of large pictures 64"
     (width, height), *others = {*sizes}
     left = width
     while left%2==0 and left>4: left //= 2
     can_be_halved = left<=8<=width<=64
-    return width if can_be_halved and width==height and not others else 32
+    if can_be_halved and width==height and not others: return width
+    return 64 if np.median([max(size) for size in sizes])>=128 else 32
 
-def _class_of(name:str, # Of a picture, below the folder
-             )->str: # '' if it lies in the folder itself
-    "The folder that a picture lies in, `train` and `test` not counted"
-    parts = [part for part in PurePosixPath(name).parts if part not in ('train', 'test')]
-    return parts[0] if len(parts)>1 else ''
+def _have_many_shapes(sizes)->bool:
+    "Does height over width differ by more than a tenth?"
+    shapes = [height/width for width, height in sizes]
+    return max(shapes)>1.1*min(shapes)
 
 # %% ../../nbs/files/12_pictures.ipynb #dc306b22
 def _why_unreadable(error): # In one line
     if not isinstance(error, UnidentifiedImageError): return _why(error)
     return f'neither {", ".join(_FORMATS[:-1])} nor {_FORMATS[-1]}'
 
+@dataclass
+class _Look:
+    "What is known of a picture before the training"
+    size:tuple # Width, height
+    is_grey:bool
+    depth:str # '8' or '16' bits a value
+    low:int # Smallest and largest value
+    high:int
+    brightness:float # Mean value
+    digest:bytes # Of its values
+
+    @property
+    def is_one_colour(self): return self.low==self.high
+
+def _look_at(file)->_Look: # Path or open file
+    "Unfold a picture, and say what it holds"
+    with _opened(file) as opened:
+        is_grey = opened.mode in _GREY
+        depth, values = _unfolded(opened)
+    if depth=='8': values = np.asarray(values if values.mode in ('L', 'RGB') else values.convert('RGB'))
+    height, width = values.shape[:2]
+    digest = hashlib.sha1(np.ascontiguousarray(values)).digest() + bytes(str(values.shape), 'ascii')
+    low, high = _extremes(values)
+    return _Look((width, height), is_grey, depth, low, high, float(values.mean()), digest)
+
+def _levels_of(looks)->dict: # '8', '16' → [black, white]
+    "What is black and what is white in pictures of each depth"
+    found = {}
+    for depth, largest in {'8':255, '16':65535}.items():
+        lows = [look.low for look in looks if look.depth==depth]
+        highs = [look.high for look in looks if look.depth==depth]
+        if lows: found[depth] = [*integer_range(min(lows), max(highs), largest)]
+    return found
+
+def _extremes(values)->tuple: # Picture of 8 bits, or array
+    "The smallest and the largest value"
+    if isinstance(values, np.ndarray): return int(values.min()), int(values.max())
+    ends = np.array(values.convert('L' if values.mode in ('1', 'L') else 'RGB').getextrema())
+    return int(ends.min()), int(ends.max())
+
+def _sizes_text(sizes)->str:
+    "'640×480 pixels', '20×10 to 640×480 pixels'"
+    least, most = ('×'.join(str(choose(side)) for side in zip(*sizes)) for choose in (min, max))
+    return f'{least} pixels' if least==most else f'{least} to {most} pixels'
+
+def _examples(names, most=3): return ', '.join(names[:most]) + (', …' if names[most:] else '')
+
+# %% ../../nbs/files/12_pictures.ipynb #ef4eadbe
+def _doubled(looks)->list: # Name → `_Look`
+    "'b.png is a.png' for each picture that is there already"
+    first = {}
+    pairs = [(name, first.setdefault(look.digest, name)) for name, look in looks.items()]
+    return [f'{name} is {same}' for name, same in pairs if name!=same]
+
+def _empty(looks)->list: # Name → `_Look`
+    "Pictures of one colour, or nearly black where most are not"
+    brightness = {name:look.brightness for name, look in looks.items()}
+    usual = np.median([*brightness.values()])
+    return [name for name, look in looks.items() if look.is_one_colour or look.brightness<usual/20]
+
+def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `Pictures` → sentences
+    "What was done with the pictures to learn from, and what is odd about them as a whole"
+    found = []
+    sizes = [look.size for look in looks.values()]
+    if {*sizes}!={(size, size)}:
+        how = _how_they_fit(sizes, settings['pad'])
+        found.append(f"Pictures of {_sizes_text(sizes)} become {size}×{size}{how}; --size chooses another.")
+    for depth, (black, white) in settings['levels'].items():
+        if (depth, black, white) in (('8', 0, 255), ('16', 0, 65535)): continue
+        found.append(f"Pictures of {depth} bits a value use little of their range: {black} is taken for black "
+                     f"and {white} for white.")
+    if masks: found.append(_masks_note(masks))
+    doubled, empty = _doubled(looks), _empty(looks)
+    if doubled:
+        found.append(f"{_counted(len(doubled), 'picture')} there twice ({_examples(doubled)}): "
+                     "take out all but one.")
+    if empty:
+        found.append(f"{_counted(len(empty), 'picture')} of one colour or nearly black ({_examples(empty)}): "
+                     "masks, or failed? They are learned as normal; take them out if they are not.")
+    return found
+
+def _how_they_fit(sizes, pad): # End of a sentence
+    if pad: return ', with their proportions, the rest filled with their mean colour'
+    return ', squeezed' if any(width!=height for width, height in sizes) else ''
+
+def _masks_note(masks):
+    return f"{_counted(len(masks), 'mask')} left out ({_examples(masks)})."
+
+# %% ../../nbs/files/12_pictures.ipynb #fff1312f
 class Pictures(Rows):
     "A folder of pictures, or a ZIP archive of one"
     kind = 'images'
@@ -120,55 +315,124 @@ class Pictures(Rows):
 
     def __init__(self, path, label=None, size=None, grey=None,
                  part=None, # 'train' or 'test', where there are both
+                 pictures=None, # `settings` of those of the training, for pictures to score
                  **options):
         self.size = size
         self.grey = grey
         self.part = part
+        self.settings = pictures
+        self.survey_notes = []
+        self.outside = []                             # pictures to score with values unlike the training's
+        self.unlike = []                              # … of a size or shape unlike the training's
         super().__init__(path, **options)
 
     def begin(self):
         "Find the pictures, their classes, size and channels"
         names, self.skipped = self._look_through()
-        self.files = [name for name in names if name.startswith(f'{self.part}/')] or names
         if not names:
             what = f"no pictures ({' '.join(_ENDINGS)}){_skipped_text(self.skipped)}"
-            raise DataError(what, file=self.path)
-        self.classes = sorted({*map(_class_of, self.files)})
+            raise DataError(what, self._other_content(), file=self.path)
+        self.top = _top_folder(names, self.path)
+        self.masks = _masks(names)
+        names = sorted({*names} - {*self.masks})
+        self.files = [name for name in names if name.startswith(f'{self.top}{self.part}/')] or names
+        self.classes = sorted({*map(self._class_of, self.files)})
         self.header = 'file' if self.classes==[''] else 'file,class'
-        if self.size is None or self.grey is None: self._choose_size_and_channels()
+        if self.size is None or self.grey is None: self._survey()
+
+    def _class_of(self, name): return _class_of(name.removeprefix(self.top))
 
     def _look_through(self): # As of `_in_folder`
         if self.path.is_dir(): return _in_folder(self.path)
         with reading(self.path):
             self.archive = zipfile.ZipFile(self.path)
-            return _in_archive(self.archive, self.path)
+            self.members, skipped = _in_archive(self.archive, self.path)
+            return [*self.members], skipped
 
-    def _choose_size_and_channels(self): # Before training, from the first bytes of all pictures
-        heads = {name:self._read(name, _size_and_mode) for name in self.files}
-        heads = {name:head for name, head in heads.items() if head}
-        if not heads: raise DataError(f"no picture can be read{_skipped_text(self.skipped)}", file=self.path)
-        self.files = [*heads]
-        sizes, modes = zip(*heads.values())
+    def _other_content(self): # What to do with what is no picture, if anything
+        if self.path.is_dir(): return ''
+        others = [name for name in self.archive.namelist() if not name.endswith('/')]
+        return f"it holds {_listed(others, 3)}: unpack it, if these are tables" if others else ''
+
+    def _survey(self): # Before training, of all pictures
+        looks = {name:self._read(name, _look_at) for name in self.files}
+        looks = {name:look for name, look in looks.items() if look}
+        if not looks: raise DataError(f"no picture can be read{_skipped_text(self.skipped)}", file=self.path)
+        self.files = [*looks]
+        sizes = [look.size for look in looks.values()]
         if self.size is None: self.size = _usual_size(sizes)
-        if self.grey is None: self.grey = {*modes}<=_GREY
+        if self.grey is None: self.grey = all(look.is_grey for look in looks.values())
+        widths, heights = ([min(sides), max(sides)] for sides in zip(*sizes))
+        shapes = [height/width for width, height in sizes]
+        self.settings = dict(levels=_levels_of(looks.values()), pad=_have_many_shapes(sizes), width=widths,
+                             height=heights, shape=[min(shapes), max(shapes)])
+        self.survey_notes = _survey_notes(looks, self.settings, self.size, self.masks)
+        self.survey_notes += self._note_on_folders()
+
+    def _note_on_folders(self): # Sentences
+        inside = {name.split('/')[1] for name in self.files if name.count('/')>1}
+        is_in_part = self.files[0].startswith(f'{self.top}{self.part}/')
+        if is_in_part or len(self.classes)>1 or len(inside)<2: return []
+        folders = _listed(sorted(inside))
+        return [f"All pictures lie in {self.classes[0]!r}; its folders {folders} are not told apart."]
+
+    def notes(self):
+        "Sentences on what was done with the pictures"
+        if self.survey_notes: return self.survey_notes
+        found = [_masks_note(self.masks)] if self.masks else []
+        n = len(self.files)
+        if self.outside:
+            found.append(f"{len(self.outside):,} of {n:,} pictures have values outside of the training's "
+                         f"({_examples(self.outside)}); what is outside is cut off.")
+        if self.unlike:
+            training = _sizes_text([*zip(self.settings['width'], self.settings['height'])])
+            found.append(f"{len(self.unlike):,} of {n:,} pictures are of another size or shape "
+                         f"({_examples(self.unlike)}; in training {training}).")
+        return found
 
     def chunks(self, n=None):
         "Pictures of one size, a chunk at a time"
         n = min(n or max(1, _CELLS//self.size**2), len(self.files))
         for start in range(0, len(self.files), n):
             names = self.files[start:start+n]
-            read = {name:self._read(name, picture, self.size, self.grey) for name in names}
+            read = {name:self._read(name, self._picture, name) for name in names}
             pixels = {name:x for name, x in read.items() if x is not None}
-            label = np.array([_class_of(name) for name in pixels], dtype=object)
-            text = [csv_line([name, kind][:1+self.header.count(',')]) for name, kind in zip(pixels, label)]
-            if pixels: yield Chunk(np.stack([*pixels.values()]), [*pixels], text, label)
+            label = np.array([self._class_of(name) for name in pixels], dtype=object)
+            shown = [_printable(name) for name in pixels]
+            text = [csv_line([name, kind][:1+self.header.count(',')]) for name, kind in zip(shown, label)]
+            if pixels: yield Chunk(np.stack([*pixels.values()]), shown, text, label)
+
+    def _picture(self, file, name):
+        settings = self.settings or dict(levels={}, pad=False)        # of a model from before they were kept
+        with _opened(file) as opened:
+            depth, values = _unfolded(opened)
+            if self.settings: self._compare(name, depth, values)
+            image = _as_bytes(depth, values, settings['levels'])
+        return _square(image, self.size, 'L' if self.grey else 'RGB', settings['pad'])
+
+    def _compare(self, name, depth, values): # With the pictures of the training
+        levels, shown = self.settings['levels'].get(depth), _printable(name)
+        if levels is None: self.outside.append(f'{shown}: {depth} bits a value')
+        elif levels!=[0, 255]:
+            low, high = _extremes(values)
+            if low<levels[0] or high>levels[1]:
+                self.outside.append(f'{shown}: {low} to {high}, not {levels[0]} to {levels[1]}')
+        width, height = values.shape[1::-1] if depth=='16' else values.size
+        is_small = max(width, height)*2 < min(self.settings['width'] + self.settings['height'])
+        is_large = min(width, height) > 2*max(self.settings['width'] + self.settings['height'])
+        least, most = self.settings['shape']
+        is_other_shape = not self.settings['pad'] and not least/1.1<=height/width<=most*1.1
+        if is_small or is_large or is_other_shape: self.unlike.append(f'{shown}: {width}×{height}')
 
     def contents(self):
         "(name, open file) of every picture"
-        for name in self.files: yield name, self._open(name)
+        left_out = {name for name, _ in self.skipped}
+        for name in self.files:
+            if _printable(name) not in left_out: yield _printable(name), self._open(name)
 
     def _open(self, name):
-        return open(self.path/name, 'rb') if self.path.is_dir() else self.archive.open(name)
+        if self.path.is_dir(): return open(self.path/name, 'rb')
+        return io.BytesIO(self.archive.read(self.members[name]))      # all of it, to its check sum
 
     def _read(self, name, function, *options):
         "What `function` makes of a picture; None, and a line on the list, if it is damaged"
@@ -177,9 +441,10 @@ class Pictures(Rows):
         except Exception as error:
             why = _why_unreadable(error)
             if self.strict:
-                what = f"the picture cannot be read: {why}"
-                raise DataError(what, "replace or delete it", file=self.path, line=name) from error
-            self.skipped.append((name, why))
+                what, where = f"the picture cannot be read: {why}", _printable(name)
+                raise DataError(what, "replace or delete it", file=self.path, line=where) from error
+            skipped = _printable(name), why
+            if skipped not in self.skipped: self.skipped.append(skipped)
 
 # %% ../../nbs/files/12_pictures.ipynb #b972bcd5
 _READERS = {'.csv':CSV, '.tsv':CSV, '.txt':CSV, '.csv.gz':CSV, '.tsv.gz':CSV, '.parquet':Parquet, '.npz':NPZ,

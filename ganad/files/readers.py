@@ -76,7 +76,7 @@ class Rows:
                  drop=(), # Columns that are no features
                  types=None, # Feature → 'number' or 'text', of the model; None: all columns, types as found
                  strict=False, # Stop at the first picture that cannot be read?
-                 size=None, grey=None, part=None): # For `Pictures`
+                 size=None, grey=None, part=None, pictures=None): # For `Pictures`
         self.path = Path(path)
         self.label = label
         self.drop = [*drop]
@@ -97,6 +97,10 @@ class Rows:
     def all(self)->Chunk:
         "Every row at once"
         return joined([*self.chunks(sys.maxsize)], self.path)
+
+    def notes(self)->list: # Sentences
+        "What is worth saying of how the rows were read"
+        return []
 
     def contents(self): # Of each file that it consists of
         "(name, open file), for a digest"
@@ -367,12 +371,15 @@ def _array_heads(path)->dict: # Name → header
     with reading(path), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if not member.filename.endswith('.npy'): continue
+            name = member.filename.removesuffix('.npy')
+            if name in heads:
+                raise DataError(f"it holds more than one array {name!r}", "save it again", file=path)
             with archive.open(member) as file:
                 head = _array_head(file, path)
                 promised = int(np.prod(head.shape, dtype=object))*head.dtype.itemsize
                 if file.tell()+promised!=member.file_size:
                     raise ValueError('an array is shorter or longer than it says')
-            heads[member.filename.removesuffix('.npy')] = head
+            heads[name] = head
     return heads
 
 # %% ../../nbs/files/10_readers.ipynb #d7f16ee2
