@@ -1,9 +1,12 @@
 "Pictures of a folder or an archive: as a person sees them, or left out and listed; nothing is unfolded"
+import json
+import os
 import struct
 import tempfile
 import warnings
 import zipfile
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,9 @@ from PIL import Image
 
 from ganad.core import DataError
 from ganad.data import load
+from ganad.estimator import load as estimator_load
+from ganad.estimator.preprocess import Images
+from ganad.files.fit_and_score import fit_file, open_for, score_file
 from ganad.files.pictures import Pictures, picture, rows_of, sha256
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
@@ -310,3 +316,202 @@ def test_an_archive_of_tables_says_what_to_do(tmp_path):
     with pytest.raises(DataError, match="it holds 't.csv': unpack it") as error:
         rows_of(zip_of(tmp_path/'t.csv.zip', [('t.csv', 'a,b\n1,2\n')]))
     assert is_one_line(error)
+
+
+# What is black and what is white
+
+def deep_png(x, path):
+    "A PNG of 16 bits a colour"
+    def block(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    height, width, _ = x.shape
+    rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in x)
+    head = struct.pack('>IIBBBBB', width, height, 16, 2, 0, 0, 0)
+    blocks = block(b'IHDR', head) + block(b'IDAT', zlib.compress(rows)) + block(b'IEND', b'')
+    path.write_bytes(b'\x89PNG\r\n\x1a\n' + blocks)
+
+
+def deep_tiff(x, path, order='<'):
+    "A TIFF of 16 bits a colour, the lower byte first or the upper"
+    height, width, _ = x.shape
+    pixels = x.astype(f'{order}u2').tobytes()
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2),
+            (273, 4, 1, 14), (277, 3, 1, 3), (278, 3, 1, height), (279, 4, 1, len(pixels))]
+    def entry(tag, kind, n, value):
+        is_short = kind==3 and n==1
+        form, values = ('HH', (value, 0)) if is_short else ('I', (value,))
+        return struct.pack(f'{order}HHI{form}', tag, kind, n, *values)
+    entries = b''.join(entry(*tag) for tag in tags)
+    mark = (b'II*\0' if order=='<' else b'MM\0*') + struct.pack(f'{order}I', 14+len(pixels))
+    directory = struct.pack(f'{order}H', len(tags)) + entries + bytes(4)
+    path.write_bytes(mark + struct.pack(f'{order}3H', 16, 16, 16) + pixels + directory)
+
+
+def of_type(kind, ending='png'):
+    def save(x, path): Image.fromarray(x.astype(kind)).save(path.with_suffix(f'.{ending}'))
+    return save
+
+
+def in_colour(write, *options):
+    def save(x, path): write(np.repeat(x[..., None], 3, 2).astype('u2'), path.with_suffix('.png'), *options)
+    return save
+
+
+# what white is in the file, how it is written, what is read as black and white
+DARK = {'truth in bytes': (1, of_type('u1'), [0, 1]), '2 bits': (3, of_type('u1'), [0, 3]),
+        '5 bits': (31, of_type('u1'), [0, 31]), '10 bits': (1023, of_type('u2'), [0, 1023]),
+        '12 bits': (4095, of_type('u2'), [0, 4095]),
+        '14 bits, TIFF': (16383, of_type('u2', 'tif'), [0, 16383]),
+        '32 bits, little used': (900, of_type('i4', 'tif'), [0, 1023]),
+        '32 bits': (10**6, of_type('i4', 'tif'), [0, 2**20-1]),
+        '12 bits of colour': (4095, in_colour(deep_png), [0, 4095]),
+        '12 bits of colour, TIFF': (4095, in_colour(deep_tiff), [0, 4095]),
+        '10 bits of colour, TIFF, upper byte first': (1023, in_colour(deep_tiff, '>'), [0, 1023])}
+FULL = {'bytes': (255, of_type('u1'), [0, 255]), '7 bits': (127, of_type('u1'), [0, 255]),
+        '16 bits': (65535, of_type('u2'), [0, 65535])}
+
+
+@pytest.mark.parametrize('white,save,levels', [*DARK.values(), *FULL.values()], ids=[*DARK, *FULL])
+def test_the_range_of_the_training_pictures_is_black_to_white(tmp_path, white, save, levels):
+    "Whatever they are stored as, the network reads the picture that was taken; the model keeps how"
+    rng = np.random.default_rng(0)
+    for part, n in (('train', 12), ('test', 4)):
+        (tmp_path/'pics'/part).mkdir(parents=True)
+        for i in range(n):
+            scene = rng.random((16, 16))
+            scene[0, :2] = 0, 1
+            save((scene*white).round(), tmp_path/f'pics/{part}/{i}')
+    rows = rows_of(tmp_path/'pics', part='train', size=16)
+    assert [*rows.settings['levels'].values()]==[levels]
+    x = rows.all().x
+    assert x.min()==0 and x.max()>=.85*255*white/levels[1]
+    assert len({*x.ravel()})>=min(white, 100), 'more than the few values that are left of a dark picture'
+    is_narrow = levels not in ([0, 255], [0, 65535])
+    assert any(f'{levels[1]} for white' in note for note in rows.notes())==is_narrow
+    est, about = fit_file(tmp_path/'pics', tmp_path/'m.safetensors', method='pca', size=16)
+    test = open_for(estimator_load(tmp_path/'m.safetensors'), tmp_path/'pics')
+    assert test.settings==rows.settings and not test.notes()
+    assert np.array_equal(test.all().x, rows_of(tmp_path/'pics', part='test', size=16, grey=test.grey,
+                                                pictures=rows.settings).all().x)
+
+
+def test_pictures_that_use_their_type_are_read_as_ever(pictures):
+    "Bit for bit as before the range was looked for"
+    rows = rows_of(pictures, size=16)
+    for name, x in zip(rows.all().names, rows.all().x):
+        with Image.open(pictures/name) as image:
+            before = np.asarray(image.convert('RGB').resize((16, 16), Image.Resampling.BILINEAR))
+        assert np.array_equal(x, before)
+
+
+def test_a_test_picture_outside_of_the_range_is_said(tmp_path):
+    "Brighter than white in training, or of another depth"
+    for part in ('train', 'test'): (tmp_path/part).mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(12): of_type('u2')(rng.integers(0, 1000, (8, 8)), tmp_path/f'train/{i}')
+    of_type('u2')(rng.integers(0, 1000, (8, 8)), tmp_path/'test/as-ever')
+    of_type('u2')(rng.integers(0, 5000, (8, 8)), tmp_path/'test/brighter')
+    of_type('u1')(rng.integers(0, 256, (8, 8)), tmp_path/'test/bytes')
+    fit_file(tmp_path, tmp_path/'m.safetensors', method='pca')
+    done = score_file(tmp_path/'m.safetensors', tmp_path, tmp_path/'s.csv')
+    said = [note for note in done['notes'] if 'outside of the training' in note]
+    assert len(said)==1 and said[0].startswith('2 of 3')
+    assert 'brighter.png' in said[0] and 'bytes.png' in said[0]
+
+
+ARRAYS = [(1, 'u1'), (15, 'u1'), (1023, 'u2'), (4095, 'u2'), (4095, 'i4'), (1/16, 'f4')]
+
+
+@pytest.mark.parametrize('white,kind', ARRAYS)
+def test_arrays_have_the_range_of_the_training_too(white, kind):
+    x = (np.random.default_rng(0).random((30, 8, 8))*white)
+    x = x.round().astype(kind) if kind!='f4' else x.astype(kind)
+    with pytest.warns(UserWarning, match='taken for black'): images = Images().fit(x)
+    read = images.rows(x)
+    assert read.min()<-.9 and read.max()>.8
+    assert Images(**json.loads(json.dumps(asdict(images))))==images
+    if kind[0]!='u': return
+    with pytest.warns(UserWarning, match='1 of 30 images have values outside'):
+        x[3, 0, 0] = 2*white + 1
+        images.rows(x)
+    with pytest.raises(DataError, match='scale them alike'): images.rows(x.astype('u4'))
+
+
+def test_arrays_that_use_their_type_are_read_as_ever():
+    for kind, white in dict(u1=255, u2=65535).items():
+        x = np.random.default_rng(0).integers(0, white, (9, 8, 8), dtype=kind)
+        images = Images().fit(x)
+        of_old = Images(shape=images.shape, range=[0, white], seen=images.seen)
+        assert (images.rows(x)==of_old.rows(x)).all()
+        assert (images.rows(x)==(x[:, None].astype('f4')*np.float32(2/white) - 1)).all()
+
+
+# Folders as they come
+
+def test_masks_are_left_out_and_counted(tmp_path):
+    "By their name and by their folder, before the training and in scoring"
+    rng = np.random.default_rng(0)
+    (tmp_path/'a/ground_truth').mkdir(parents=True)
+    for i in range(4):
+        of_type('u1')(rng.integers(0, 256, (8, 8)), tmp_path/f'a/{i}')
+        of_type('u1')(np.zeros((8, 8)), tmp_path/f'a/{i}{["_mask", "_GT", "-label", ".seg"][i]}.x')
+        of_type('u1')(np.zeros((8, 8)), tmp_path/f'a/ground_truth/{i}')
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob('*.png')}
+    rows = rows_of(tmp_path/'a')
+    assert rows.files==[f'{i}.png' for i in range(4)], names
+    assert any('8 masks left out' in note for note in rows.notes())
+    scored = rows_of(tmp_path/'a', size=8, grey=True, pictures=rows.settings)
+    assert scored.files==rows.files and any('8 masks left out' in note for note in scored.notes())
+    assert len(rows_of(tmp_path/'a/ground_truth').files)==4, 'masks alone were asked for'
+
+
+def test_doubled_and_empty_pictures_are_said(pictures):
+    (pictures/'bad/again.jpg').write_bytes((pictures/'good/0.jpg').read_bytes())
+    Image.new('RGB', (30, 40)).save(pictures/'good/black.png')
+    notes = rows_of(pictures).notes()
+    assert any(note.startswith('1 picture there twice') and '0.jpg' in note for note in notes)
+    assert any('nearly black (good/black.png)' in note for note in notes)
+    said = [note for note in rows_of(pictures/'good').notes() if 'twice' in note]
+    assert not said
+
+
+@pytest.mark.parametrize('shapes,pad', [([(40, 30)]*3, False), ([(40, 30), (80, 60), (20, 15)], False),
+                                        ([(40, 30), (30, 40), (90, 30)], True)])
+def test_pictures_of_many_shapes_keep_their_proportions(tmp_path, shapes, pad):
+    "A disc stays as wide as high; what was done is said, and kept in the model"
+    (tmp_path/'pics').mkdir()
+    for i, (width, height) in enumerate(shapes*4):
+        x = np.full((height, width), 200, 'u1')
+        y, z = np.ogrid[:height, :width]
+        x[(y-height/2)**2 + (z-width/2)**2<(min(width, height)/3)**2] = 0
+        of_type('u1')(x, tmp_path/f'pics/{i:02}')
+    rows = rows_of(tmp_path/'pics')
+    assert rows.settings['pad']==pad and rows.size==32
+    disc = rows.all().x[0, :, :, 0]<80
+    assert (abs(disc.any(0).sum() - disc.any(1).sum())<=1)==pad
+    assert any(('proportions' if pad else 'squeezed') in note and '32×32' in note for note in rows.notes())
+    _, about = fit_file(tmp_path/'pics', tmp_path/'m.safetensors', method='pca')
+    assert about['pictures']==rows.settings
+    done = score_file(tmp_path/'m.safetensors', tmp_path/'pics', tmp_path/'s.csv')
+    assert not any('another size' in note for note in done['notes'])
+
+
+def test_a_test_of_another_size_is_said(tmp_path, pictures):
+    fit_file(pictures, tmp_path/'m.safetensors', method='pca')
+    (tmp_path/'new').mkdir()
+    Image.new('RGB', (300, 400), 'red').save(tmp_path/'new/large.png')
+    Image.new('RGB', (40, 30), 'red').save(tmp_path/'new/lying.png')
+    Image.new('RGB', (30, 40), 'red').save(tmp_path/'new/alike.png')
+    notes = score_file(tmp_path/'m.safetensors', tmp_path/'new', tmp_path/'s.csv')['notes']
+    said = [note for note in notes if 'another size or shape' in note]
+    assert len(said)==1 and said[0].startswith('2 of 3') and 'alike' not in said[0]
+
+
+def test_a_name_that_is_no_text(pictures, tmp_path):
+    "Its bytes are shown with a mark for what is none, in the scores and on the list"
+    for kind, data in ((b'good', (pictures/'good/0.jpg').read_bytes()), (b'bad', b'torn')):
+        (pictures/os.fsdecode(kind)/os.fsdecode(b'b\xff.jpg')).write_bytes(data)
+    fit_file(pictures/'good', tmp_path/'m.safetensors', method='pca')
+    done = score_file(tmp_path/'m.safetensors', pictures, tmp_path/'s.csv')
+    assert 'b�.jpg' in (tmp_path/'s.csv').read_text('utf-8')
+    assert done['skipped'][0][0]=='bad/b�.jpg'

@@ -95,7 +95,7 @@ def _masks(names)->list: # Of pictures, below the folder
     def is_mask(path):
         if not _MASK_FOLDERS.isdisjoint(part.lower() for part in path.parts[:-1]): return True
         named = _MASK_NAME.fullmatch(path.stem.lower())
-        return bool(named) and (path.parent, named[1] or named[2]) in pictures
+        return named is not None and (path.parent, named[1] or named[2]) in pictures
     found = [name for name, path in zip(names, paths) if is_mask(path)]
     return found if len(found)<len(names) else []
 
@@ -145,7 +145,9 @@ def picture(file, # Path or open file
             pad:bool=False, # Keep proportions, if a size is given?
            )->np.ndarray: # uint8 (H,W,3), or (H,W,1)
     "A picture as a person sees it"
-    with _opened(file) as opened: image = _as_bytes(*_unfolded(opened), levels or {})
+    with _opened(file) as opened:
+        depth, values = _unfolded(opened)
+        image = _as_bytes(depth, values, levels or {})
     return _square(image, size, 'L' if grey else 'RGB', pad)
 
 def _unfolded(opened): # Picture of PIL → bits a value; picture, or of '16' bits an array of whole numbers
@@ -269,7 +271,7 @@ def _examples(names, most=3): return ', '.join(names[:most]) + (', …' if names
 # %% ../../nbs/files/12_pictures.ipynb #ef4eadbe
 def _doubled(looks)->list: # Name → `_Look`
     "'b.png is a.png' for each picture that is there already"
-    first = {}
+    first:dict = {}
     pairs = [(name, first.setdefault(look.digest, name)) for name, look in looks.items()]
     return [f'{name} is {same}' for name, same in pairs if name!=same]
 
@@ -288,8 +290,9 @@ def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `P
         found.append(f"Pictures of {_sizes_text(sizes)} become {size}×{size}{how}; --size chooses another.")
     for depth, (black, white) in settings['levels'].items():
         if (depth, black, white) in (('8', 0, 255), ('16', 0, 65535)): continue
-        found.append(f"Pictures of {depth} bits a value use little of their range: {black} is taken for black "
-                     f"and {white} for white.")
+        bits = '8 bits' if depth=='8' else 'more than 8 bits'
+        found.append(f"In pictures of {bits} a value {black} is taken for black and {white} for white, as these "
+                     "use no more.")
     if masks: found.append(_masks_note(masks))
     doubled, empty = _doubled(looks), _empty(looks)
     if doubled:
