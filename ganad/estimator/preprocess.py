@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['is_frame', 'names_of', 'take_rows', 'read_column', 'refuse', 'Columns', 'read_columns', 'slices', 'Table', 'wanted',
-           'brightness_range', 'Images', 'prepared']
+           'integer_range', 'brightness_range', 'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
 import hashlib, math, numbers, warnings
@@ -340,20 +340,37 @@ def _channels_first(x:np.ndarray, # (N,H,W), (N,H,W,C) or (N,C,H,W)
     raise ShapeError(what, "convert them to grey or RGB")
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #cc490110
+def integer_range(low:int, high:int, # The smallest and the largest value
+                  largest:int, # Value that their type holds, 255 or more
+                 )->tuple: # What is black, what is white
+    "Of whole numbers: the range of their type, if they use it; else that of the bits that they use"
+    if low==high==0: return 0, largest
+    if low<0 or largest>255 and 2*low>high:             # far from black: a range of their own, and some room
+        room = max(1, (high-low)//8)
+        return low-room, high+room
+    white = 2**int(high).bit_length() - 1
+    return (0, 255) if 63<white<=largest==255 else (0, white)
+
 def brightness_range(x:np.ndarray)->tuple: # What is black, what is white
-    "Of bytes that of their type, else the smallest usual range that holds all values"
+    "The smallest usual range that holds all values, which may be narrower than what their type could hold"
     if x.dtype==bool: return 0, 1
-    if x.dtype.kind=='u': return 0, int(np.iinfo(x.dtype).max)
+    if x.dtype.kind in 'ui': return integer_range(int(x.min()), int(x.max()), _largest(x.dtype))
     low, high = float(x.min()), float(x.max())
-    usual = [(0, 1), (-1, 1), (0, 255)] if x.dtype.kind=='f' else [(0, 255)]
+    usual = [(0, 1), (-1, 1), (0, 255)]
     fitting = [(black, white) for black, white in usual if black<=low and high<=white]
     if not fitting:
         what = f"images with values from {low:g} to {high:g}"
         raise DataError(what, "give bytes, or 0…1, -1…1 or 0…255")
-    if 1<high<=64:
-        warnings.warn(f"images with values to {high:g}, read as nearly black of 0…255; "
-                      f"if {high:g} is white, divide by it", stacklevel=2)
+    if fitting[0]==(0, 1) and 0<high<=.25: return 0, 2.**math.ceil(math.log2(high))
+    if fitting[0]==(0, 255) and high<=63: return 0, 2**math.ceil(math.log2(high+1)) - 1
     return fitting[0]
+
+def _largest(dtype): # Value of whole numbers; signed ones may be bytes as well as anything else
+    return 255 if dtype.kind=='i' else int(np.iinfo(dtype).max)
+
+def _is_narrow(x, black, white): # Is that less than what the type of these values usually stands for?
+    if x.dtype.kind=='f': return (black, white) not in ((0, 1), (-1, 1), (0, 255))
+    return x.dtype!=bool and (black, white)!=(0, _largest(x.dtype))
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #4258f653
 @dataclass
@@ -361,8 +378,9 @@ class Images:
     "Pictures → (N,C,side,side) in [-1,1]; all that it learned is plain JSON"
     size:int|None=None # Pixels a side; None: as they are, if networks can halve that, but at most 64
     shape:list=field(default_factory=list) # Of a row: channels, side, side
-    range:list=field(default_factory=list) # What is black and what is white, if they are no bytes
+    range:list=field(default_factory=list) # What is black and what is white
     seen:list=field(default_factory=list) # Height and width of the training images
+    dtype:str='' # Of the training images; '': not known, and whole numbers have the range of their type
     kind = 'images'
 
     def read(self, X)->np.ndarray: # (N,H,W), (N,H,W,C) or (N,C,H,W)
@@ -378,7 +396,13 @@ class Images:
         channels, height, width = x.shape[1:]
         side = int(self.size or self._usual_side(height, width))
         self.seen, self.shape = [height, width], [channels, side, side]
+        self.dtype = x.dtype.name
         self.range = [*brightness_range(x)]
+        if _is_narrow(x, *self.range):
+            black, white = self.range
+            used = f"from {x.min():g} to {x.max():g}"
+            warnings.warn(f"images with values {used}, little of what {x.dtype} holds: "
+                          f"{black:g} is taken for black and {white:g} for white", stacklevel=2)
         if not self.size and (height, width)!=(side, side):
             warnings.warn(f"images of {height}×{width} pixels are resized to {side}×{side}; "
                           "size= chooses another", stacklevel=2)
@@ -397,11 +421,13 @@ class Images:
         return torch.cat([resized(part) for part in x.split(1024)])
 
     def _scaled(self, x): # (N,C,H,W) → float32 in [-1,1]
-        black, white = brightness_range(x) if x.dtype.kind in 'bu' else self.range
+        black, white = self._range_for(x)
         low, high = float(x.min()), float(x.max())
         slack = (white-black)/100
-        are_fractions = white==255 and 0<high<=1 and x.dtype.kind=='f'
-        if are_fractions or low<black-slack or high>white+slack:
+        is_outside = low<black-slack or high>white+slack
+        if is_outside and x.dtype.kind=='u': is_outside = self._say_outside(x, black, white)
+        are_fractions = white>=15 and 0<high<=1 and x.dtype.kind=='f'
+        if are_fractions or is_outside:
             what = f"images with values from {low:g} to {high:g}, in training {black:g} to {white:g}"
             raise DataError(what, "scale them alike")
         if black==-1 and low>=0:
@@ -409,6 +435,22 @@ class Images:
                           stacklevel=2)
         scaled = (x.astype('f4') - black)*(2/(white-black)) - 1
         return torch.from_numpy(scaled.clip(-1, 1))
+
+    def _range_for(self, x): # What is black and what is white in these
+        if x.dtype.kind not in 'bu': return self.range
+        of_type = 0, 1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
+        if x.dtype==bool or not self.dtype: return of_type
+        if x.dtype.name==self.dtype: return self.range
+        trained = np.dtype(self.dtype)
+        if trained.kind!='u' or not _is_narrow(np.zeros(1, trained), *self.range): return of_type
+        what = f"images of {x.dtype}, in training of {self.dtype} from {self.range[0]:g} to {self.range[1]:g}"
+        raise DataError(what, "scale them alike")
+
+    def _say_outside(self, x, black, white): # Whole numbers of the type of the training
+        is_outside = ((x<black) | (x>white)).reshape(len(x), -1).any(1)
+        warnings.warn(f"{is_outside.sum():,} of {len(x):,} images have values outside of the training's "
+                      f"{black:g} to {white:g} (from {x.min():g} to {x.max():g}), cut off there", stacklevel=2)
+        return False
 
     def digest(self, X)->str: # As for `read`
         "SHA-256 of the pictures as they are"

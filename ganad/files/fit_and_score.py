@@ -16,7 +16,8 @@ from ..core import CheckpointError, DataError, pick, writable
 from ..estimator import estimators, load
 from ..estimator.preprocess import wanted
 from ..estimator.threshold import p_values, rows_needed
-from .readers import _listed, _skipped_text, at_lines, csv_line, rows_of, sha256, writing
+from .pictures import rows_of, sha256
+from .readers import _listed, _skipped_text, at_lines, csv_line, writing
 from .warnings import (Tally, _refuse_names, diversity, file_warnings, model_warnings,
                                   row_warnings, score_warnings)
 from ..metrics import auroc
@@ -133,6 +134,7 @@ def fit_file(path, # What to learn from
     about = dict(file=Path(path).name, sha256=sha256(rows),
                  rows=len(chunk), normal=len(x), anomalies=len(anomalies),
                  label=label, normal_is=normal, drop=drop, skipped=rows.skipped,
+                 pictures=getattr(rows, 'settings', None),
                  found=_auroc_of_known(est, anomalies))
     with writing(save) as temporary: est.save(temporary, notes=notes, **about)
     _checkpoint(save).unlink(missing_ok=True)
@@ -172,7 +174,8 @@ def open_for(est, path, # Of the estimator: what to read
     prep = est.prep_
     is_array = prep.kind=='table' and not prep.names                  # no names of columns: nothing to drop
     drop = [] if is_array else est.extra_.get('drop') or []
-    rows = rows_of(path, label=est.extra_.get('label'), drop=drop, strict=strict, part='test', **_wants(prep))
+    rows = rows_of(path, label=est.extra_.get('label'), drop=drop, strict=strict, part='test',
+                   pictures=est.extra_.get('pictures'), **_wants(prep))
     if rows.kind==prep.kind: return rows
     what = dict(table='a table', images='pictures')
     differs = f"it holds {what[rows.kind]}, but the model was fitted on {what[prep.kind]}"
