@@ -439,7 +439,8 @@ def test_a_value_that_training_never_saw_is_odd_with_every_method(name, words):
         e.fit(pd.concat([train, test[:9].assign(a=9.)], ignore_index=True), np.arange(609)>=600)
     else: e.fit(train)
     usual = e.anomaly_score(test)
-    for odd in (test.assign(place='moon'), test.assign(leak=.2), test.assign(leak=.0019), test.assign(leak=-.002)):
+    changes = dict(place='moon'), dict(leak=.2), dict(leak=.0019), dict(leak=-.002)
+    for odd in [test.assign(**change) for change in changes]:
         scores = e.anomaly_score(odd)
         assert (e.predict(odd)==-1).all()
         assert e.p_values(odd).max()<=1.5/(1 + len(e.reference_))
@@ -447,7 +448,8 @@ def test_a_value_that_training_never_saw_is_odd_with_every_method(name, words):
         assert e.new_values(odd).sum()==100
     if name in LABELLED: return
     in_milliamperes = clone(e).fit(train.assign(leak=2.))
-    assert np.allclose(in_milliamperes.anomaly_score(test.assign(leak=200.)), e.anomaly_score(test.assign(leak=.2)))
+    same = in_milliamperes.anomaly_score(test.assign(leak=200.))
+    assert np.allclose(same, e.anomaly_score(test.assign(leak=.2)))
 
 
 def test_the_share_of_rows_with_new_values_is_said():
@@ -466,8 +468,9 @@ def test_the_share_of_rows_with_new_values_is_said():
 def test_new_words_that_are_usual_are_no_alarms():
     "Where normal rows bring new words all the time, the promised rate goes first, and it is said"
     rng = np.random.default_rng(0)
-    def visits(n): return pd.DataFrame(dict(a=rng.normal(size=n), b=rng.normal(size=n), who=rng.zipf(1.6, n)%5000)
-                                      ).assign(who=lambda d: 'guest ' + d['who'].astype(str))
+    def visits(n):
+        guests = [f'guest {i}' for i in rng.zipf(1.6, n)%5000]
+        return pd.DataFrame(dict(a=rng.normal(size=n), b=rng.normal(size=n), who=guests))
     train, new = visits(500), visits(4000)
     with pytest.warns(NewValueWarning, match='normal rows that were held out hold a value .* does not count'):
         e = KNNDetector(false_alarms=.05, random_state=0).fit(train)
@@ -486,7 +489,8 @@ def test_a_stray_token_is_refused_with_its_row_and_the_ways_out(token, as_type):
     "It does not make words of a column of numbers"
     numbers = np.random.default_rng(0).normal(size=(300, 2)).round(2).astype(str)
     numbers[41, 1] = token
-    rows = numbers.astype(object) if as_type=='array' else pd.DataFrame(numbers, columns=[*'ab']).astype(as_type)
+    rows = numbers.astype(object)
+    if as_type!='array': rows = pd.DataFrame(numbers, columns=[*'ab']).astype(as_type)
     with pytest.raises(DataError) as e: PCADetector().fit(rows)
     assert (e.value.row, e.value.column, e.value.option)==(41, 1 if as_type=='array' else 'b', 'words')
     assert 'impute=' in e.value.mend and 'words=' in e.value.mend
@@ -515,8 +519,8 @@ def test_words_that_cannot_be():
 
 SPELLINGS = dict(
     booleans=lambda v: v, text=lambda v: v.astype(str), upper=lambda v: v.astype(str).str.upper(),
-    lower=lambda v: v.astype(str).str.lower(), objects=lambda v: v.astype(object), ints=lambda v: v.astype(int),
-    nullable=lambda v: v.astype('boolean'), floats=lambda v: v.astype(float))
+    lower=lambda v: v.astype(str).str.lower(), objects=lambda v: v.astype(object),
+    ints=lambda v: v.astype(int), nullable=lambda v: v.astype('boolean'), floats=lambda v: v.astype(float))
 
 
 @pytest.mark.parametrize('fitted_on', SPELLINGS)
@@ -561,7 +565,8 @@ def test_dates_are_refused_everywhere(kind):
     for array in (frame[['when']].to_numpy(), frame[['when']].to_numpy(object)):
         with pytest.raises(DataError): PCADetector().fit(array)
     if kind in ('pandas', 'gaps', 'difference'):
-        with pytest.raises(DataError): PCADetector().fit(numbers[['a']].to_numpy()).predict(frame[['when']].to_numpy())
+        e = PCADetector().fit(numbers[['a']].to_numpy())
+        with pytest.raises(DataError): e.predict(frame[['when']].to_numpy())
 
 
 CHANGED = dict(
@@ -609,6 +614,75 @@ def test_what_is_no_table():
         (e.fit, frame(1), DataError, '1 rows of 4 columns; give 2 rows or more')]
     for method, rows, kind, says in wrong:
         with pytest.raises(kind, match=says): method(rows)
+
+
+NO_ROWS = dict(
+    dict=lambda x: dict(enumerate(x.T)), dicts=lambda x: [dict(enumerate(row)) for row in x],
+    dataset=lambda x: torch.utils.data.TensorDataset(torch.tensor(x)), generator=iter,
+    loader=lambda x: torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(x))),
+    path=lambda x: 'rows.csv', lazy=lambda x: pl.DataFrame(x).lazy(), none=lambda x: None,
+    records=lambda x: pd.DataFrame(x).to_records())
+
+
+@pytest.mark.parametrize('kind', NO_ROWS)
+def test_what_holds_rows_in_another_way_is_refused_in_one_line(kind):
+    e = PCADetector().fit(table())
+    for f in (e.predict, clone(e).fit):
+        with pytest.raises(DataError) as error: f(NO_ROWS[kind](table()))
+        assert 'no table' in error.value.what
+        assert len(str(error.value).splitlines())==1
+
+
+def test_what_a_masked_array_masks_is_a_gap():
+    x = table()
+    masked = np.ma.array(x, mask=np.zeros_like(x, bool))
+    assert np.array_equal(PCADetector(random_state=0).fit(masked).anomaly_score(masked),
+                          PCADetector(random_state=0).fit(x).anomaly_score(x))
+    masked[41, 2] = np.ma.masked
+    assert place_of_error(PCADetector().fit, masked)==(41, 2)
+    assert place_of_error(PCADetector().fit(x).predict, masked)==(41, 2)
+    x[41, 2] = np.nan
+    assert np.array_equal(PCADetector(impute='median', random_state=0).fit(masked).anomaly_score(masked),
+                          PCADetector(impute='median', random_state=0).fit(x).anomaly_score(x))
+    pictures = np.ma.array((digits()*255).astype('u1'))
+    pictures[7, 1, 1] = np.ma.masked
+    assert place_of_error(PCADetector().fit, pictures)==(7, None)
+
+
+def test_a_model_of_an_array_takes_a_frame_with_any_names():
+    e = PCADetector(random_state=0).fit(table())
+    for names in ([0, 'a', 'b', 1], [*range(4)], [('a', 1), ('a', 2), 'c', 3.5]):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            scores = e.anomaly_score(pd.DataFrame(table()).set_axis(pd.Index(names, dtype=object), axis=1))
+        assert np.array_equal(scores, e.anomaly_score(table()))
+    d = pd.DataFrame(table(), columns=pd.Index([0, 'a', 'b', 1], dtype=object))
+    assert PCADetector().fit(d).prep_.names==['0', 'a', 'b', '1']
+
+
+class Elsewhere(torch.Tensor):
+    "As if on a GPU: `cpu` brings it back"
+    def cpu(self): return self.as_subclass(torch.Tensor).clone()
+
+
+def test_a_pickle_made_on_a_gpu_opens_without_one():
+    fitted = AutoEncoderDetector(epochs=1, random_state=0).fit(table()).detector_
+    weights = fitted.model.state_dict()
+    fitted.model.state_dict = lambda: {name:w.clone().as_subclass(Elsewhere) for name, w in weights.items()}
+    assert {type(weight) for weight in fitted.__getstate__()['weights'].values()}=={torch.Tensor}
+
+
+def test_windows_of_a_time_series_are_not_taken_for_pictures_silently():
+    time = np.linspace(0, 6, 16)
+    rng = np.random.default_rng(0)
+    for sensors in (3, 16):
+        height, phase = rng.random((60, 1, sensors)), rng.random((60, 1, sensors))
+        windows = (.5 + .4*height*np.sin(time[:, None] + 6*phase))
+        with pytest.warns(UserWarning, match=f'shape .16, {sensors}. .* grey pictures; if .* windows'):
+            PCADetector().fit(windows)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        PCADetector().fit(digits())
 
 
 DEGENERATE = dict(

@@ -8,6 +8,7 @@ __all__ = ['STEPS', 'as_data', 'numbers_in', 'known_anomalies', 'settings_of', '
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3c06fcd7
 import copy, inspect, math, numbers, platform, random, warnings
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
@@ -41,11 +42,16 @@ else:
 
 # %% ../../nbs/estimator/50_estimator.ipynb #759a3114
 def as_data(X):
-    "A frame as it is, anything else as an array"
+    "A frame as it is, anything else as an array; what a masked array masks is a gap"
     if torch.is_tensor(X):
         if X.dtype==torch.bfloat16: X = X.float()                       # which NumPy does not have
         return X.detach().cpu().numpy()
+    if np.ma.isMaskedArray(X): return X.astype(float).filled(np.nan) if np.ma.getmaskarray(X).any() else X.data
+    if getattr(getattr(X, 'dtype', None), 'names', None): raise _no_rows("a structured array", _FRAME)
     if is_frame(X) or hasattr(X, 'toarray') or isinstance(X, np.ndarray): return X
+    if isinstance(X, (dict, str, bytes)) or not isinstance(X, Sequence) and not hasattr(X, '__array__'):
+        raise _no_rows(f"X of type {type(X).__name__}", _FRAME if isinstance(X, dict) else _ROWS)
+    if isinstance(X, Sequence) and any(isinstance(row, dict) for row in X): raise _no_rows("a list of dicts", _FRAME)
     try: return np.asarray(X)
     except ValueError as error:
         raise DataError("the rows have different lengths", "make them alike") from error
@@ -68,6 +74,11 @@ def numbers_in(X, # Array of any type
         if strays_are_gaps: say_strays(i, values, column)
         columns.append(column)
     return np.stack(columns, 1) if columns else X.astype(float)
+
+_FRAME = "give pandas.DataFrame(X)"
+_ROWS = "give an array, a list of rows or a data frame; of a data set or a loader, its rows stacked"
+
+def _no_rows(what, mend): return DataError(f"{what} is no table and no array of pictures", mend)
 
 def known_anomalies(y, # Labels as they were given
                     n:int, # Number of rows
@@ -188,7 +199,8 @@ class FittedDetector:
 
     def __getstate__(self):
         return dict(method=type(self.model), settings=vars(self.model)['settings'],
-                    weights=self.model.state_dict(), history=self.model.history, double=self.double)
+                    weights={name:weight.cpu() for name, weight in self.model.state_dict().items()},
+                    history=self.model.history, double=self.double)        # opened where there is no GPU
 
     def __setstate__(self, state):
         revived = self.revive(**state)
@@ -342,7 +354,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         least = 2 if reset else 1
         if rows<least or not columns:
             raise DataError(f"{rows} rows of {columns} columns", f"give {least} rows or more")
-        validate_data(self, X, reset=reset, skip_check_array=True)
+        validate_data(self, _with_names_of_one_type(X), reset=reset, skip_check_array=True)
         if reset or self.prep_.names in (None, names_of(X)): return X
         what = f"columns {names_of(X)}, in training {self.prep_.names}"
         raise DataError(what, "give them in that order")
@@ -358,6 +370,9 @@ class Estimator(OutlierMixin, BaseEstimator):
             what = f"{X.dtype} of shape {X.shape} are no images"
             raise ShapeError(what, "give (N,H,W), (N,H,W,C) or (N,C,H,W)")
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
+        if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
+            warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of a time series, "
+                          "give X.reshape(len(X), -1)", stacklevel=4)
         return X
 
     # ---- score
@@ -532,6 +547,18 @@ class _Scaled(torch.nn.Module):
             if self.prep.values[i]: added = added + worth*(values==0)
             elif features[0] in self.prep.constant: added = added + worth*(values>1e-7)
         return torch.where(added>0, scores.clamp_min(self.prep.lowest) + added, scores)
+
+def _with_names_of_one_type(X):
+    "A pandas frame whose names are numbers and texts, which scikit-learn refuses, with all of them as text"
+    if not hasattr(X, 'set_axis') or len({*map(type, X.columns)})<2: return X
+    return X.set_axis([str(name) for name in X.columns], axis=1)
+
+def _looks_like_pictures(X): # (N,H,W) of fractions
+    "Squares that change as fast from row to row as from column to column; windows (N,time,sensors) do not"
+    sample = np.nan_to_num(X[:200].astype(float))
+    if sample.shape[1]!=sample.shape[2] or sample.shape[1]<6: return False
+    down, across = (np.abs(np.diff(sample, axis=axis)).mean() for axis in (1, 2))
+    return max(down, across)<=2.5*min(down, across)
 
 def _versions():
     "Of what made a model"

@@ -20,7 +20,7 @@ from ..core import DataError, GanadError, ShapeError, pick
 # %% ../../nbs/estimator/10_preprocess.ipynb #3bd7b77d
 def is_frame(X)->bool:
     "Is it a table with named columns: pandas, polars or PyArrow?"
-    return hasattr(X, 'columns') and len(getattr(X, 'shape', ()))==2
+    return len(getattr(X, 'shape', ()))==2 and hasattr(X, 'columns')
 
 def names_of(X)->list:
     "Names of its columns"
