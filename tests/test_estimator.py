@@ -32,7 +32,7 @@ from ganad.estimator import (ALADDetector, AutoEncoderDetector, Estimator, GANom
                              MeanRowDetector, PCADetector, auroc_scorer, estimators, make)
 from ganad.estimator.estimator import FittedDetector, settings_of
 from ganad.estimator.explain import by_column, by_difference
-from ganad.estimator.preprocess import Images, NewValueWarning, Table
+from ganad.estimator.preprocess import ConstantScoreWarning, Images, NewValueWarning, Table
 from ganad.metrics import auroc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -494,7 +494,7 @@ def test_a_stray_token_is_refused_with_its_row_and_the_ways_out(token, as_type):
     with pytest.raises(DataError) as e: PCADetector().fit(rows)
     assert (e.value.row, e.value.column, e.value.option)==(41, 1 if as_type=='array' else 'b', 'words')
     assert 'impute=' in e.value.mend and 'words=' in e.value.mend
-    with pytest.warns(UserWarning, match='1 values of .* are no numbers .*: taken for gaps'):
+    with pytest.warns(UserWarning, match='no numbers in .*, taken for gaps: 1 '):
         filled = PCADetector(impute='median').fit(rows)
     assert filled.prep_.values==[None, None]
     if as_type=='array': return
@@ -707,6 +707,40 @@ def test_scores_do_not_depend_on_the_batch(name):
     scores = e.anomaly_score(x)
     assert len(scores)==9000
     assert np.allclose(scores[8190:8195], e.anomaly_score(x[8190:8195]), rtol=1e-6, atol=1e-9)
+
+
+def test_pca_ranks_a_single_column():
+    "By the distance to the mean: a component would reconstruct all of it"
+    x = np.random.default_rng(0).normal(20, 1, size=(200, 1))
+    e = PCADetector(false_alarms=.05, random_state=0).fit(x)
+    far = np.array([[30.], [10.]])
+    assert (e.predict(far)==-1).all()
+    like_the_mean_row = MeanRowDetector(random_state=0).fit(x)
+    assert np.allclose(e.anomaly_score(x), like_the_mean_row.anomaly_score(x), atol=.1)
+
+
+def test_scores_that_are_all_alike_are_said():
+    "A forest of two rows has no cut to make"
+    with pytest.warns(ConstantScoreWarning, match='All rows have the same score .*, also those far away'):
+        small('isolationforest').fit(table(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for name in ('lookup', 'meanrow', 'knn'): small(name).fit(np.ones((9, 3)))
+
+
+@pytest.mark.parametrize('name', [name for name in estimators() if name not in LABELLED])
+@pytest.mark.parametrize('kind', ['table', 'images'])
+def test_the_default_type_of_torch_does_not_matter(name, kind):
+    x = table(60) if kind=='table' else digits(20)
+    want = small(name).fit(x)
+    torch.set_default_dtype(torch.float64)
+    try:
+        e = small(name).fit(x)
+        assert np.array_equal(e.anomaly_score(x), want.anomaly_score(x))
+        assert np.array_equal(pickle.loads(pickle.dumps(e)).anomaly_score(x), want.anomaly_score(x))
+        assert torch.get_default_dtype()==torch.float64
+    finally: torch.set_default_dtype(torch.float32)
+    assert np.array_equal(e.anomaly_score(x), want.anomaly_score(x))
 
 
 # ---- pictures

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['is_frame', 'names_of', 'take_rows', 'numbers_of', 'as_word', 'read_column', 'refuse', 'Columns', 'read_columns',
-           'say_strays', 'slices', 'NewValueWarning', 'Table', 'wanted', 'brightness_range', 'Images', 'prepared']
+           'say_strays', 'slices', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted', 'brightness_range',
+           'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
 import hashlib, math, numbers, re, warnings
@@ -279,7 +280,7 @@ def say_strays(name, values, column)->None: # Of a column; as they were; as read
     strays = [value for value, is_gap in zip(values, np.isnan(column)) if is_gap and isinstance(value, str)]
     if not strays: return
     shown = ', '.join(map(repr, [*dict.fromkeys(strays)][:3]))
-    warnings.warn(f"{len(strays):,} values of {name!r} are no numbers ({shown}): taken for gaps", stacklevel=2)
+    warnings.warn(f"no numbers in {name!r}, taken for gaps: {len(strays):,} ({shown})", stacklevel=2)
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #7b1f0a92
 def _flags(texts, # (N,)
@@ -304,6 +305,9 @@ def slices(count:int, size:int=8192)->list: # Rows; how many at once
 
 class NewValueWarning(UserWarning):
     "Rows hold a value that training never saw"
+
+class ConstantScoreWarning(UserWarning):
+    "All rows have one score"
 
 def _no_value(name): return DataError(f"no value at all in {_title(name)}", "drop it")
 

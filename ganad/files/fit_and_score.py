@@ -14,7 +14,7 @@ import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, pick, writable
 from ..estimator import estimators, load
-from ..estimator.preprocess import NewValueWarning, wanted
+from ..estimator.preprocess import ConstantScoreWarning, NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
 from .readers import _listed, _skipped_text, at_lines, csv_line, rows_of, sha256, writing
 from .warnings import (Tally, _refuse_names, diversity, file_warnings, model_warnings,
@@ -127,9 +127,9 @@ def fit_file(path, # What to learn from
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
     normal_first = np.argsort(anomalous, kind='stable')                       # as `fit_rows` hands them over
     with at_lines(rows, [chunk.names[i] for i in normal_first]), warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter('always', NewValueWarning)
+        for kind in _NOTED: warnings.simplefilter('always', kind)
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
-    notes += [f'{warning.message}.' for warning in said if warning.category is NewValueWarning]
+    notes += [f'{warning.message}.' for warning in said if warning.category in _NOTED]
     variety = diversity(est.model_, _as_read(est, x[:500]))
     notes += [*row_warnings(x), *model_warnings(variety), *file_warnings(rows)]
     about = dict(file=Path(path).name, sha256=sha256(rows),
@@ -139,6 +139,8 @@ def fit_file(path, # What to learn from
     with writing(save) as temporary: est.save(temporary, notes=notes, **about)
     _checkpoint(save).unlink(missing_ok=True)
     return est, dict(about, notes=notes)
+
+_NOTED = NewValueWarning, ConstantScoreWarning             # what Python warns of, as a note of the command line
 
 def _checkpoint(save): return save.with_name(save.name+'.part')        # what a killed training leaves
 
