@@ -108,7 +108,7 @@ class PCA(Baseline):
     def step(self, x):
         "Keep the mean and the components"
         x = x.flatten(1).cpu()
-        half = x.shape[1]//2 or 1
+        half = x.shape[1]//2                                              # of one feature none: the mean row
         pca = decomposition.PCA(min(self.k, *x.shape, half), random_state=0).fit(x.numpy())
         self.keep(mean=torch.tensor(pca.mean_), basis=torch.tensor(pca.components_))
         return {}
