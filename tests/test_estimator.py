@@ -767,15 +767,16 @@ def test_a_million_rows_of_forty_columns():
 
 TYPED = """core data networks papernets losses detector contract metrics baselines cli
     estimator/__init__ estimator/preprocess estimator/threshold estimator/explain estimator/modelfile
-    estimator/estimator files/readers files/warnings files/fit_and_score files/report files/commands
-    files/demo evidence/run evidence/matrices evidence/executor evidence/tables""".split()   # all but pages
+    estimator/estimator files/readers files/pictures files/warnings files/fit_and_score files/report
+    files/commands files/demo evidence/run evidence/matrices evidence/executor
+    evidence/tables""".split()   # all but pages
 CALLED = ['plots', 'widgets']                                  # of figures and methods: what a caller sees
 USE = """
 import numpy as np
 from ganad.data import OneClass, Split, load as load_data
 from ganad.detector import Detector, detectors
 from ganad.estimator import ALADDetector, Estimator, estimators, info, load
-from ganad.files.readers import rows_of
+from ganad.files.pictures import rows_of
 from ganad.metrics import summary
 from ganad.files.fit_and_score import score_file
 from ganad.files.report import report_file
@@ -794,7 +795,7 @@ for key, cls in estimators().items(): print(key.upper(), cls().predict(scores).m
 WRONG = """
 from ganad.data import OneClass, Split
 from ganad.estimator import estimators, load
-from ganad.files.readers import rows_of
+from ganad.files.pictures import rows_of
 from ganad.estimator.threshold import rows_needed
 load()                                  # error: Missing positional argument
 estimators(3)                           # error: Too many arguments

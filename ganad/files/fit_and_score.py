@@ -16,7 +16,8 @@ from ..core import CheckpointError, DataError, pick, writable
 from ..estimator import estimators, load
 from ..estimator.preprocess import wanted
 from ..estimator.threshold import p_values, rows_needed
-from .readers import _listed, _skipped_text, at_lines, csv_line, rows_of, sha256, writing
+from .pictures import rows_of, sha256
+from .readers import _listed, _skipped_text, at_lines, csv_line, writing
 from .warnings import (Tally, _refuse_names, diversity, file_warnings, model_warnings,
                                   row_warnings, score_warnings)
 from ..metrics import auroc

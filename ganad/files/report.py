@@ -25,7 +25,8 @@ from ..estimator import info, load
 from ..estimator.explain import overlay
 from .fit_and_score import (_as_fitted, _as_read, _check_ending, _p_values_of, _refuse_overwriting,
                                        _threshold_of, is_anomaly, open_for, scored_chunks)
-from .readers import _skipped_text, sha256, writing
+from .pictures import sha256
+from .readers import _skipped_text, writing
 from .warnings import Tally, file_warnings, score_warnings
 from ..metrics import auprc, auroc, base_rate
 
