@@ -32,7 +32,7 @@ from ganad.estimator import (ALADDetector, AutoEncoderDetector, Estimator, GANom
                              MeanRowDetector, PCADetector, auroc_scorer, estimators, make)
 from ganad.estimator.estimator import FittedDetector, settings_of
 from ganad.estimator.explain import by_column, by_difference
-from ganad.estimator.preprocess import Images, Table
+from ganad.estimator.preprocess import Images, NewValueWarning, Table
 from ganad.metrics import auroc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -416,12 +416,152 @@ def test_infinite_values():
     assert (error.value.row, error.value.column)==(0, 'price €')
 
 
-def test_a_category_that_was_never_seen_is_odd():
-    d = frame()
-    new = d.assign(**{'🌍':'moon'})
-    e = MeanRowDetector(random_state=0).fit(d)
-    assert (e.anomaly_score(new)!=e.anomaly_score(d)).all()
-    assert (e.prep_.encode(new)[:, 3:]==0).all()
+# ---- what training never saw
+
+CAUSES = np.random.default_rng(7).normal(size=(2, 3))
+
+
+def readings(n, words, seed):
+    "Three numbers that hang together, a column of words, and one that is constant"
+    rng = np.random.default_rng(seed)
+    d = pd.DataFrame(rng.normal(size=(n, 2))@CAUSES + .3*rng.normal(size=(n, 3)), columns=[*'abc'])
+    return d.assign(place=rng.choice([f'place {i}' for i in range(words)], n), leak=.002)
+
+
+@pytest.mark.parametrize('name', estimators())
+@pytest.mark.parametrize('words', [3, 40])
+@pytest.mark.filterwarnings('ignore:.*never saw')
+def test_a_value_that_training_never_saw_is_odd_with_every_method(name, words):
+    "A new word, and a change of what was constant, in any unit: above the threshold, and above normal rows"
+    train, test = readings(600, words, 0), readings(100, words, 1)
+    e = small(name, false_alarms=.05)
+    if name in LABELLED:
+        e.fit(pd.concat([train, test[:9].assign(a=9.)], ignore_index=True), np.arange(609)>=600)
+    else: e.fit(train)
+    usual = e.anomaly_score(test)
+    for odd in (test.assign(place='moon'), test.assign(leak=.2), test.assign(leak=.0019), test.assign(leak=-.002)):
+        scores = e.anomaly_score(odd)
+        assert (e.predict(odd)==-1).all()
+        assert e.p_values(odd).max()<=1.5/(1 + len(e.reference_))
+        assert auroc(np.repeat([0, 1], 100), np.r_[usual, scores])>.98
+        assert e.new_values(odd).sum()==100
+    if name in LABELLED: return
+    in_milliamperes = clone(e).fit(train.assign(leak=2.))
+    assert np.allclose(in_milliamperes.anomaly_score(test.assign(leak=200.)), e.anomaly_score(test.assign(leak=.2)))
+
+
+def test_the_share_of_rows_with_new_values_is_said():
+    train, test = readings(200, 3, 0), readings(100, 3, 1)
+    e = PCADetector(random_state=0).fit(train)
+    test.loc[:19, 'place'] = 'moon'
+    test.loc[10:29, 'leak'] = .3
+    with pytest.warns(NewValueWarning, match=r"30 of 100 rows \(30%\) hold .* never saw, in 'place', 'leak'"):
+        e.predict(test)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        e.predict(train)
+        e.predict(train.astype({'leak':'f4'}))
+
+
+def test_new_words_that_are_usual_are_no_alarms():
+    "Where normal rows bring new words all the time, the promised rate goes first, and it is said"
+    rng = np.random.default_rng(0)
+    def visits(n): return pd.DataFrame(dict(a=rng.normal(size=n), b=rng.normal(size=n), who=rng.zipf(1.6, n)%5000)
+                                      ).assign(who=lambda d: 'guest ' + d['who'].astype(str))
+    train, new = visits(500), visits(4000)
+    with pytest.warns(NewValueWarning, match='normal rows that were held out hold a value .* does not count'):
+        e = KNNDetector(false_alarms=.05, random_state=0).fit(train)
+    assert {*e.prep_.worth}=={0, max(e.prep_.worth)}
+    with pytest.warns(NewValueWarning): assert .02<(e.predict(new)==-1).mean()<.08
+
+
+# ---- one form of each value
+
+STRAYS = ['?', '-', '.', 'n.a.', 'missing', '#DIV/0!', '<1', '>10', '1,5', '5%', '1,200', 'km']
+
+
+@pytest.mark.parametrize('token', STRAYS)
+@pytest.mark.parametrize('as_type', [object, 'string', 'array'])
+def test_a_stray_token_is_refused_with_its_row_and_the_ways_out(token, as_type):
+    "It does not make words of a column of numbers"
+    numbers = np.random.default_rng(0).normal(size=(300, 2)).round(2).astype(str)
+    numbers[41, 1] = token
+    rows = numbers.astype(object) if as_type=='array' else pd.DataFrame(numbers, columns=[*'ab']).astype(as_type)
+    with pytest.raises(DataError) as e: PCADetector().fit(rows)
+    assert (e.value.row, e.value.column, e.value.option)==(41, 1 if as_type=='array' else 'b', 'words')
+    assert 'impute=' in e.value.mend and 'words=' in e.value.mend
+    with pytest.warns(UserWarning, match='1 values of .* are no numbers .*: taken for gaps'):
+        filled = PCADetector(impute='median').fit(rows)
+    assert filled.prep_.values==[None, None]
+    if as_type=='array': return
+    assert PCADetector(words=['b']).fit(rows[:100]).prep_.values[0] is None
+    assert PCADetector(words=['b']).fit(rows[:100]).prep_.values[1] is not None
+    mended = rows.replace({'b':{token:'0.5'}})
+    assert np.allclose(PCADetector(random_state=0).fit(mended).anomaly_score(mended),
+                       PCADetector(random_state=0).fit(mended.astype(float)).anomaly_score(mended.astype(float)))
+
+
+def test_words_that_look_a_little_like_numbers_stay_words():
+    for words in (['3D', '2D', '1'], ['tea', '1', '2', '3'], ['10-20', '20-30'], ['?', '+']):
+        d = pd.DataFrame(dict(a=np.arange(40.), w=(words*40)[:40]))
+        assert PCADetector().fit(d).prep_.values[1]==sorted(words)
+
+
+def test_words_that_cannot_be():
+    d = readings(20, 3, 0)
+    for rows, words in ((d, ['nowhere']), (d[['a']].to_numpy(), ['a'])):
+        with pytest.raises(GanadError): PCADetector(words=words).fit(rows)
+
+
+SPELLINGS = dict(
+    booleans=lambda v: v, text=lambda v: v.astype(str), upper=lambda v: v.astype(str).str.upper(),
+    lower=lambda v: v.astype(str).str.lower(), objects=lambda v: v.astype(object), ints=lambda v: v.astype(int),
+    nullable=lambda v: v.astype('boolean'), floats=lambda v: v.astype(float))
+
+
+@pytest.mark.parametrize('fitted_on', SPELLINGS)
+def test_true_is_true_in_any_spelling(fitted_on):
+    d = pd.DataFrame(dict(a=np.random.default_rng(0).normal(size=60), b=np.arange(60)%3==0))
+    def spelt(how): return d.assign(b=SPELLINGS[how](d['b']))
+    e = PCADetector(random_state=0).fit(spelt(fitted_on))
+    want = PCADetector(random_state=0).fit(d).anomaly_score(d)
+    for how in SPELLINGS: assert np.array_equal(e.anomaly_score(spelt(how)), want), how
+
+
+def test_whole_numbers_and_codes_have_one_form():
+    codes = pd.Series(['007', '012', '100', '007']*10)
+    d = pd.DataFrame(dict(a=np.arange(40.), code=codes))
+    assert PCADetector().fit(d).prep_.values[1]==['007', '012', '100'], 'a number has no leading zero'
+    assert PCADetector().fit(d.assign(code=codes.str.lstrip('0'))).prep_.values[1] is None
+    d['code'] = codes.str.lstrip('0')
+    d.loc[7, 'code'] = '012'
+    assert place_of_error(PCADetector().fit, d)==(7, 'code')
+    kinds = d.assign(code=np.arange(40)%3)
+    e = PCADetector(words=['code'], random_state=0).fit(kinds)
+    for other in (float, 'category', 'Int64', str):
+        assert np.array_equal(e.anomaly_score(kinds.astype({'code':other})), e.anomaly_score(kinds))
+    as_text = kinds.astype({'code':float}).astype({'code':str})                                      # '1.0'
+    assert np.array_equal(e.anomaly_score(as_text), e.anomaly_score(kinds))
+
+
+DAYS = pd.date_range('2020-01-31', periods=40, freq='D')
+DATES = dict(
+    pandas=DAYS, zones=DAYS.tz_localize('UTC'), python=[*DAYS.date], gaps=DAYS.where(np.arange(40)>3),
+    text=DAYS.astype(str), german=DAYS.strftime('%d.%m.%Y'), minutes=DAYS.astype(str)+' 12:30',
+    period=DAYS.to_period(), difference=DAYS - DAYS[0])
+
+
+@pytest.mark.parametrize('kind', DATES)
+def test_dates_are_refused_everywhere(kind):
+    frame = pd.DataFrame(dict(a=np.arange(40.), when=DATES[kind]))
+    with pytest.raises(DataError) as e: PCADetector().fit(frame)
+    assert e.value.column=='when'
+    numbers = frame.assign(when=np.arange(40.))
+    with pytest.raises(DataError): PCADetector().fit(numbers).predict(frame)
+    for array in (frame[['when']].to_numpy(), frame[['when']].to_numpy(object)):
+        with pytest.raises(DataError): PCADetector().fit(array)
+    if kind in ('pandas', 'gaps', 'difference'):
+        with pytest.raises(DataError): PCADetector().fit(numbers[['a']].to_numpy()).predict(frame[['when']].to_numpy())
 
 
 CHANGED = dict(

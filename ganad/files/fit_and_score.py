@@ -7,14 +7,14 @@ __all__ = ['is_anomaly', 'known_anomalies', 'threshold_settings', 'fit_rows', 'f
            'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import csv, gzip, math, sys, traceback
+import csv, gzip, math, sys, traceback, warnings
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, pick, writable
 from ..estimator import estimators, load
-from ..estimator.preprocess import wanted
+from ..estimator.preprocess import NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
 from .pictures import rows_of, sha256
 from .readers import _listed, _skipped_text, at_lines, csv_line, writing
@@ -127,8 +127,10 @@ def fit_file(path, # What to learn from
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
     normal_first = np.argsort(anomalous, kind='stable')                       # as `fit_rows` hands them over
-    with at_lines(rows, [chunk.names[i] for i in normal_first]):
+    with at_lines(rows, [chunk.names[i] for i in normal_first]), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always', NewValueWarning)
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
+    notes += [f'{warning.message}.' for warning in said if warning.category is NewValueWarning]
     variety = diversity(est.model_, _as_read(est, x[:500]))
     notes += [*row_warnings(x), *model_warnings(variety), *file_warnings(rows)]
     about = dict(file=Path(path).name, sha256=sha256(rows),
@@ -187,7 +189,9 @@ def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
 def scored_chunks(est, rows): # Estimator, `Rows`
     "(chunk, its scores), a chunk at a time"
     for chunk in rows.chunks():
-        with at_lines(rows, chunk.names): scores = est.anomaly_score(_as_fitted(est, chunk.x))
+        with at_lines(rows, chunk.names), warnings.catch_warnings():
+            warnings.simplefilter('ignore', NewValueWarning)                  # `Tally` counts them
+            scores = est.anomaly_score(_as_fitted(est, chunk.x))
         yield chunk, scores
 
 def _threshold_of(est, threshold=None)->float: # The model's own, if none is given

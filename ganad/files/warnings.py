@@ -9,6 +9,7 @@ __all__ = ['row_warnings', 'row_numbers', 'diversity', 'model_warnings', 'file_w
 import math
 import numpy as np, torch
 from ..core import DataError
+from ..estimator.preprocess import as_word
 from .readers import _counted, _drop_option, _listed, _skipped_text
 
 # %% ../../nbs/files/15_warnings.ipynb #2e60276c
@@ -100,6 +101,7 @@ class Tally:
         normal = est.reference_                     # their scores
         self.usual = np.quantile(normal, .9) if len(normal) else math.inf
         self.known_texts = _known_texts(est.prep_)
+        self.constants = _constants(est.prep_)
         self.rows = 0
         self.high = 0                               # rows above `usual`
         self.with_gaps = 0
@@ -114,10 +116,14 @@ class Tally:
         self.lowest = min(self.lowest, scores.min())
         self.highest = max(self.highest, scores.max())
         if _is_table(chunk.x): self.with_gaps += int(chunk.x.isna().any(axis=1).sum())
-        for name, known in self.known_texts.items(): self._add_texts(name, chunk.x[name].dropna(), known)
+        for name, known in self.known_texts.items():
+            texts = chunk.x[name].dropna()
+            self._add_unseen(name, texts[~texts.map(as_word).isin({*map(as_word, known)})])
+        for name, known in self.constants.items():
+            numbers = chunk.x[name].dropna().astype(float)
+            self._add_unseen(name, numbers[~np.isclose(numbers, known, rtol=1e-7, atol=0)].map('{:g}'.format))
 
-    def _add_texts(self, name, values, known):
-        values = values[~values.isin(known)]
+    def _add_unseen(self, name, values):
         if not len(values): return
         count, examples = self.unseen.get(name, (0, []))
         self.unseen[name] = count + len(values), [*dict.fromkeys([*examples, *values])][:4]
@@ -125,6 +131,10 @@ class Tally:
 def _known_texts(prep): # Column of text → the categories that training has seen
     names = getattr(prep, 'names', None) or []
     return {name:values for name, values in zip(names, getattr(prep, 'values', [])) if values}
+
+def _constants(prep): # Column of numbers that held one value → that value
+    names = getattr(prep, 'names', None) or []
+    return {names[prep.owner[i]]:prep.mean[i] for i in getattr(prep, 'constant', ()) if names}
 
 def score_warnings(tally:Tally,
                    same_file=False, # The very file that was learned from?
