@@ -1,4 +1,5 @@
 "Readers: what is wrong in a file is named or skipped and listed; how a file is cut makes no difference"
+import csv
 import gzip
 import io
 import tempfile
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganad.core import DataError, GanadError, UnknownName
+from ganad.estimator.preprocess import read_columns
 from ganad.files.pictures import rows_of
-from ganad.files.readers import CSV, NPZ, csv_line, joined, records, writing
+from ganad.files.readers import CSV, NPZ, Parquet, _types_of, csv_line, joined, records, writing
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 # a value may be anything that is text in UTF-8, line ends, quotes and separators among it; NUL is no text
@@ -102,6 +104,62 @@ def test_parquet_with_gaps_says_the_same_without_types(tmp_path, first):
     csv, parquet = (rows_of(tmp_path/name).all().x for name in ('t.csv', 't.parquet'))
     pd.testing.assert_frame_equal(csv, parquet)
     assert [*parquet.dtypes.astype(str)]==['float64', 'float64', 'object']
+
+
+INDEXES = {
+    'none': lambda n: pd.RangeIndex(n),
+    'range': lambda n: pd.RangeIndex(5, 5 + n),
+    'named range': lambda n: pd.RangeIndex(n, name='no'),
+    'filtered': lambda n: pd.Index([*range(3, 3 + 2*n, 2)]),
+    'named': lambda n: pd.Index([f'p{i}' for i in range(n)], name='order'),
+    'named like a column': lambda n: pd.Index(range(9, 9 + n), name='f'),
+    'number as name': lambda n: pd.Index([*range(n)][::-1], name=0),
+    'time': lambda n: pd.date_range('2026-01-01', periods=n, freq='h'),
+    'named time': lambda n: pd.date_range('2026-01-01', periods=n, freq='D', tz='Europe/Berlin', name='when'),
+    'levels': lambda n: pd.MultiIndex.from_arrays([['q']*n, range(n)], names=['site', None]),
+    'unnamed levels': lambda n: pd.MultiIndex.from_arrays([range(n), range(n)]),
+    'categories': lambda n: pd.CategoricalIndex(['u']*n, name='kind'),
+}
+COLUMNS = {
+    'float64': [.1, -2.5, 1e300], 'float32': [.5, .25, 3], 'int64': [2**60, -1, 0], 'uint8': [255, 0, 1],
+    'Int64': [1, pd.NA, 3], 'Float64': [.5, pd.NA, 1.],
+    'boolean': [True, pd.NA, False], 'bool': [True, False, True],
+    'object': ['a', None, 'ü'], 'str': ['7 x', 'b', ''], 'category': ['u', 'v', 'u'],
+}
+
+
+@few
+@given(kind=st.sampled_from([*INDEXES]), dtypes=st.permutations([*COLUMNS]).map(lambda names: names[:3]),
+       n=st.integers(3, 30), group=st.integers(1, 40), size=st.integers(1, 40))
+def test_a_parquet_file_is_the_frame_that_pandas_reads(kind, dtypes, n, group, size):
+    columns = {f'c{i}':pd.Series(COLUMNS[dtype]*n, dtype=dtype)[:n] for i, dtype in enumerate(dtypes)}
+    df = pd.DataFrame(dict(f=np.arange(n)/7) | columns).set_axis(INDEXES[kind](n), axis=0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)/'t.parquet'
+        df.to_parquet(path, row_group_size=group)
+        frame = pd.read_parquet(path)
+        assert Parquet(path).features==[*frame]
+        rows = Parquet(path, types=_types_of(Parquet(path).all().x))
+        chunks = [*rows.chunks(size)]
+        whole = joined(chunks, path)
+        read, expected = (read_columns(x, is_text=[values=='text' for values in rows.types.values()])
+                          for x in (whole.x, frame))
+        assert read.names==expected.names
+        assert np.array_equal(read.numbers, expected.numbers, equal_nan=True)
+        assert {i:[*v] for i, v in read.text.items()}=={i:[*v] for i, v in expected.text.items()}
+        names, *values = csv.reader([rows.header, *whole.text])
+        assert len(names)==len(values[0]) and [float(row[rows.position['f']]) for row in values]==[*frame.f]
+
+
+@pytest.mark.parametrize('kind', ['named', 'levels', 'named time'])
+def test_a_label_or_a_dropped_column_may_be_the_index(tmp_path, kind):
+    df = pd.DataFrame(dict(f=[1., 2, 3, 4]), index=INDEXES[kind](4))
+    df.to_parquet(tmp_path/'t.parquet')
+    name = df.index.names[0]
+    rows = Parquet(tmp_path/'t.parquet', label=name)
+    assert rows.features==['f']
+    assert [*rows.all().label]==[str(value) for value in df.index.get_level_values(0)]
+    assert Parquet(tmp_path/'t.parquet', drop=[name]).features==['f']
 
 
 def test_a_misspelt_option_is_an_error(tmp_path):

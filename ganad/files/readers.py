@@ -111,10 +111,12 @@ class Rows:
         if self.unit=='line': return int(name)
         return name if self.unit=='file' else f'{self.unit} {name}'
 
-    def choose(self, names): # All columns, in the order of the file
+    def choose(self, names, # All columns, in the order of the file; '' for those without a name
+               index=()): # Those that say which row it is
         "Settle which columns are features; `DataError` for one that is missing"
-        self.position = {name:i for i, name in enumerate(_unique(names, self.path))}
-        no_features = {self.label, *self.drop}
+        _unique([name for name in names if name], self.path)
+        self.position = {name:i for i, name in enumerate(names)}
+        no_features = {self.label, *self.drop, *index}
         self.features = [*(self.types or [name for name in names if name and name not in no_features])]
         needed = self.features                              # a file to score needs no label
         if self.types is None: needed = [self.label, *self.drop]
@@ -123,7 +125,8 @@ class Rows:
             raise DataError(f"no column {_listed(missing)}", f"it has {_listed(names)}", file=self.path)
         if not self.features: raise DataError("no columns left to learn from", "drop fewer", file=self.path)
         self.header = csv_line(names, self.sep)
-        self.ignored = [name for name in names if name not in no_features | {*self.features}]
+        looked_at = {self.label, *self.drop, *self.features}
+        self.ignored = [name for name in names if name not in looked_at]
 
 @contextmanager
 def at_lines(rows, names): # What is read; what each row handed over to the block is called
@@ -307,38 +310,62 @@ def _needs(module:str, extra:str, what:str):
         raise DataError(f"{what} needs {package}: pip install 'ganad[{extra}]'") from error
 
 class Parquet(Rows):
-    "A Parquet file"
+    "A Parquet file; the index of pandas stands before the other columns, and is no feature"
     def begin(self):
-        "Read the names of the columns"
+        "Read the names of the columns, once: values are taken by the same names"
         self.parquet = _needs('pyarrow.parquet', 'parquet', 'reading Parquet')
-        with reading(self.path): names = self.parquet.read_schema(self.path).names
-        self.choose(names)
+        with reading(self.path): schema = self.parquet.read_schema(self.path)
+        _unique(schema.names, self.path)
+        index = _index_columns(schema)
+        self.columns = [*index, *(name for name in schema.names if name not in index)]     # as in the file
+        names = ['' if name in index and name.startswith('__index_level_') else name for name in self.columns]
+        self.choose(names, [name for name in index if name in names])
+        for name in self.features: _check_type(schema.field(name), self.path)
 
     def chunks(self, n=None):
         "Rows with their numbers, a chunk at a time"
         first = 1
         with reading(self.path), self.parquet.ParquetFile(self.path) as file:
-            n = min(n or _rows_a_chunk(len(self.position)), max(1, file.metadata.num_rows))
+            n = min(n or _rows_a_chunk(len(self.columns)), max(1, file.metadata.num_rows))
             for batch in file.iter_batches(n):
-                yield self._chunk(batch.to_pandas(), first)
-                first += n
+                yield self._chunk(batch, first)
+                first += len(batch)
 
-    def _chunk(self, df, first): # `first`: number of its first row, from 1
-        if self.types is None:
-            self.types = {name:_parquet_type(df[name], self.path) for name in self.features}
-        names = [str(first+i) for i in range(len(df))]
-        text = [csv_line(values) for values in df.itertuples(index=False, name=None)]
-        label = df[self.label].astype(str).to_numpy(object) if self.label in df else None
-        with at_lines(self, names): x = _as_types(_truths_as_text(df[self.features]), self.types)
+    def _chunk(self, batch, first): # `first`: number of its first row, from 1
+        df = batch.select(self.features).to_pandas(ignore_metadata=True)
+        if self.types is None: self.types = {name:_parquet_type(df[name]) for name in df}
+        names = [str(first+i) for i in range(len(batch))]
+        values = [_plain_values(batch.column(name)) for name in self.columns]
+        text = [csv_line(row) for row in zip(*values)]
+        label = _label_texts(values[self.position[self.label]]) if self.label in self.position else None
+        with at_lines(self, names): x = _as_types(_truths_as_text(df), self.types)
         return Chunk(x, names, text, label)
 
+def _plain_values(column): # Of Arrow → as Python has them; short floats as text: .1 is not .10000000149
+    return (column.cast('string') if column.type in ('float', 'halffloat') else column).to_pylist()
+
+def _label_texts(values): # A gap is None
+    return np.array(['' if value is None else str(value) for value in values], object)
+
 # %% ../../nbs/files/10_readers.ipynb #a63917d3
-def _parquet_type(column, path): # 'number' or 'text', or an error for what is neither
+def _index_columns(schema)->list: # Arrow's
+    "Columns of the file that pandas keeps as its index; one of mere row numbers is no column"
+    about = schema.pandas_metadata or {}
+    return [name for name in about.get('index_columns', []) if isinstance(name, str) and name in schema.names]
+
+def _check_type(field, path): # A column of Arrow
+    "`DataError` for values that are neither numbers nor text"
+    kinds = _needs('pyarrow.types', 'parquet', 'reading Parquet')
+    kind = field.type.value_type if kinds.is_dictionary(field.type) else field.type
+    wanted = (kinds.is_boolean, kinds.is_integer, kinds.is_floating, kinds.is_decimal, kinds.is_string,
+              kinds.is_large_string, kinds.is_string_view, kinds.is_null)
+    if any(is_wanted(kind) for is_wanted in wanted): return
+    what = f"values of type {kind}, neither numbers nor text"
+    raise DataError(what, _drop_option([field.name]), file=path, column=field.name)
+
+def _parquet_type(column): # 'number' or 'text'
     value = next(iter(column.dropna()), 0 if column.dtype.kind in 'biuf' else '')
-    if isinstance(value, (str, bool, np.bool_)) or column.dtype=='category': return 'text'
-    if pd.api.types.is_numeric_dtype(column) or type(value).__name__=='Decimal': return 'number'
-    what = f"values of type {type(value).__name__}, neither numbers nor text"
-    raise DataError(what, _drop_option([column.name]), file=path, column=column.name)
+    return 'text' if isinstance(value, (str, bool, np.bool_)) or column.dtype=='category' else 'number'
 
 def _truths_as_text(df): # Truth values and categories
     def as_text(value): return np.nan if pd.isna(value) else str(value)
