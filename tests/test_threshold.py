@@ -5,7 +5,15 @@ from scipy import stats
 
 from ganad.core import DataError, GanadError
 from ganad.estimator import KNNDetector, MeanRowDetector
-from ganad.estimator.threshold import Threshold, by_contamination, by_false_alarms, p_values, rows_needed
+from ganad.estimator.threshold import (
+    Threshold,
+    by_contamination,
+    by_false_alarms,
+    odd_tail,
+    p_values,
+    rows_for_interval,
+    rows_needed,
+)
 
 
 def inside(count, n, p, level=.999):
@@ -116,3 +124,55 @@ def test_ties_alarm_less_never_more():
     for rate in (.05, .2, .5): assert (scores>by_false_alarms(scores, rate)).mean()<=rate
     assert p_values(scores, [2.])[0]==41/121
     assert by_contamination(scores, .1)==2
+
+
+@pytest.mark.parametrize('n,rate', [(20, .05), (60, .05), (150, .1), (400, .02)])
+def test_the_interval_holds_as_often_as_it_says(n, rate):
+    "The rate of one model lies in it for nine held-out sets in ten"
+    inside_it = 0
+    for scores in np.random.default_rng(n).standard_exponential((1500, n)):
+        line = Threshold.draw(scores, True, false_alarms=rate)
+        low, high = line.rate_interval()
+        inside_it += low<=np.exp(-line.value)<=high
+    assert inside(inside_it, 1500, .9)
+
+
+def test_the_interval_of_a_line_that_somebody_gave():
+    scores = np.arange(40.)
+    assert Threshold(99., scores, True).rate_interval()==(0, pytest.approx(1 - .05**(1/40)))
+    low, high = Threshold(-1., scores, True).rate_interval()
+    assert (low, high)==(pytest.approx(.05**(1/40)), 1)
+    exact = stats.binomtest(4, 40).proportion_ci(.9, 'exact')
+    assert Threshold(35.5, scores, True).rate_interval()==pytest.approx((exact.low, exact.high))
+    assert Threshold(3., scores, False).rate_interval() is None
+    assert Threshold(None, scores, True).rate_interval() is None
+
+
+@pytest.mark.parametrize('rate,within', [(.05, .02), (.01, .01), (.2, .05)])
+def test_so_many_rows_make_it_so_near(rate, within):
+    enough = rows_for_interval(rate, within)
+    low, high = Threshold.draw(np.arange(enough), True, false_alarms=rate).rate_interval()
+    assert rate-within<=low<high<=rate+within
+    low, high = Threshold.draw(np.arange(enough-1), True, false_alarms=rate).rate_interval()
+    assert low<rate-within or high>rate+within
+
+
+@pytest.mark.parametrize('cls', [KNNDetector, MeanRowDetector])
+def test_anomalies_in_the_training_leave_a_tail(cls):
+    "With 5 % of them hardly a normal row is flagged; that is said, and of clean rows nothing is"
+    said = dict(clean=0, mixed=0)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(1200, 6))
+        odd = np.where(rng.random((1200, 1))<.05, 6, 1)*x
+        for name, rows in dict(clean=x, mixed=odd).items():
+            e = cls(false_alarms=.05, random_state=seed).fit(rows)
+            said[name] += e.line_.odd_tail()>0
+        assert (e.predict(rng.normal(size=(1000, 6)))<0).mean()<.04
+    assert said['clean']<=1
+    assert said['mixed']>=9
+
+
+@pytest.mark.parametrize('scores', [[], [1.], np.zeros(300), np.repeat([0., 1.], 200), np.arange(49.),
+                                    np.r_[np.zeros(299), 1]], ids=len)
+def test_no_tail_where_there_is_nothing_to_see(scores): assert odd_tail(scores)==0
