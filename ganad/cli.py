@@ -54,6 +54,9 @@ def _model(parser):
     _path(parser, '--model', required=True, metavar='FILE', help='made by `ganad fit`')
     parser.add_argument('--threshold', type=float, metavar='X',
                         help="flag scores above X (default: the model's)")
+    option = parser.add_argument
+    option('--label', metavar='COLUMN', help='column to compare the scores with (default: as in fit)')
+    option('--normal', metavar='VALUE', help='value of the label that is normal (default: as in fit)')
     _strict(parser)
 
 def _score(parser):
@@ -62,8 +65,6 @@ def _score(parser):
 
 def _report(parser):
     _path(parser, '--out', required=True, metavar='FILE', help='page to write, as report.html')
-    parser.add_argument('--normal', metavar='VALUE',
-                        help='value of the label that is normal (default: as in fit)')
     parser.add_argument('--top', type=int, default=12, metavar='N', help='rows to show (default: 12)')
 
 def _demo(parser):
@@ -112,6 +113,7 @@ _OWN_DATA = """examples:
   ganad fit train.csv --method alad --save m.safetensors --label bad --drop id,date
   ganad score test.csv --model m.safetensors --out scores.csv
   ganad report test.csv --model m.safetensors --out report.html
+  ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
   ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
   ganad score new-pictures/ --model m.safetensors --out scores.csv
   ganad info m.safetensors                                  what a model file holds

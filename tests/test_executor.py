@@ -96,7 +96,8 @@ def scheduler():
         port = free.getsockname()[1]
     quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     module = [sys.executable, '-m', 'distributed.cli.dask_scheduler']
-    process = subprocess.Popen([*module, '--host', '127.0.0.1', '--port', str(port), '--no-dashboard'], **quiet)
+    command = [*module, '--host', '127.0.0.1', '--port', str(port), '--no-dashboard']
+    process = subprocess.Popen(command, **quiet)
     yield f'tcp://127.0.0.1:{port}', process
     process.kill()
     process.wait()

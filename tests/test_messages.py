@@ -105,6 +105,11 @@ MISTAKES = {
     'ending of the report': 'report test.csv --model m --out report.pdf',
     'report of no rows': 'report test.csv --model m --out report.html --top 0',
     'report with no such normal label': 'report test.csv --model m --out report.html --normal good',
+    'label that is a feature': 'score test.csv --model m --out scores.csv --label heat',
+    'label that is not there': 'score test.csv --model m --out scores.csv --label state',
+    'label of pictures': 'fit pictures --save new --label good',
+    'column without labels': 'fit unlabelled.csv --save new --label bad',
+    'NPZ with labels that nobody named': 'fit forgotten.npz --save new',
     # the course
     'data set': 'demo --out new --data digitz',
     'method of the demo': 'demo --out new --methods bigan,alda',
@@ -135,6 +140,7 @@ TEXTS = {
     'one-row.csv': 'a,b\n1,2\n', 'names.csv': ''.join(['a,name\n', *(f'{i},n{i}\n' for i in range(99))]),
     'no-values.csv': 'a,b\n' + '1,\n2,\n'*9, 'infinity.csv': 'a\n' + '1\n2\ninf\n'*9,
     'categories.csv': ''.join(['a,b\n', *(f'{i},c{i//3}\n' for i in range(900))]),
+    'unlabelled.csv': 'a,bad\n' + '1,\n2,unknown\n'*9,
     'anomalous.csv': 'a,bad\n' + '1,1\n2,1\n'*9, 'words.csv': 'a,bad\n' + '1,ok\n2,no\n'*9,
 }
 
@@ -167,6 +173,7 @@ def write_arrays():
     np.savez('flat.npz', x=np.zeros(5))
     np.savez('x.npz', x=np.zeros((2, 2)))
     np.savez('labels.npz', x=np.zeros((5, 2)), y=np.zeros(4))
+    np.savez('forgotten.npz', x=np.zeros((5, 2)), y=np.zeros(5))
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, dict(descr='<f8', fortran_order=False, shape=(10**12, 10)))
     with zipfile.ZipFile('lies.npz', 'w') as archive: archive.writestr('x.npy', header.getvalue() + bytes(80))

@@ -85,18 +85,22 @@ def score(arguments):
     if arguments.json and not out:
         raise GanadError("scores and JSON cannot both go to standard output", "give --out")
     done = score_file(arguments.model, arguments.data, out, arguments.threshold, arguments.strict,
-                      arguments.prefix, _shows_progress(arguments))
+                      arguments.prefix, _shows_progress(arguments), arguments.label, arguments.normal)
     return _print_outcome(arguments, _flagged(done) if out else '', done)
 
 def report(arguments):
     "The command `ganad report`"
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
     done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
-                       arguments.top, _shows_progress(arguments), arguments.normal)
+                       arguments.top, _shows_progress(arguments), arguments.label, arguments.normal)
     return _print_outcome(arguments, _flagged(done), done)
 
 def _flagged(done)->str: # Of `score_file` or `report_file`
-    return f"{done['flagged']:,} of {done['rows']:,} rows score above {done['threshold']:.4g}: {done['out']}"
+    text = f"{done['flagged']:,} of {done['rows']:,} rows score above {done['threshold']:.4g}: {done['out']}"
+    found = done['labels']
+    if 'auroc' not in found: return text
+    counts = f"{found['anomalies']:,} labelled anomalies, {found['normal']:,} labelled normal rows"
+    return f"{text}\n{counts}: AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f}"
 
 # %% ../../nbs/files/40_commands.ipynb #4d4cc257
 def about_model(arguments):

@@ -18,7 +18,7 @@ from ..detector import detectors, load_model
 from ..evidence import matrices, tables
 from ..evidence import run as evidence
 from ..evidence.executor import estimate, run_all, spot_check, stored
-from .report import _figure, render
+from .report import figure_of, render
 
 # %% ../../nbs/files/45_demo.ipynb #55bb02df
 def demo_protocol(source, normal=None, # Name of the data, or a folder; class that is normal
@@ -192,15 +192,16 @@ def bench(arguments):
 def _run_figures(record, model, split, scores): # Of one fitted method; its scores of the test rows
     "Histogram of the scores, losses, and reconstructions, as templates read them"
     name = record['label']
-    yield _figure(plots.score_hist(split.y, scores), f'{name}: scores of normal and of anomalous test rows.')
+    caption = f'{name}: scores of normal and of anomalous test rows.'
+    yield figure_of(plots.score_hist(split.y, scores), caption)
     if record['history']:
-        yield _figure(plots.plot_losses(record['history']), f'{name}: losses over training.')
+        yield figure_of(plots.plot_losses(record['history']), f'{name}: losses over training.')
     if hasattr(model, 'rec_batch') and len(model.shape)==3:
         rows = torch.cat([(split.y==kind).nonzero()[:6,0] for kind in (0, 1)])
         images = split.test[rows]
         drawn = plots.reconstructions(images, model.reconstruct(images), n=12, scores=scores[rows])
         shown = 'six normal images, six anomalous; original, reconstruction, difference, score.'
-        yield _figure(drawn, f'{name}: {shown}')
+        yield figure_of(drawn, f'{name}: {shown}')
 
 def write_page(runs:list, # What was asked
                records:list, # Their records, all of which ended well
@@ -216,8 +217,8 @@ def write_page(runs:list, # What was asked
     scores = {name:model.score(split.test) for name, model in models.items()}
     board = [dict(row, name=row['label'], sd=row['auroc_sd']) for row in rows]
     curves = plots.roc_pr(split.y, scores)
-    figures = [_figure(plots.leaderboard(board), 'AUROC of every method; baselines in grey.'),
-               _figure(curves, 'ROC and precision-recall, best GAN and best baseline.')]
+    figures = [figure_of(plots.leaderboard(board), 'AUROC of every method; baselines in grey.'),
+               figure_of(curves, 'ROC and precision-recall, best GAN and best baseline.')]
     for name in best: figures += _run_figures(first[name][1], models[name], split, scores[name])
     versions = ', '.join(f'{name} {version}' for name, version in records[0]['versions'].items())
     page = render('demo.html.j2', data=runs[0].data, normal=split.normal,

@@ -122,7 +122,9 @@ class Rows:
         if self.types is None: needed = [self.label, *self.drop]
         missing = [name for name in needed if name is not None and name not in self.position]
         if missing:
-            raise DataError(f"no column {_listed(missing)}", f"it has {_listed(names)}", file=self.path)
+            option = 'label' if self.types is None and self.label in missing else None
+            raise DataError(f"no column {_listed(missing)}", f"it has {_listed(names)}", file=self.path,
+                            option=option)
         if not self.features: raise DataError("no columns left to learn from", "drop fewer", file=self.path)
         self.header = csv_line(names, self.sep)
         looked_at = {self.label, *self.drop, *self.features}
@@ -418,6 +420,8 @@ class NPZ(Rows):
         self.labels = self.label                                           # an array of its own, no column
         self.label = None
         if self.labels and self.types is None: pick(self.labels, self.heads, 'array')
+        self.unused = [name for name in self.drop if name in self.heads]           # arrays, and no columns
+        self.drop = [name for name in self.drop if name not in self.heads]
         self.array = self._array_of_rows()
         head = self.heads[self.array]
         self._check(head)
@@ -426,7 +430,7 @@ class NPZ(Rows):
         self.header = 'row'
 
     def _array_of_rows(self): # Its name
-        others = [name for name in self.heads if name!=self.labels]
+        others = [name for name in self.heads if name not in (self.labels, *self.unused)]
         for name in ('x', 'X'):
             if name in others: return name
         if len(others)==1: return others[0]

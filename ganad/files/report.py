@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TopRow', 'Scored', 'moved_columns', 'usual_values', 'reasons', 'top_rows', 'top_pictures', 'score_histogram',
-           'threshold_choices', 'render', 'against_labels', 'verdict', 'report_file']
+           'threshold_choices', 'render', 'figure_of', 'against_labels', 'verdict', 'report_file']
 
 # %% ../../nbs/files/30_report.ipynb #d3c9bd69
 import base64, csv, io
@@ -19,16 +19,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 from tqdm.auto import tqdm
 from .. import plots
-from ..core import DataError, GanadError, pick
+from ..core import DataError, GanadError
 from ..detector import detectors
 from ..estimator import info, load
 from ..estimator.explain import overlay
-from .fit_and_score import (_as_fitted, _as_read, _check_ending, _p_values_of, _refuse_overwriting,
-                                       _threshold_of, is_anomaly, open_for, scored_chunks)
+from .fit_and_score import (as_fitted, as_read, check_ending, compared, labels_for, open_for,
+                                       p_values_of, refuse_overwriting, scored_chunks, threshold_of)
+from .labels import ANOMALY, UNLABELLED, Labels, agreement
 from .pictures import sha256
 from .readers import _skipped_text, writing
 from .warnings import Tally, file_warnings, score_warnings
-from ..metrics import auprc, auroc, base_rate
 
 # %% ../../nbs/files/30_report.ipynb #62da612c
 class TopRow(NamedTuple):
@@ -42,8 +42,7 @@ class TopRow(NamedTuple):
 class Scored:
     "What is kept of the rows that were scored"
     scores:array=field(default_factory=partial(array, 'd')) # Of all rows
-    label_numbers:array=field(default_factory=partial(array, 'i')) # Of all rows, if the file has labels
-    labels:dict=field(default_factory=dict) # Text of a label → its number
+    labels:Labels=field(default_factory=Labels) # Of all rows, if the file has labels
     top:list=field(default_factory=list) # `TopRow`s, the most anomalous first
     total:Any=0. # Sum of the rows of a table as the network reads them
     tally:Any=None # `Tally` of all rows
@@ -53,21 +52,12 @@ class Scored:
         self.tally = self.tally or Tally(est)
         self.tally.add(chunk, scores)
         self.scores.extend(scores.tolist())
-        if chunk.label is not None: self.add_labels(chunk.label)
-        if est.prep_.kind=='table': self.total = self.total + _as_read(est, chunk.x).double().sum(0).numpy()
+        if chunk.label is not None: self.labels.add(chunk.label)
+        if est.prep_.kind=='table': self.total = self.total + as_read(est, chunk.x).double().sum(0).numpy()
         rows = chunk.x.iloc if hasattr(chunk.x, 'iloc') else chunk.x
         highest = np.argsort(-scores, kind='stable')[:most]
         new = [TopRow(scores[i], chunk.names[i], chunk.text[i], rows[i:i+1].copy()) for i in highest]
         self.top = sorted(self.top + new, key=lambda row: -row.score)[:most]
-
-    def add_labels(self, labels):
-        "Keep labels as numbers: their text may be long"
-        number_here, texts = pd.factorize(labels, use_na_sentinel=False)
-        numbers = []
-        for text in texts:
-            name = '' if pd.isna(text) else str(text)
-            numbers.append(self.labels.setdefault(name, len(self.labels)))
-        self.label_numbers.extend(np.array(numbers, int)[number_here].tolist())
 
 # %% ../../nbs/files/30_report.ipynb #5df47ca3
 _MOVED = ['column', 'mean in training', 'mean here', 'moved by (standard deviations)']
@@ -104,7 +94,7 @@ def usual_values(est, i)->str:
 def reasons(est, x, # DataFrame of rows
             most=3)->list: # A sentence for each
     "The columns that contributed most to each score"
-    contributions = est.explain(_as_fitted(est, x)).clip(0)
+    contributions = est.explain(as_fitted(est, x)).clip(0)
     shares = contributions/np.maximum(contributions.sum(1, keepdims=True), 1e-12)
     return [_reason(est, x, row, shares[row], most) for row in range(len(x))]
 
@@ -130,7 +120,7 @@ def top_rows(est, scored, rows)->dict: # As of `_cells`
     "The most anomalous rows of a table, with reasons"
     x = pd.concat([row.x for row in scored.top])
     scores = np.array([row.score for row in scored.top])
-    p = _p_values_of(est, scores)
+    p = p_values_of(est, scores)
     first = pd.DataFrame({rows.unit:[row.name for row in scored.top]})
     first['score'] = [f'{score:.4g}' for score in scores]
     if p is not None: first['p-value'] = [f'{value:.3g}' for value in p]
@@ -142,8 +132,8 @@ def top_rows(est, scored, rows)->dict: # As of `_cells`
 def top_pictures(est, scored)->list: # Of dict: png, map, name, caption
     "The most anomalous pictures, and where they are odd"
     pixels = np.concatenate([row.x for row in scored.top])
-    as_seen = _as_read(est, pixels)
-    p = _p_values_of(est, np.array([row.score for row in scored.top]))
+    as_seen = as_read(est, pixels)
+    p = p_values_of(est, np.array([row.score for row in scored.top]))
     try: maps = est.explain(pixels)
     except GanadError: maps = None
     found = []
@@ -227,27 +217,24 @@ def render(template:str, # Name of a file in `ganad/files/templates`
     "The template with these values in it, each as text unless it is HTML by intention"
     return _TEMPLATES.get_template(template).render(values)
 
-def _figure(picture, # Of matplotlib
+def figure_of(picture, # Of matplotlib
             caption)->dict: # What to see
     "A figure as its template reads it"
     return dict(png=base64.b64encode(plots.png(picture)).decode(), caption=caption)
 
-def against_labels(labels, numbers, scores, # Texts; of these each row's; scores
-                   normal, # Text that is normal
-                  )->tuple: # What the page says, if anything; sentences on what is wrong
-    "How well the labels, if there are any, and the scores agree"
-    if not any(label.strip() for label in labels): return None, []       # pictures in one folder have none
-    try: y = is_anomaly(labels, normal)[numbers]
-    except DataError as error: return None, [f'The labels were not used: {error.what}; {error.mend}.']
-    anomalies = y.sum()
-    share = base_rate(y) if 0<anomalies<len(y) else 0
-    note = f' Measured on {_MANY:,} rows drawn at random.' if len(y)>_MANY else ''
-    y, scores = _sample(y, scores)
-    if not 0<y.sum()<len(y): return None, []
-    text = (f'AUROC {auroc(y, scores):.3f}, AUPRC {auprc(y, scores):.3f} at a base rate of {share:.3f}: '
-            f'{anomalies:,} labelled anomalies.{note}')
-    curves = _figure(plots.roc_pr(y, dict(scores=scores)), 'ROC and precision-recall.')
-    return dict(text=text, curves=curves), []
+def against_labels(kinds, scores, # (N,), as of `Labels.kinds`, or None; (N,)
+                  )->dict|None: # What the page says, if normal rows and anomalies are labelled
+    "How well labels and scores agree"
+    found = {} if kinds is None else agreement(kinds, scores)
+    if 'auroc' not in found: return None
+    text = (f"AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f} "
+            f"at a base rate of {found['base_rate']:.3f}: {found['anomalies']:,} labelled anomalies, "
+            f"{found['normal']:,} labelled normal rows.")
+    is_labelled = kinds!=UNLABELLED
+    y, drawn = _sample(kinds[is_labelled]==ANOMALY, scores[is_labelled])
+    curves = None                                          # of many rows a sample, which may miss a kind
+    if 0<y.sum()<len(y): curves = figure_of(plots.roc_pr(y, dict(scores=drawn)), 'ROC and precision-recall.')
+    return dict(text=text, curves=curves)
 
 def _settings_rows(est, header, # Estimator, its model file's header
                    path, n)->list: # What was scored, how many rows
@@ -283,16 +270,16 @@ def _page_values(est, scored, scores, threshold, rows, model)->dict:
     losses = plots.plot_losses(est.history_) if any(est.history_.values()) else None
     return dict(top_rows=top_rows(est, scored, rows) if is_table else None,
                 top_pictures=None if is_table else top_pictures(est, scored),
-                histogram=_figure(histogram, 'Scores of these rows, and of normal rows.'),
+                histogram=figure_of(histogram, 'Scores of these rows, and of normal rows.'),
                 points=points, start=start, rows=len(scores), command=_score_command(rows, model),
                 moved=_cells(moved),
-                losses=losses and _figure(losses, 'Losses over training.'),
+                losses=losses and figure_of(losses, 'Losses over training.'),
                 settings=dict(columns=[], rows=_settings_rows(est, info(model), rows.path, len(scores))))
 
 # %% ../../nbs/files/30_report.ipynb #87b5a9e9
-def _score_all(est, rows, top, progress=False)->Scored:
+def _score_all(est, rows, labels, top, progress=False)->Scored:
     "All rows, a chunk at a time"
-    scored = Scored()
+    scored = Scored(labels=labels)
     with tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
         for chunk, scores in scored_chunks(est, rows):
             scored.add(est, chunk, scores, top)
@@ -303,25 +290,24 @@ def _score_all(est, rows, top, progress=False)->Scored:
 def report_file(model, path, out, # Model file; what to score; HTML file to write
                 threshold=None, strict=False, # Instead of the model's; as for `Rows`
                 top=12, progress=False, # Rows to show; show a bar?
-                normal=None, # Value of the label that is normal; None: as in training
+                label=None, normal=None, # Column of labels; its value for normal rows; None: as in training
                )->dict: # What is worth saying
     "Score, and write the page"
-    _refuse_overwriting(out, path, model)
-    _check_ending(out, '.html', '.htm')
+    refuse_overwriting(out, path, model)
+    check_ending(out, '.html', '.htm')
     est = load(model)
-    rows = open_for(est, path, strict)
-    limit = _threshold_of(est, threshold)
-    scored = _score_all(est, rows, top, progress)
+    rows = open_for(est, path, strict, label)
+    limit = threshold_of(est, threshold)
+    scored = _score_all(est, rows, labels_for(est, label, normal), top, progress)
     scores = np.frombuffer(scored.scores)
-    if normal is not None: pick(str(normal), sorted(scored.labels) or ['none'], f'label in {path}')
-    normal = est.extra_.get('normal_is') if normal is None else str(normal)
-    label_numbers = np.frombuffer(scored.label_numbers, 'i4')
-    quality, on_labels = against_labels([*scored.labels], label_numbers, scores, normal)
+    is_asked = label is not None or normal is not None
+    kinds, found, on_labels = compared(scored.labels, scores, path, is_asked)
     is_training_file = est.extra_.get('sha256')==sha256(rows)
     notes = [*score_warnings(scored.tally, is_training_file), *file_warnings(rows), *on_labels,
              *est.extra_.get('notes', [])]
+    values = _page_values(est, scored, scores, limit, rows, model)
     page = render('report.html.j2', name=Path(path).name, verdict=verdict(scores, limit, est), warnings=notes,
-                  against_labels=quality, **_page_values(est, scored, scores, limit, rows, model))
+                  against_labels=against_labels(kinds, scores), **values)
     with writing(out) as temporary: temporary.write_text(page, encoding='utf-8')
     return dict(rows=len(scores), flagged=int((scores>limit).sum()), threshold=limit, out=str(out),
-                skipped=rows.skipped, notes=notes)
+                skipped=rows.skipped, labels=found, notes=notes)

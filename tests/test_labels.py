@@ -1,0 +1,178 @@
+"Rows that a label calls normal, anomalous, or that nobody labelled; a model of normals is measured by labels"
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganad.core import DataError
+from ganad.estimator import info
+from ganad.files.labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
+
+BLANKS = ['', ' ', 'unknown', 'Unknown', '?', 'n/a', 'unlabelled', 'not_labelled', None, np.nan, pd.NA, 'TBD']
+PCA = ['--method', 'pca', '--set', 'k=2']
+
+
+def table(n=300):
+    "Normal rows around a line, then anomalies beside it, then more normal rows"
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=n)
+    x = pd.DataFrame(dict(a=a, b=2*a + rng.normal(0, .1, n), c=rng.normal(size=n)))
+    x.loc[n-60:n-31, 'b'] += 30
+    return x
+
+
+def statuses(normal='ok', anomalous='defect', third=None, n=300):
+    "As `table`: the last thirty rows have the label `third`"
+    return [normal]*(n-60) + [anomalous]*30 + [third]*30
+
+
+def fitted(run, folder, status, *options, kind='csv'):
+    "What `ganad fit --json` says of the table with these labels"
+    frame = table().assign(status=status)
+    path = folder/f'train.{kind}'
+    if kind=='csv': frame.to_csv(path, index=False)
+    elif kind=='parquet': frame.to_parquet(path, index=False)
+    else: np.savez(path, x=frame[['a', 'b', 'c']].to_numpy(), y=np.array(status))
+    label = 'y' if kind=='npz' else 'status'
+    code, out, err = run('fit', path, '--save', folder/'m', '--json', *PCA, '--label', label, *options)
+    assert (code, err)==(0, ''), err
+    return json.loads(out)
+
+
+@pytest.mark.parametrize('blank', [text for text in BLANKS if text is not pd.NA])
+def test_rows_without_a_label_are_neither_learned_nor_counted(run, tmp_path, blank):
+    about = fitted(run, tmp_path, statuses(third=blank), '--normal', 'ok')
+    assert (about['normal'], about['anomalies'], about['unlabelled'])==(240, 30, 30)
+    assert about['found']['auroc']==1
+    assert any('30 rows without a label' in note for note in about['notes'])
+    assert info(tmp_path/'m')['extra']['unlabelled']==30
+
+
+@pytest.mark.parametrize('other', ['OK', 'Ok ', ' ok'])
+def test_another_case_of_the_word_is_the_word(run, tmp_path, other):
+    about = fitted(run, tmp_path, statuses(third=other), '--normal', 'ok')
+    assert (about['normal'], about['anomalies'], about['unlabelled'])==(270, 30, 0)
+    assert about['found']['auroc']==1
+
+
+def test_a_third_class_is_said_with_its_number(run, tmp_path):
+    about = fitted(run, tmp_path, statuses(third='rework'), '--normal', 'ok')
+    assert about['anomalies']==60
+    assert any("'rework' (30)" in note and "'defect' (30)" in note for note in about['notes'])
+
+
+@pytest.mark.parametrize('kind', ['csv', 'parquet', 'npz'])
+@pytest.mark.parametrize('values', [(0., 1., np.nan), (False, True, False), (0, 1, 0)])
+def test_zero_and_one_in_any_form(run, tmp_path, kind, values):
+    about = fitted(run, tmp_path, statuses(*values), kind=kind)
+    assert about['anomalies']==30 and about['unlabelled']==(30 if np.isnan(values[2]) else 0)
+    assert about['found']['auroc']==1
+
+
+def test_a_column_without_labels_is_refused(run, tmp_path):
+    table().assign(status='').to_csv(tmp_path/'t.csv', index=False)
+    code, _, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', *PCA, '--label', 'status')
+    assert code==2 and err.count('\n')==1 and 'no row has a label' in err and not (tmp_path/'m').exists()
+
+
+def spelled(word):
+    "The same word in another case, with blanks around it"
+    cases = st.sampled_from([str.upper, str.lower, str.title])
+    blanks = st.sampled_from(['', ' ', '\t'])
+    return st.builds(lambda case, left, right: left + case(word) + right, cases, blanks, blanks)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.one_of(spelled('good').map(lambda text: (text, NORMAL_ROW)),
+                          spelled('crack').map(lambda text: (text, ANOMALY)),
+                          st.sampled_from(BLANKS).map(lambda text: (text, UNLABELLED))), min_size=1),
+       st.integers(1, 5))
+def test_kinds_do_not_depend_on_spelling_or_chunks(rows, parts):
+    labels = Labels('good')
+    texts = np.array([text for text, _ in rows] + [None], object)[:-1]
+    for part in np.array_split(texts, parts): labels.add(part)
+    assert labels.kinds().tolist()==[kind for _, kind in rows] and len(labels)==len(rows)
+
+
+@given(st.integers(-9, 9))
+def test_the_form_of_a_number_is_no_other_label(number):
+    for text in (str(number), f'{number}.0', f' {number}', f'{number}.000'):
+        assert kind_of_label(text, number)==NORMAL_ROW and kind_of_label(text, number+1)==ANOMALY
+
+
+def test_who_names_a_blank_word_means_it():
+    assert [kind_of_label(text, 'None') for text in ('None', 'bad', '')]==[NORMAL_ROW, ANOMALY, UNLABELLED]
+
+
+def test_unlabelled_rows_change_no_number():
+    rng = np.random.default_rng(0)
+    kinds, scores = rng.integers(-1, 2, 500), rng.normal(size=500)
+    all_rows, labelled = agreement(kinds, scores), agreement(kinds[kinds>=0], scores[kinds>=0])
+    assert all_rows.pop('unlabelled')==(kinds<0).sum() and labelled.pop('unlabelled')==0
+    assert all_rows==labelled
+
+
+# A model of normals is measured
+
+@pytest.fixture
+def normals(run, tmp_path):
+    "A model of rows that were all normal, and rows with labels"
+    frame = table().assign(status=statuses(third=''))
+    frame[frame.status=='ok'].drop(columns='status').to_csv(tmp_path/'train.csv', index=False)
+    frame.to_csv(tmp_path/'test.csv', index=False)
+    assert run('fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--quiet', *PCA)[0]==0
+    return tmp_path
+
+
+@pytest.mark.parametrize('command', ['score', 'report'])
+def test_score_and_report_take_a_label(run, normals, command):
+    out = normals/('s.csv' if command=='score' else 'r.html')
+    argv = [command, normals/'test.csv', '--model', normals/'m', '--out', out, '--json']
+    code, printed, _ = run(*argv, '--label', 'status', '--normal', 'ok')
+    done = json.loads(printed)
+    assert code==0
+    counts = dict(normal=240, anomalies=30, unlabelled=30)
+    assert done['labels']==pytest.approx(dict(auroc=1, auprc=1, base_rate=1/9, **counts))
+    assert not any('status' in note for note in done['notes'])                     # it is looked at
+    if command=='report': assert '30 labelled anomalies, 240 labelled normal rows' in out.read_text('utf-8')
+    for wrong in (['--label', 'state'], ['--label', 'a'], ['--label', 'status'], ['--normal', 'ok'],
+                  ['--label', 'status', '--normal', 'good']):
+        code, _, err = run(*argv, *wrong)
+        assert code==2 and err.count('\n')==1, (wrong, err)
+
+
+def test_the_label_of_an_npz(run, tmp_path):
+    x, y = table().to_numpy(), np.array([0]*240 + [1]*30 + [0]*30)
+    np.savez(tmp_path/'train.npz', x[y==0])
+    np.savez(tmp_path/'test.npz', X=x, y=y)
+    assert run('fit', tmp_path/'train.npz', '--save', tmp_path/'m', '--quiet', *PCA)[0]==0
+    argv = ['report', tmp_path/'test.npz', '--model', tmp_path/'m', '--out', tmp_path/'r.html', '--json']
+    code, printed, _ = run(*argv, '--label', 'y')
+    assert code==0 and json.loads(printed)['labels']['auroc']==1
+    assert json.loads(run(*argv)[1])['labels']=={}
+
+
+def test_arrays_that_may_be_labels_are_not_passed_over(run, tmp_path):
+    np.savez(tmp_path/'t.npz', X=table().to_numpy(), y=np.array([0]*240 + [1]*30 + [0]*30))
+    argv = ['fit', tmp_path/'t.npz', '--save', tmp_path/'m', '--json', *PCA]
+    code, _, err = run(*argv)
+    assert code==2 and '--label y' in err and '--drop y' in err and err.count('\n')==1
+    assert json.loads(run(*argv, '--label', 'y')[1])['anomalies']==30
+    assert json.loads(run(*argv, '--drop', 'y')[1])['normal']==300
+    code, _, _ = run('score', tmp_path/'t.npz', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+    assert code==0
+
+
+def test_rows_without_the_label_column_say_where_labels_go(run, normals):
+    code, _, err = run('fit', normals/'train.csv', '--save', normals/'n', '--label', 'status', *PCA)
+    assert code==2 and 'no --label; score and report take it' in err and err.count('\n')==1
+
+
+def test_labels_that_nobody_explains_are_named_with_their_row():
+    labels = Labels()
+    labels.add(['0', '', '2'])
+    with pytest.raises(DataError) as caught: labels.kinds()
+    assert caught.value.row==2
