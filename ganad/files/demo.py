@@ -224,7 +224,7 @@ def write_page(runs:list, # What was asked
                   is_quick=bool(runs[0].protocol.n_train), verdict=verdict(rows),
                   table=_cells_of(tables.markdown(rows)), figures=figures, split=repr(split),
                   versions=versions)
-    with atomic(path) as temporary: temporary.write_text(page, encoding='utf-8')
+    with atomic(path) as temporary: temporary.write_text(page, 'utf-8', 'xmlcharrefreplace')
     return Path(path)
 
 def _cells_of(markdown): # Of a table: its head, its rows
