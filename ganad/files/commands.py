@@ -41,7 +41,7 @@ def _column_names(text)->list: # Between commas; a name with a comma in it is in
     "The names, as given with --drop"
     try: names = next(csv.reader([text or ''], skipinitialspace=True), [])
     except csv.Error as error:
-        raise GanadError(f"--drop {text!r} is no list of names", "put such a name in double quotes") from error
+        raise GanadError(f"--drop {text!r} is no list of names", "quote such a name twice") from error
     return [name for name in names if name]
 
 # %% ../../nbs/files/40_commands.ipynb #1dccb3c9
