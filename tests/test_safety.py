@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -368,3 +369,26 @@ def test_a_picture_whose_name_is_no_text_is_said(run, tmp_path):
     assert code==0 and r'\udcff.png: its name is no UTF-8' in err
     code, _, err = run('score', tmp_path/'pictures', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
     assert code==0 and len(pd.read_csv(tmp_path/'s.csv'))==39 and 'no UTF-8' in err
+
+
+# What is trusted
+
+WORKFLOWS = sorted((ROOT/'.github/workflows').glob('*.yml'))
+
+
+@pytest.mark.parametrize('path', WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
+def test_a_workflow_has_fixed_actions_and_the_least_rights(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow['permissions']=={'contents':'read'}, 'a job that needs more says so itself'
+    for job in workflow['jobs'].values():
+        for step in job['steps']:
+            commit = step.get('uses', '').partition('@')[2]
+            assert 'uses' not in step or len(commit)==40 and int(commit, 16), step
+
+
+@posix
+def test_nothing_is_installed_on_the_system_without_being_asked():
+    for asked in ('', 'true'):
+        make = ['make', '-n', 'tools', f'CI={asked}']
+        planned = subprocess.run(make, cwd=ROOT, capture_output=True, text=True).stdout
+        assert f'test "{asked}" = true && ' in planned.partition('apt-get -qq')[0]
