@@ -6,7 +6,7 @@
 __all__ = ['parser', 'completion', 'main', 'error_text']
 
 # %% ../nbs/files/50_cli.ipynb #5a34ed52
-import argparse, errno, os, signal, sys, threading
+import argparse, errno, os, shutil, signal, sys, tempfile, threading
 from contextlib import contextmanager, suppress
 from importlib import import_module
 import ganad
@@ -16,7 +16,8 @@ _FILES = dict(bash='_shtab_compgen_files', zsh='_files', tcsh='f')              
 
 def _path(parser, *names, **options): parser.add_argument(*names, **options).complete = _FILES
 
-def _data(parser): _path(parser, 'data', help='CSV, Parquet or NPZ file, or a folder of pictures')
+def _data(parser):
+    _path(parser, 'data', help='CSV, Parquet or NPZ file, folder of pictures, or - for standard input')
 
 def _info(parser): _path(parser, 'model', help='made by `ganad fit`')
 
@@ -114,6 +115,7 @@ _OWN_DATA = """examples:
   ganad score test.csv --model m.safetensors --out scores.csv
   ganad report test.csv --model m.safetensors --out report.html
   ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
+  zcat days/*.gz | ganad score - --model m.safetensors > scores.csv
   ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
   ganad score new-pictures/ --model m.safetensors --out scores.csv
   ganad info m.safetensors                                  what a model file holds
@@ -188,13 +190,36 @@ def _run(arguments, is_process=False)->int: # Exit code
         from ganad.core import GanadError                            # takes PyTorch with it
         module, name = arguments.work
         work = getattr(import_module(module), name)
-    try: return work(arguments)
+    try:
+        with _standard_input(arguments): return work(arguments)
     except GanadError as error: text = error_text(error, arguments)
     except (MemoryError, RuntimeError) as error:
         is_memory = isinstance(error, MemoryError) or 'allocate memory' in str(error)        # PyTorch's own
         if not is_memory: raise
         text = 'not enough memory; give it fewer rows, or smaller pictures (--size)'
     return _mistake(text)
+
+@contextmanager
+def _standard_input(arguments):
+    "`-` for a table: what comes in lies in a file as long as the command runs, for it is read more than once"
+    if getattr(arguments, 'data', None)!='-' or not hasattr(arguments, 'quiet'):
+        yield
+        return
+    from ganad.core import GanadError
+    if sys.stdin is None: raise GanadError('standard input is closed', 'give a file')
+    with tempfile.TemporaryDirectory() as folder:
+        start = sys.stdin.buffer.read(4)
+        ending = next((ending for mark, ending in _MARKS.items() if start.startswith(mark)), '.csv')
+        arguments.data = os.path.join(folder, 'standard-input' + ending)
+        with open(arguments.data, 'wb') as file:
+            file.write(start)
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        try: yield
+        except GanadError as error:
+            if str(error.file)==arguments.data: error.file = 'standard input'
+            raise
+
+_MARKS = {b'PAR1':'.parquet', b'PK':'.npz', b'\x1f\x8b':'.csv.gz'}        # what such a file begins with
 
 def _mistake(text)->int: # Exit code
     try: print(f'ganad: {text}', file=sys.stderr)

@@ -121,7 +121,7 @@ def atomic(path, # Where the file will be
           ): # Path to write to in the meantime
     "A temporary path beside `path`; it takes its place if the block ends well, and is removed if not"
     target = Path(os.path.realpath(path))                          # a link stays: what it leads to is written
-    if target in _being_written:                                   # who writes to a temporary path needs no other
+    if target in _being_written:                                   # a temporary path needs no other
         yield target
         return
     try:
@@ -193,7 +193,7 @@ def write_json(path, # Where to
               )->Path: # `path`
     "Write `obj` as indented JSON, whole or not at all"
     text = json.dumps(obj, indent=1, allow_nan=False, ensure_ascii=False)
-    with atomic(path) as temporary: temporary.write_text(text + '\n', encoding='utf-8')
+    with atomic(path) as temporary: temporary.write_text(text + '\n', 'utf-8', 'backslashreplace')
     return Path(path)
 
 # %% ../nbs/toolkit/00_core.ipynb #3e9fdce4

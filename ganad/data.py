@@ -8,7 +8,7 @@ __all__ = ['DEBIAN', 'SAMPLING', 'digest', 'Source', 'cache_dir', 'places', 'fin
            'Arrhythmia', 'clusters', 'sample', 'Imbalance', 'by_label', 'Jitter', 'ring', 'gaussians', 'box']
 
 # %% ../nbs/toolkit/01_data.ipynb #4225a122
-import errno,gzip,hashlib,math,os,socket,tempfile,zipfile
+import errno,gzip,hashlib,math,os,socket,tempfile,zipfile,zlib
 from contextlib import contextmanager
 from dataclasses import asdict,dataclass,field
 from functools import cached_property
@@ -218,8 +218,27 @@ def _torchvision():
     from torchvision import datasets
     return datasets
 
+def _fetch(url, path, md5):
+    "Download over https what is not yet there as it should be; another sum than the known one is an error"
+    is_whole = _torchvision().utils.check_integrity
+    if is_whole(path, md5): return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.hub.download_url_to_file(url.replace('http:', 'https:'), str(path))
+    if not is_whole(path, md5): raise RuntimeError(f'{path.name} has another check sum (MD5)')
+
 _IDX_FILES = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte',
               't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte']
+_ZALANDO = 'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/'
+_IDX_FROM = dict(MNIST='https://ossci-datasets.s3.amazonaws.com/mnist/', FashionMNIST=_ZALANDO)
+_IDX_SHA = dict(MNIST=[                                             # of the four files, unpacked
+    'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+    '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+    '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+    'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2'], FashionMNIST=[
+    'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
+    'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+    '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
+    '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34'])
 
 def _idx_files(folder):
     "The four files in `folder`, gzipped or not; None unless all are there"
@@ -230,22 +249,30 @@ def _idx_files(folder):
         found.append(there[0])
     return found
 
-def _is_torn(file, root):
-    "Is it in the cache, and cannot be read?"
+def _is_torn(file, sha, root):
+    "Is it in the cache, and not what was once put there?"
     if not _in_cache(file, root): return False
-    try: return not len(_read_idx(file))
-    except DataError: return True
+    try:
+        with (gzip.open if file.suffix=='.gz' else open)(file, 'rb') as unpacked: content = unpacked.read()
+    except (OSError, EOFError, zlib.error): return True
+    return hashlib.sha256(content).hexdigest()!=sha
+
+def _get_idx(dataset):
+    for name,md5 in dataset.resources:
+        _fetch(_IDX_FROM[dataset.__name__] + name, cache_dir()/dataset.__name__/'raw'/name, md5)
+    dataset(cache_dir(), download=True)                             # unpacks them
 
 def _idx_source(root, name, dataset, title, classes, debian=()):
     "What the four files hold: those that are found, or else downloaded"
     below = f'{dataset.__name__}/raw'
     folders = [*(place/below for place in places(root)), *debian]
     files = next(filter(None, map(_idx_files, folders)), None)
-    torn = [file for file in files or [] if _is_torn(file, root)]
+    sums = _IDX_SHA[dataset.__name__]
+    torn = [file for file,sha in zip(files or [], sums) if _is_torn(file, sha, root)]
     for file in torn: file.unlink()                             # else torchvision takes it for whole
     if torn or not files:
         where = f'{below}/{_IDX_FILES[0]} and its like'
-        _download(lambda: dataset(cache_dir(), download=True), title, where, folders,
+        _download(lambda: _get_idx(dataset), title, where, folders,
                   hand="install Debian's package dataset-fashion-mnist" if debian else '',
                   was=f'{torn[0]} was damaged, ' if torn else '')
         files = _idx_files(cache_dir()/below)
@@ -283,7 +310,9 @@ def _folder_with_sums(get, root, found, files, title, where):
 def _cifar10(root, size):
     below = Path('cifar-10-batches-py')
     dataset = _torchvision().CIFAR10
-    def get(folder): return dataset(folder.parent, download=True)
+    def get(folder):
+        _fetch(dataset.url, folder.parent/dataset.filename, dataset.tgz_md5)
+        dataset(folder.parent, download=True)                       # unpacks it
     files = dataset.train_list + dataset.test_list
     folder = _folder_with_sums(get, root, find(root, below), files, 'CIFAR-10', below)
     train = dataset(folder.parent, train=True)
@@ -297,7 +326,10 @@ def _svhn(root, size):
     dataset = _torchvision().SVHN
     files = [dataset.split_list[part][1:] for part in ('train','test')]
     train_file = find(root, *(Path(folder)/files[0][0] for folder in ('svhn','SVHN','.')))
-    def get(folder): return [dataset(folder, part, download=True) for part in ('train','test')]
+    def get(folder):
+        for part in ('train','test'):
+            url,name,md5 = dataset.split_list[part]
+            _fetch(url, folder/name, md5)
     found = train_file and train_file.parent
     folder = _folder_with_sums(get, root, found, files, 'SVHN', 'svhn')
     train = dataset(folder, 'train')
@@ -397,11 +429,12 @@ def _cifar10_jpeg(root, size):
     if archive is None:
         raise _not_here(title, 'cifar10-jpeg.zip', 'it has no public address', places(root),
                         "use 'cifar10', which is downloaded")
-    with reading(archive): archive_digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:12]
+    with reading(archive): archive_digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
     kept = cache_dir()/f'cifar10-jpeg-{archive_digest}.npz'
     if not kept.exists(): _decode_archive(archive, kept)
     with reading(kept), np.load(kept) as saved:
         x,y,is_test = (torch.from_numpy(saved[name]) for name in ('x','y','test'))
+        if digest(x, y, is_test)!=str(saved.get('sha256')): raise ValueError('another check sum than its own')
         return Source('cifar10-jpeg', x, y, saved['classes'].tolist(), is_test, title)
 
 def _decode_archive(archive, kept):
@@ -409,7 +442,8 @@ def _decode_archive(archive, kept):
     with disk(kept), atomic(kept) as temporary, tempfile.TemporaryDirectory(dir=kept.parent) as folder:
         decoded = _read_folder(_unpack(archive, Path(folder)/'cifar10-jpeg'), 32)
         x = decoded.pop('data')
-        with open(temporary, 'wb') as file: np.savez(file, x=x, **decoded)
+        sha256 = digest(x, decoded['y'], decoded['test'])
+        with open(temporary, 'wb') as file: np.savez(file, x=x, sha256=sha256, **decoded)
 
 # %% ../nbs/toolkit/01_data.ipynb #7eaa70bb
 def _check_finite(x, # Table, rows × features
@@ -510,7 +544,8 @@ def sources()->list: # Names that `load` knows
     "The data sets there are"
     return list(_LOADERS)
 
-_FILES:dict[str,list] = {'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
+_FILES:dict[str,list] = {
+          'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
           'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
           'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
           'arrhythmia':['arrhythmia/arrhythmia.mat']}

@@ -494,6 +494,7 @@ def read_tensors(path, # Made by `write_tensors`
                  weights:bool=True, # Read the tensors, too?
                 )->tuple[dict, dict]: # Header; name → tensor
     "What is in a file of ours; nothing in it is run, for it can hold nothing that runs"
+    if Path(path).exists() and not Path(path).is_file(): raise _no_model(path)       # a pipe may never end
     try:
         with safe_open(path, 'pt') as file:
             text = (file.metadata() or {})['ganad']

@@ -95,9 +95,8 @@ def scheduler():
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    module = [sys.executable, '-m', 'distributed.cli.dask_scheduler']
-    command = [*module, '--host', '127.0.0.1', '--port', str(port), '--no-dashboard']
-    process = subprocess.Popen(command, **quiet)
+    command = [sys.executable, '-m', 'distributed.cli.dask_scheduler', '--no-dashboard']
+    process = subprocess.Popen([*command, '--host', '127.0.0.1', '--port', str(port)], **quiet)
     yield f'tcp://127.0.0.1:{port}', process
     process.kill()
     process.wait()

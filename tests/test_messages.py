@@ -77,6 +77,8 @@ MISTAKES = {
     'size': 'fit pictures --save new --size 30',
     'place of the model': FIT + ' --save none',
     'model over data': 'fit test.csv --save test.csv --drop no,bad',
+    'model over a file that is none': 'fit train.csv --save words.csv --method pca',
+    'names in no quotes': 'fit train.csv --save new --drop "a\nb"',
     'checkpoint of another seed': GAN + ' --seed 1',
     'checkpoint of other rows': GAN.replace('train', 'test'),
     'checkpoint of another setting': GAN.replace('nz=2', 'nz=3'),
@@ -118,6 +120,8 @@ MISTAKES = {
     'labels of KDD': 'demo --out new --data kdd99 --methods classifier',
     'seeds': 'demo --out new --seeds 0',
     'table of the course': 'bench --matrix digitz',
+    'processes': 'bench --matrix quick --jobs 0',
+    'minutes': 'bench --matrix quick --max-minutes nan',
 }
 
 

@@ -1,18 +1,24 @@
 "Nothing is written, removed, waited for or shown that nobody asked for"
 import errno
+import io
 import json
 import os
 import stat
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from project import ROOT
 from safetensors import SafetensorError
 
 from ganad import data
+from ganad.cli import main
 from ganad.core import DataError, GanadError, atomic, write_json
 from ganad.evidence.executor import as_run, estimate, stored
 from ganad.evidence.run import Run, execute_alone, results
@@ -213,3 +219,176 @@ def test_a_full_disk_in_the_demo_is_one_line(run, tmp_path, monkeypatch, functio
     monkeypatch.setattr(function, fail)
     code, _, err = run('demo', '--quick', '--methods', 'pca,meanrow', '--out', tmp_path/'d')
     assert (code, err.count('\n'))==(2, 1) and 'o space left' in err and str(tmp_path) in err
+
+
+# Where rows and messages go
+
+NAMES = ['Ünsal', 'Köln', '日本', 'a😀']
+
+
+@pytest.fixture(scope='module')
+def table_and_model(tmp_path_factory):
+    "Folder of a table with words beyond ASCII, and a model of it"
+    folder = tmp_path_factory.mktemp('table')
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({'größe':rng.normal(size=200), 'b':rng.normal(size=200)})
+    frame.assign(name=[NAMES[i%4] for i in range(200)]).to_csv(folder/'t.csv', index=False)
+    with pytest.raises(SystemExit) as end:
+        main(['fit', str(folder/'t.csv'), '--method', 'pca', '--save', str(folder/'m'), '--quiet'])
+    assert end.value.code==0
+    return folder
+
+
+def shown(monkeypatch, *arguments, encoding='utf-8', stdin=b''):
+    "Exit code, bytes on standard output and text on standard error, where both are of this encoding"
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline='\r\n') for _ in range(2))
+    monkeypatch.setattr(sys, 'stdout', out)
+    monkeypatch.setattr(sys, 'stderr', err)
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(stdin)))
+    with pytest.raises(SystemExit) as end: main([*map(str, arguments)])
+    out.flush()
+    err.flush()
+    return end.value.code, out.buffer.getvalue(), err.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize('encoding', ['ascii', 'cp1252', 'utf-16', 'utf-8'])
+def test_rows_are_utf8_whatever_the_output_is(monkeypatch, table_and_model, encoding):
+    table, model, out = (table_and_model/name for name in ('t.csv', 'm', f'{encoding}.csv'))
+    assert shown(monkeypatch, 'score', table, '--model', model, '--out', out, encoding=encoding)[0]==0
+    code, rows, _ = shown(monkeypatch, 'score', table, '--model', model, encoding=encoding)
+    assert code==0 and rows==out.read_bytes()
+    assert {*pd.read_csv(io.BytesIO(rows)).name}=={*NAMES}
+
+
+@pytest.mark.parametrize('encoding', ['ascii', 'cp1252'])
+def test_text_is_shown_in_any_encoding(monkeypatch, table_and_model, encoding):
+    code, out, _ = shown(monkeypatch, 'info', table_and_model/'m', encoding=encoding)
+    assert code==0 and ('größe' if encoding=='cp1252' else r'gr\xf6\xdfe') in out.decode(encoding)
+    code, out, _ = shown(monkeypatch, 'info', table_and_model/'m', '--json', encoding=encoding)
+    assert code==0 and json.loads(out.decode(encoding))['prep']['names'][0]=='größe'
+    code, _, err = shown(monkeypatch, 'score', table_and_model/'ü.csv', '--model', 'm', encoding=encoding)
+    assert code==2 and 'Traceback' not in err
+    assert shown(monkeypatch, '--help', encoding=encoding)[0]==0
+
+
+def in_shell(line, *arguments):
+    argv = ['sh', '-c', line, '-', *map(str, arguments)]
+    return subprocess.run(argv, env=ENV, capture_output=True, text=True)
+
+
+@posix
+def test_an_output_that_takes_nothing_is_one_line(monkeypatch, table_and_model):
+    for command in (['methods'], ['score', table_and_model/'t.csv', '--model', table_and_model/'m']):
+        argv = [sys.executable, '-m', 'ganad.cli', *map(str, command)]
+        for redirect in ('>/dev/full', '>&-'):
+            done = in_shell(f'"$@" {redirect}', *argv)
+            notes = [line for line in done.stderr.splitlines() if 'standard output' in line]
+            assert done.returncode==2 and len(notes)==1 and 'Traceback' not in done.stderr, done.stderr
+    done = in_shell('"$@" 2>&-', *argv)
+    assert done.returncode==0 and 'ganad:' not in done.stdout, 'a note is no row'
+
+
+def test_packed_scores_are_the_same_bytes_each_time(run, monkeypatch, table_and_model, tmp_path):
+    outs = [tmp_path/'a.csv.gz', tmp_path/'b.csv.gz']
+    for moment, out in enumerate(outs):
+        monkeypatch.setattr('time.time', lambda moment=moment: 1e9 + 1000*moment)
+        assert run('score', table_and_model/'t.csv', '--model', table_and_model/'m', '--out', out)[0]==0
+    assert outs[0].read_bytes()==outs[1].read_bytes()
+    assert len(pd.read_csv(outs[0]))==200
+
+
+EVIL = 'x\x1b[2J\x9b31m\nganad: all is well\u202e'
+
+
+def test_no_name_steers_the_terminal_or_forges_a_line(run, tmp_path):
+    frame = pd.DataFrame({EVIL:np.r_[np.arange(198.), np.nan, 1], 'b':1., 'kind':['ok']*197 + [EVIL]*3})
+    table = tmp_path/'t.csv'
+    frame.to_csv(table, index=False)
+    fit = 'fit', table, '--method', 'pca', '--label', 'kind', '--save', tmp_path/'m'
+    told = [run(*fit), run(*fit, '--normal', 'ok'), run(*fit, '--normal', EVIL), run(*fit, '--drop', EVIL)]
+    frame.fillna(0).to_csv(table, index=False)
+    told += [run(*fit, '--normal', 'ok'), run('info', tmp_path/'m'), run('info', tmp_path/'m', '--json')]
+    frame.rename(columns={EVIL:'other'}).to_csv(table, index=False)
+    told += [run('score', table, '--model', tmp_path/'m', '--out', tmp_path/'s.csv')]
+    assert [code for code, *_ in told].count(2)==5 and [code for code, *_ in told].count(0)==3, told
+    for _, out, err in told:
+        for line in (out + err).split('\n'):
+            assert line.isprintable() and not line.startswith('ganad: all is well'), line
+
+
+def test_errors_in_python_are_one_line_too():
+    assert str(DataError(EVIL, column=EVIL, file=EVIL + '\r')).isprintable()
+
+
+# What is read
+
+@posix
+@pytest.mark.parametrize('name', ['p.csv', 'p.parquet', 'p.npz', 'p.zip'])
+def test_a_pipe_is_not_waited_for(run, tmp_path, table_and_model, name):
+    os.mkfifo(tmp_path/name)
+    for command in (['fit', tmp_path/name, '--save', tmp_path/'m'],
+                    ['score', tmp_path/name, '--model', table_and_model/'m'],
+                    ['score', table_and_model/'t.csv', '--model', tmp_path/name], ['info', tmp_path/name]):
+        code, _, err = run(*command)
+        assert (code, err.count('\n'))==(2, 1) and str(tmp_path/name) in err
+
+
+@pytest.mark.parametrize('kind', ['csv', 'tsv', 'csv.gz', 'parquet'])
+def test_a_table_may_come_in(monkeypatch, table_and_model, tmp_path, kind):
+    table, model, path = table_and_model/'t.csv', table_and_model/'m', tmp_path/f't.{kind}'
+    frame = pd.read_csv(table)
+    if kind=='parquet': frame.to_parquet(path)
+    else: frame.to_csv(path, index=False, sep='\t' if kind=='tsv' else ',')
+    code, rows, _ = shown(monkeypatch, 'score', '-', '--model', model, stdin=path.read_bytes())
+    assert code==0 and rows==shown(monkeypatch, 'score', path, '--model', model)[1]
+    fit = 'fit', '-', '--method', 'pca', '--save', tmp_path/'m2', '--quiet'
+    assert shown(monkeypatch, *fit, stdin=path.read_bytes())[0]==0
+    code, _, err = shown(monkeypatch, 'score', '-', '--model', model, stdin=b'a,b\n1,2\n')
+    assert code==2 and err.startswith('ganad: standard input: no column')
+
+
+def test_a_model_takes_the_place_of_nothing_but_a_model(run, tmp_path, table_and_model):
+    fit = 'fit', table_and_model/'t.csv', '--method', 'pca', '--save'
+    yours = tmp_path/'x.csv'
+    yours.write_text('a,b\n1,2\n')
+    code, _, err = run(*fit, yours)
+    assert (code, err.count('\n'))==(2, 1) and str(yours) in err and yours.read_text()=='a,b\n1,2\n'
+    for name in ('new', 'new', 'empty'):
+        (tmp_path/'empty').write_bytes(b'')
+        assert run(*fit, tmp_path/name)[0]==0
+
+
+@pytest.mark.skipif(sys.platform!='linux', reason='names of files are text elsewhere')
+def test_a_picture_whose_name_is_no_text_is_said(run, tmp_path):
+    (tmp_path/'pictures').mkdir()
+    for i in range(40):
+        pixels = np.random.default_rng(i).integers(256, size=(8, 8)).astype('u1')
+        Image.fromarray(pixels).save(tmp_path/f'pictures/{i:02}.png')
+    os.rename(tmp_path/'pictures/07.png', os.fsencode(tmp_path/'pictures') + b'/\xff.png')
+    code, _, err = run('fit', tmp_path/'pictures', '--method', 'pca', '--save', tmp_path/'m')
+    assert code==0 and r'\udcff.png: its name is no UTF-8' in err
+    code, _, err = run('score', tmp_path/'pictures', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+    assert code==0 and len(pd.read_csv(tmp_path/'s.csv'))==39 and 'no UTF-8' in err
+
+
+# What is trusted
+
+WORKFLOWS = sorted((ROOT/'.github/workflows').glob('*.yml'))
+
+
+@pytest.mark.parametrize('path', WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
+def test_a_workflow_has_fixed_actions_and_the_least_rights(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow['permissions']=={'contents':'read'}, 'a job that needs more says so itself'
+    for job in workflow['jobs'].values():
+        for step in job['steps']:
+            commit = step.get('uses', '').partition('@')[2]
+            assert 'uses' not in step or len(commit)==40 and int(commit, 16), step
+
+
+@posix
+def test_nothing_is_installed_on_the_system_without_being_asked():
+    for asked in ('', 'true'):
+        make = ['make', '-n', 'tools', f'CI={asked}']
+        planned = subprocess.run(make, cwd=ROOT, capture_output=True, text=True).stdout
+        assert f'test "{asked}" = true && ' in planned.partition('apt-get -qq')[0]

@@ -9,7 +9,7 @@ __all__ = ['fit', 'score', 'report', 'about_model', 'about_methods', 'about_data
 import ast, csv, json, sys
 from pathlib import Path
 from .. import data
-from ..core import CheckpointError, GanadError, pick
+from ..core import CheckpointError, GanadError, pick, printable
 from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator.modelfile import read
@@ -39,14 +39,17 @@ def _value(text): # A number, None, True or a text
 
 def _column_names(text)->list: # Between commas; a name with a comma in it is in quotes
     "The names, as given with --drop"
-    return [name for name in next(csv.reader([text or ''], skipinitialspace=True), []) if name]
+    try: names = next(csv.reader([text or ''], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise GanadError(f"--drop {text!r} is no list of names", "quote such a name twice") from error
+    return [name for name in names if name]
 
 # %% ../../nbs/files/40_commands.ipynb #1dccb3c9
 def _print_outcome(arguments, text, about)->int: # Parsed; a sentence; the same for JSON → exit code
     "Say what was done"
-    if arguments.json: print(json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False, default=str))
+    if arguments.json: print(json.dumps(about, indent=1, allow_nan=False, default=str))
     elif not arguments.quiet:
-        for note in about.get('notes', []): print(f'ganad: {note}', file=sys.stderr)
+        for note in about.get('notes', []): print(f'ganad: {printable(note)}', file=sys.stderr)
         if text: print(text)
     return 0
 
@@ -137,8 +140,9 @@ def _threshold_source(header)->str|None: # None if there is no threshold
     return None
 
 def _one_line(value)->str: # Of a header
-    if isinstance(value, dict): return ', '.join(f'{name} {v}' for name, v in value.items() if v is not None)
-    return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
+    parts = value if isinstance(value, list) else [value]
+    if isinstance(value, dict): parts = [f'{name} {v}' for name, v in value.items() if v is not None]
+    return printable(', '.join(map(str, parts)))
 
 # %% ../../nbs/files/40_commands.ipynb #e8945cd3
 def about_methods(arguments):

@@ -87,8 +87,9 @@ def verdict(rows:list, # Of `table`, the best first
     gan = next((row for row in rows if not row['baseline']), None)
     baseline = next((row for row in rows if row['baseline']), None)
     if not (gan and baseline):
+        missing = 'baseline' if gan else 'GAN'
         return (f"{rows[0]['label']} is best of {len(rows)} with an AUROC of {rows[0]['auroc']:.3f}; "
-                f"there was nothing to compare it with.{and_labelled}")
+                f"there was no {missing} to compare it with.{and_labelled}")
     difference = gan['auroc'] - baseline['auroc']
     noise = max(row.get('auroc_sd') or 0 for row in (gan, baseline))
     if abs(difference) < max(.005, noise):
@@ -208,7 +209,7 @@ def write_page(runs:list, # What was asked
                folder, # Where the models lie
                path, # HTML file to write
               )->Path: # `path`
-    "Write the report of a demo: table, sentence, and pictures of the best GAN and the best baseline"
+    "Write the report of a demo: table, sentence, and pictures of the best of each side"
     rows = tables.table(records)
     best = _best_of_each(rows)
     first = {record['label']:(run, record) for run, record in reversed([*zip(runs, records)])}
@@ -218,14 +219,14 @@ def write_page(runs:list, # What was asked
     board = [dict(row, name=row['label'], sd=row['auroc_sd']) for row in rows]
     curves = plots.roc_pr(split.y, scores)
     figures = [figure_of(plots.leaderboard(board), 'AUROC of every method; baselines in grey.'),
-               figure_of(curves, 'ROC and precision-recall, best GAN and best baseline.')]
+               figure_of(curves, f"ROC and precision-recall of {', '.join(best)}.")]
     for name in best: figures += _run_figures(first[name][1], models[name], split, scores[name])
     versions = ', '.join(f'{name} {version}' for name, version in records[0]['versions'].items())
     page = render('demo.html.j2', data=runs[0].data, normal=split.normal,
                   is_quick=bool(runs[0].protocol.n_train), verdict=verdict(rows),
                   table=_cells_of(tables.markdown(rows)), figures=figures, split=repr(split),
                   versions=versions)
-    with atomic(path) as temporary: temporary.write_text(page, encoding='utf-8')
+    with atomic(path) as temporary: temporary.write_text(page, 'utf-8', 'xmlcharrefreplace')
     return Path(path)
 
 def _cells_of(markdown): # Of a table: its head, its rows

@@ -8,14 +8,14 @@ __all__ = ['kinds_of_rows', 'threshold_settings', 'fit_rows', 'fit_file', 'refus
            'check_ending', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import csv, gzip, math, sys, traceback, warnings
+import csv, gzip, io, math, sys, traceback, warnings
 from array import array
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, GanadError, pick, writable
-from ..estimator import estimators, load
+from ..estimator import estimators, info, load
 from ..estimator.preprocess import ConstantScoreWarning, NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement
@@ -163,12 +163,21 @@ def _checkpoint(save): return save.with_name(save.name+'.part')        # what a 
 
 def _check_before_training(save, size, seed):
     "`DataError` before the training, not after it, for what will not do"
+    _refuse_no_model(save)
     if save.is_dir():
         raise DataError("this is a folder", f"name a file, as {save/'m.safetensors'}", file=save)
     if not (isinstance(seed, int) and 0<=seed<2**32):
         raise DataError(f"{seed!r} is no seed", "give 0 to 2**32-1", option='seed')
     wanted(size)
     writable(save.parent)
+
+def _refuse_no_model(save)->None:
+    "`DataError` if what has the name of the model to be written is something else"
+    if not save.is_file() or not save.stat().st_size: return
+    try: info(save)
+    except CheckpointError as error:
+        what = "this is no model, and would be written over"
+        raise DataError(what, "name another file, or delete it", file=save) from error
 
 def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is read
     "`DataError` if what is written would take the place of what is read"
@@ -266,10 +275,27 @@ def _text_output(out): # File to write; None: standard output
     "A text file that appears when it is whole, or standard output"
     check_ending(out, '.csv', '.tsv', '.txt', '.gz')
     if out is None:
-        yield sys.stdout
+        with _rows_to(sys.stdout) as file: yield file
         return
-    opener = gzip.open if Path(out).suffix.lower()=='.gz' else open
-    with writing(out) as temporary, opener(temporary, 'wt', encoding='utf-8', newline='') as file: yield file
+    opener = _gzip_text if Path(out).suffix.lower()=='.gz' else open
+    with writing(out) as temporary, opener(temporary, 'w', encoding='utf-8', newline='') as file: yield file
+
+@contextmanager
+def _rows_to(stream):
+    "Standard output as a file of rows, in UTF-8 like every other, unless a person looks at it"
+    if stream.isatty() or not hasattr(stream, 'reconfigure'):
+        yield stream
+        return
+    usual = dict(encoding=stream.encoding, errors=stream.errors, newline=None)
+    stream.reconfigure(encoding='utf-8', errors='strict', newline='')
+    try: yield stream
+    finally: stream.reconfigure(**usual)
+
+@contextmanager
+def _gzip_text(path, mode, **text):
+    "A text file in gzip that holds neither a name nor a time: the same rows are the same bytes"
+    with (open(path, 'wb') as raw, gzip.GzipFile('', 'wb', fileobj=raw, mtime=0) as packed,
+          io.TextIOWrapper(packed, **text) as file): yield file
 
 def check_ending(out, *endings)->None: # File to write, if any; endings that say what it will be
     "`DataError` if its name says that it is something else"

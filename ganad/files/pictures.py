@@ -50,6 +50,8 @@ def _in_folder(root)->tuple[list, list]: # Names in order; (name, why) of what i
     return names, skipped
 
 def _why_not(path, root): # Why this picture is not opened, if it is not
+    try: str(path.relative_to(root)).encode()
+    except UnicodeEncodeError: return 'its name is no UTF-8; rename it'
     if not path.resolve().is_relative_to(root): return 'a link that leads out of the folder'
     return '' if path.is_file() else 'no file'
 
@@ -460,6 +462,8 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
     path = Path(path).expanduser()
     if path.is_dir(): return Pictures(path, **options)
     if not path.exists(): raise DataError("no such file or folder", "give one that is there", file=path)
+    if not path.is_file():                              # it may never end, and can be read but once
+        raise DataError("a pipe or a device, no file", "save it, or let it come in as -", file=path)
     ending = next((e for e in _READERS if path.name.lower().endswith(e)), path.suffix)
     return _READERS[pick(ending, _READERS, f"reader for {path.name}, which ends in")](path, **options)
 

@@ -308,6 +308,6 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
     values = _page_values(est, scored, scores, limit, rows, model)
     page = render('report.html.j2', name=Path(path).name, verdict=verdict(scores, limit, est), warnings=notes,
                   against_labels=against_labels(kinds, scores), **values)
-    with writing(out) as temporary: temporary.write_text(page, encoding='utf-8')
+    with writing(out) as temporary: temporary.write_text(page, 'utf-8', 'xmlcharrefreplace')
     return dict(rows=len(scores), flagged=int((scores>limit).sum()), threshold=limit, out=str(out),
                 skipped=rows.skipped, labels=found, notes=notes)

@@ -527,11 +527,19 @@ def _rebuild_on_change(look, # → what would be built from, as `_stamps`
         if now!=seen and make(): handler.version += 1
         seen = now
 
+def _preview_handler():
+    "What answers a browser: a NUL in an address is a wrong address, no traceback"
+    class Preview(_tool('smalldocs.serve').Handler):
+        def send_head(self):
+            try: return super().send_head()
+            except ValueError: self.send_error(400)
+    return Preview
+
 def _serve()->None:
     "Build a preview and show it until Ctrl-C; build it again when what it is made from changes"
     config, stop = _settings(), threading.Event()
     site = build('smalldocs', config.config_path/'build/preview', preview=True)
-    show = functools.partial(_tool('smalldocs.serve').Handler, directory=site)
+    show = functools.partial(_preview_handler(), directory=site)
     with ThreadingHTTPServer(('127.0.0.1', 0), show) as server:
         print(f'http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)', flush=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
