@@ -413,7 +413,7 @@ class NPZ(Rows):
             mend = "give numbers, rows × features or rows × height × width (× channels)"
             raise DataError(what, mend, file=self.path)
         labels = self.heads.get(self.labels)
-        if labels and labels.shape!=(n,):
+        if labels and labels.shape not in ((n,), (n,1)):
             mend = f"give one label for each of {n} rows"
             raise DataError(f"{self.labels!r} has shape {labels.shape}", mend, file=self.path)
 
@@ -422,7 +422,8 @@ class NPZ(Rows):
         shape = self.heads[self.array].shape
         n = min(n or max(1, _CELLS//int(np.prod(shape[1:]))), max(1, shape[0]))
         labels = None
-        if self.labels in self.heads: labels = _whole_array(self.path, self.labels).astype(str).astype(object)
+        if self.labels in self.heads:
+            labels = _whole_array(self.path, self.labels).reshape(-1).astype(str).astype(object)
         for start, x in _blocks(self.path, self.array, n):
             names = [str(start+i+1) for i in range(len(x))]
             if self.kind=='table': x = pd.DataFrame(x.astype('f8'), columns=[*self.position])[self.features]
