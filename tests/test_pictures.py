@@ -591,3 +591,19 @@ def test_labels_in_a_column_are_read(tmp_path):
     assert (about['normal'], about['anomalies'])==(30, 10)
     np.savez(tmp_path/'b.npz', x=x, y=np.zeros((40, 2)))
     with pytest.raises(DataError, match='one label for each'): rows_of(tmp_path/'b.npz', label='y')
+
+
+def test_parts_in_one_file_of_arrays(tmp_path):
+    "As MedMNIST has them: fit learns from train_images, score looks at test_images, with or without labels"
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in dict(train=40, test=9).items():
+        arrays[f'{part}_images'] = rng.integers(0, 256, (n, 28, 28), dtype='u1')
+        arrays[f'{part}_labels'] = (np.arange(n)%3==0).astype('u1')[:, None]
+    np.savez(tmp_path/'a.npz', **arrays)
+    _, about = fit_file(tmp_path/'a.npz', tmp_path/'m', method='pca', label='train_labels')
+    assert (about['normal'], about['anomalies'])==(26, 14)
+    done = score_file(tmp_path/'m', tmp_path/'a.npz', tmp_path/'s.csv')
+    assert done['rows']==9 and not any('very rows of the training' in note for note in done['notes'])
+    np.savez(tmp_path/'new.npz', x=arrays['test_images'])
+    assert score_file(tmp_path/'m', tmp_path/'new.npz', tmp_path/'s.csv')['rows']==9

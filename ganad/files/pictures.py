@@ -170,7 +170,8 @@ def _unfolded(opened): # Picture of PIL → bits a value; picture, or of '16' bi
 
 def _upright(image):
     "Upright, on white"
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode=='F': raise ValueError('floating-point pixels; save it with 8 or 16 bits')
     if 'A' not in image.getbands() and 'transparency' not in image.info: return image
     if image.mode[0]=='I': return image
@@ -187,7 +188,7 @@ def _other_half(args): # Of a tile of PIL
     turned = 'RGB;16' + ('B' if order=='L' else 'L')
     return turned if isinstance(args, str) else (turned, *others)
 
-def _deep_colours(opened)->np.ndarray: # (H,W,3) int32
+def _deep_colours(opened)->np.ndarray: # (H,W,3) uint16
     "Colours of 16 bits"
     content = opened.fp
     upper = np.asarray(ImageOps.exif_transpose(opened))
@@ -195,7 +196,10 @@ def _deep_colours(opened)->np.ndarray: # (H,W,3) int32
     with open_picture(content) as image:
         image.tile = [tile._replace(args=_other_half(tile.args)) for tile in image.tile]
         lower = np.asarray(ImageOps.exif_transpose(image))
-    return upper.astype('i4')*256 + lower
+    values = upper.astype('u2')
+    values <<= 8
+    values |= lower
+    return values
 
 def _as_bytes(depth, values, # As of `_unfolded`
               levels)->Image.Image: # As for `picture`
@@ -342,12 +346,11 @@ class Pictures(Rows):
                  **options):
         self.size = size
         self.grey = grey
-        self.part = part
         self.settings = pictures
         self.survey_notes = []
         self.outside = []                             # pictures to score with values unlike the training's
         self.unlike = []                              # … of a size or shape unlike the training's
-        super().__init__(path, **options)
+        super().__init__(path, part=part, **options)
 
     def begin(self):
         "Find the pictures, their classes, size and channels"
