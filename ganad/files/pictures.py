@@ -92,10 +92,14 @@ def _masks(names)->list: # Of pictures, below the folder
     "Those that only show where a defect is, by their folder or by their name; never all"
     paths = [PurePosixPath(name) for name in names]
     pictures = {(path.parent, path.stem.lower()) for path in paths}
+    anywhere = {path.stem.lower() for path in paths}
     def is_mask(path):
         if not _MASK_FOLDERS.isdisjoint(part.lower() for part in path.parts[:-1]): return True
         named = _MASK_NAME.fullmatch(path.stem.lower())
-        return named is not None and (path.parent, named[1] or named[2]) in pictures
+        if named is None: return False
+        of = named[1] or named[2]
+        if (path.parent, of) in pictures or (path.parent.parent, of) in pictures: return True
+        return 'label' not in path.stem.lower() and of in anywhere            # a label may be the part itself
     found = [name for name, path in zip(names, paths) if is_mask(path)]
     return found if len(found)<len(names) else []
 
