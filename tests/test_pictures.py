@@ -1,6 +1,9 @@
 "Pictures of a folder or an archive: as a person sees them, or left out and listed; nothing is unfolded"
+import base64
+import io
 import json
 import os
+import re
 import struct
 import tempfile
 import warnings
@@ -15,12 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ganad.cli import main
 from ganad.core import DataError
 from ganad.data import load
+from ganad.estimator import PCADetector
 from ganad.estimator import load as estimator_load
 from ganad.estimator.preprocess import Images
 from ganad.files.fit_and_score import fit_file, open_for, score_file
 from ganad.files.pictures import Pictures, picture, rows_of, sha256
+from ganad.files.report import report_file
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -515,3 +521,89 @@ def test_a_name_that_is_no_text(pictures, tmp_path):
     done = score_file(tmp_path/'m.safetensors', pictures, tmp_path/'s.csv')
     assert 'b�.jpg' in (tmp_path/'s.csv').read_text('utf-8')
     assert done['skipped'][0][0]=='bad/b�.jpg'
+
+
+# What is said and shown
+
+@pytest.fixture
+def plates(tmp_path):
+    "Grey plates of many shapes, a bright spot on one of the test; a mask and a black picture are among them"
+    rng = np.random.default_rng(0)
+    for part, n in (('train', 30), ('test', 6)):
+        (tmp_path/'plates'/part).mkdir(parents=True)
+        for i in range(n):
+            x = rng.integers(80, 120, (200, 140 + 40*(i%3)))
+            if (part, i)==('test', 4): x[20:60, 20:60] = 255
+            of_type('u1')(x, tmp_path/f'plates/{part}/{i:02}')
+    of_type('u1')(np.zeros((200, 140)), tmp_path/'plates/train/00_mask.x')
+    of_type('u1')(np.zeros((200, 140)), tmp_path/'plates/train/black')
+    return tmp_path/'plates'
+
+
+def test_what_is_odd_is_said_before_the_training(plates, tmp_path, capsys, monkeypatch):
+    "And once"
+    def train(*args, **kwargs):
+        assert 'nearly black (train/black.png)' in capsys.readouterr().err
+        raise KeyboardInterrupt
+    command = ['fit', str(plates), '--save', str(tmp_path/'m'), '--method', 'pca']
+    with monkeypatch.context() as patch:
+        patch.setattr(PCADetector, 'fit', train)
+        with pytest.raises(SystemExit) as stop: main(command)
+    assert stop.value.code==130
+    with pytest.raises(SystemExit): main(command)
+    lines = capsys.readouterr().err.splitlines()
+    assert sum('1 mask left out' in line for line in lines)==1
+    assert sum('140×200 to 220×200 pixels become 64×64' in line for line in lines)==1
+
+
+def test_report_and_info_say_how_pictures_were_read(plates, tmp_path, capsys):
+    "The report shows them at their own size, with the map over it"
+    model, page = tmp_path/'m', tmp_path/'r.html'
+    fit_file(plates, model, method='pca', size=16)
+    report_file(model, plates, page, top=1)
+    html = page.read_text('utf-8')
+    images = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', html)
+    shown, over = (Image.open(io.BytesIO(base64.b64decode(image))) for image in images)
+    assert shown.size==over.size==(180, 200) and 'test/04.png' in html
+    red = np.asarray(over).astype(int)
+    excess = (red[..., 0] - red[..., 1]).clip(0)
+    assert excess[20:60, 20:60].mean()>2*excess[100:, 100:].mean(), 'the map lies where the spot is'
+    about = '140×200 to 220×200 pixels; proportions kept'
+    assert about in html
+    with pytest.raises(SystemExit): main(['info', str(model)])
+    assert about in capsys.readouterr().out
+
+
+def test_a_very_large_original_is_shown_smaller(tmp_path):
+    Image.new('L', (2000, 500), 90).save(tmp_path/'a.png')
+    rows = rows_of(tmp_path)
+    assert rows.original('a.png').shape==(160, 640, 3)
+    assert rows.on_original(np.eye(8), 160, 640).shape==(160, 640)
+
+
+def test_labels_in_a_column_are_read(tmp_path):
+    "As MedMNIST has them: (N,1)"
+    x = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype='u1')
+    y = (np.arange(40)%4==0).astype('u1')[:, None]
+    np.savez(tmp_path/'a.npz', x=x, y=y)
+    assert rows_of(tmp_path/'a.npz', label='y').all().label.tolist()==[str(int(value)) for value in y[:, 0]]
+    _, about = fit_file(tmp_path/'a.npz', tmp_path/'m', method='pca', label='y')
+    assert (about['normal'], about['anomalies'])==(30, 10)
+    np.savez(tmp_path/'b.npz', x=x, y=np.zeros((40, 2)))
+    with pytest.raises(DataError, match='one label for each'): rows_of(tmp_path/'b.npz', label='y')
+
+
+def test_parts_in_one_file_of_arrays(tmp_path):
+    "As MedMNIST has them: fit learns from train_images, score looks at test_images, with or without labels"
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in dict(train=40, test=9).items():
+        arrays[f'{part}_images'] = rng.integers(0, 256, (n, 28, 28), dtype='u1')
+        arrays[f'{part}_labels'] = (np.arange(n)%3==0).astype('u1')[:, None]
+    np.savez(tmp_path/'a.npz', **arrays)
+    _, about = fit_file(tmp_path/'a.npz', tmp_path/'m', method='pca', label='train_labels')
+    assert (about['normal'], about['anomalies'])==(26, 14)
+    done = score_file(tmp_path/'m', tmp_path/'a.npz', tmp_path/'s.csv')
+    assert done['rows']==9 and not any('very rows of the training' in note for note in done['notes'])
+    np.savez(tmp_path/'new.npz', x=arrays['test_images'])
+    assert score_file(tmp_path/'m', tmp_path/'new.npz', tmp_path/'s.csv')['rows']==9

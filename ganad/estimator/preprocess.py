@@ -564,13 +564,15 @@ class Images:
 
     def rows(self, X)->torch.Tensor: # (N,C,side,side) float32
         "What the network reads: in [-1,1], and of one size"
-        x = self._scaled(_channels_first(self.read(X), self.shape[0]))
+        x = _channels_first(self.read(X), self.shape[0])
+        black_white = self._checked_range(x)
         size = tuple(self.shape[1:])
-        if x.shape[2:]==size: return x
+        if x.shape[2:]==size: return self._scaled(x, *black_white)
         def resized(part): return F.interpolate(part, size, mode='bilinear', antialias=True)
-        return torch.cat([resized(part) for part in x.split(1024)])
+        n = max(1, min(1024, 2**24//max(1, x[0].size)))                    # at once: large ones take memory
+        return torch.cat([resized(self._scaled(x[i:i+n], *black_white)) for i in range(0, len(x), n)])
 
-    def _scaled(self, x): # (N,C,H,W) → float32 in [-1,1]
+    def _checked_range(self, x)->tuple: # (N,C,H,W) → what is black, what is white
         black, white = self._range_for(x)
         low, high = float(x.min()), float(x.max())
         slack = (white-black)/100
@@ -583,6 +585,9 @@ class Images:
         if black==-1 and low>=0:
             warnings.warn(f"images from {low:g} to {high:g}, in training -1 to 1: is 0 black?",
                           stacklevel=2)
+        return black, white
+
+    def _scaled(self, x, black, white): # (N,C,H,W) → float32 in [-1,1]
         scaled = (x.astype('f4') - black)*(2/(white-black)) - 1
         return torch.from_numpy(scaled.clip(-1, 1))
 
@@ -598,8 +603,9 @@ class Images:
 
     def _say_outside(self, x, black, white): # Whole numbers of the type of the training
         is_outside = ((x<black) | (x>white)).reshape(len(x), -1).any(1)
+        found = f"from {x.min():g} to {x.max():g}"
         warnings.warn(f"{is_outside.sum():,} of {len(x):,} images have values outside of the training's "
-                      f"{black:g} to {white:g} (from {x.min():g} to {x.max():g}), cut off there", stacklevel=2)
+                      f"{black:g} to {white:g} ({found}), cut off there", stacklevel=2)
         return False
 
     def digest(self, X)->str: # As for `read`

@@ -14,6 +14,7 @@ from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator.modelfile import read
 from .fit_and_score import fit_file, score_file
+from .pictures import settings_text
 from .readers import _counted
 from .report import report_file
 
@@ -45,11 +46,12 @@ def _column_names(text)->list: # Between commas; a name with a comma in it is in
     return [name for name in names if name]
 
 # %% ../../nbs/files/40_commands.ipynb #1dccb3c9
-def _print_outcome(arguments, text, about)->int: # Parsed; a sentence; the same for JSON → exit code
-    "Say what was done"
+def _print_outcome(arguments, text, about, said=())->int: # Parsed; a sentence; for JSON; notes that were said
+    "Say what was done; the exit code"
     if arguments.json: print(json.dumps(about, indent=1, allow_nan=False, default=str))
     elif not arguments.quiet:
-        for note in about.get('notes', []): print(f'ganad: {printable(note)}', file=sys.stderr)
+        for note in about.get('notes', []):
+            if note not in said: print(f'ganad: {printable(note)}', file=sys.stderr)
         if text: print(text)
     return 0
 
@@ -67,7 +69,11 @@ def fit(arguments):
     settings |= _method_settings(cls, arguments.set)
     settings = dict(drop=_column_names(arguments.drop)) | settings
     save, method = arguments.save, arguments.method
-    try: est, about = fit_file(arguments.data, save, method, **settings)
+    said = []
+    def say(note):
+        if not (arguments.quiet or arguments.json): print(f'ganad: {note}', file=sys.stderr)
+        said.append(note)
+    try: est, about = fit_file(arguments.data, save, method, say=say, **settings)
     except KeyboardInterrupt:
         if Path(f'{save}.part').exists(): print("stopped; the same command goes on", file=sys.stderr)
         raise
@@ -75,7 +81,8 @@ def fit(arguments):
     text = f"{method} learned from {_learned_from(about, est)}; flags scores above {threshold:.4g}: {save}"
     found = about['found']
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
-    return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about))
+    return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about),
+                          said)
 
 def _learned_from(about, est)->str: # Of `fit_file`
     held_out = est.data_['held']
@@ -112,7 +119,7 @@ def about_model(arguments):
     header = info(arguments.model)
     try:
         lines = [f'{name:10} {_one_line(value)}' for name, value in _summary(header).items()
-                 if value not in (None, [], {})]
+                 if value not in (None, '', [], {})]
     except (KeyError, AttributeError) as error:
         what = f"does not fit together ({error})"
         raise CheckpointError(what, "make it again", file=arguments.model) from error
@@ -126,7 +133,9 @@ def _summary(header)->dict: # Of a model file
             'drawn by':_threshold_source(header), 'p-values':'yes' if header.get('calibrated') else 'no',
             'trained':extra.get('file'), 'rows':data.get('rows'), 'held':data.get('held'),
             'label':extra.get('label'), 'normal':extra.get('normal_is'), 'dropped':extra.get('drop'),
-            'features':prep.get('names') or prep.get('shape'), 'settings':header['settings'],
+            'features':prep.get('names') or prep.get('shape'),
+            'pictures':settings_text(extra.get('pictures')),
+            'settings':header['settings'],
             'notes':extra.get('notes'), 'versions':header.get('versions'), 'format':header['format']}
 
 def _threshold_source(header)->str|None: # None if there is no threshold

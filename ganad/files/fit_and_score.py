@@ -105,6 +105,7 @@ def fit_file(path, # What to learn from
              label=None, normal=None, drop=(), # Column of labels, its value for normal rows; no features
              size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
              seed=0, contamination=None, false_alarms=None,
+             say=None, # Called before the training with each sentence on the file, if given
              **settings, # More for the estimator
             )->tuple: # The estimator; what is worth saying
     "Fit a method to a file or folder, and save it"
@@ -119,6 +120,7 @@ def fit_file(path, # What to learn from
     x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
     anomalies = chunk.x[kinds==ANOMALY]
     refuse_names(x, path)
+    for note in file_warnings(rows) if say else []: say(note)
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
     as_handed_over = [*np.flatnonzero(is_normal), *np.flatnonzero(kinds==ANOMALY)]

@@ -81,6 +81,8 @@ class Rows:
         self.label = label
         self.drop = [*drop]
         self.types = types
+        self.part = part
+        self.is_for_model = types is not None or grey is not None        # which knows what it wants to see
         self.strict = strict
         self.skipped = []                                   # (name, why) of what could not be read
         self.ignored = []                                   # columns that nobody looks at
@@ -412,14 +414,19 @@ def _array_heads(path)->dict: # Name → header
     return heads
 
 # %% ../../nbs/files/10_readers.ipynb #d7f16ee2
+def _of_part(heads, part): # As of `_array_heads`; 'train' or 'test'
+    "The arrays of one part, if the file has both, as `train_images` and `test_images` of MedMNIST"
+    has_parts = {'train_images', 'test_images'}<={*heads} and part is not None
+    return {name:head for name, head in heads.items() if name.startswith(f'{part}_')} if has_parts else heads
+
 class NPZ(Rows):
-    "Arrays of NumPy: rows in `x` (or in the only array), labels in the array that `label` names"
+    "Arrays of NumPy: rows in `x` (the only array, `train_images`), labels in the array that `label` names"
     def begin(self):
         "Find the array of rows, and check it"
-        self.heads = _array_heads(self.path)
-        self.labels = self.label                                           # an array of its own, no column
+        self.heads = _of_part(_array_heads(self.path), self.part)
+        self.labels = self._array_of_labels()                              # an array of its own, no column
         self.label = None
-        if self.labels and self.types is None: pick(self.labels, self.heads, 'array')
+        if self.labels and not self.is_for_model: pick(self.labels, self.heads, 'array')
         self.unused = [name for name in self.drop if name in self.heads]           # arrays, and no columns
         self.drop = [name for name in self.drop if name not in self.heads]
         self.array = self._array_of_rows()
@@ -429,9 +436,18 @@ class NPZ(Rows):
         if self.kind=='table': self.choose([f'x{i}' for i in range(head.shape[1])])
         self.header = 'row'
 
+    def contents(self):
+        "(part, open file): another part has another digest"
+        yield self.part if self.array==f'{self.part}_images' else '', open(self.path, 'rb')
+
+    def _array_of_labels(self): # Its name: in a file of parts 'train_labels' is 'test_labels' in testing
+        if self.label is None or self.label in self.heads: return self.label
+        name = self.label.removeprefix('train_').removeprefix('test_')
+        return f'{self.part}_{name}' if f'{self.part}_{name}' in self.heads else self.label
+
     def _array_of_rows(self): # Its name
         others = [name for name in self.heads if name not in (self.labels, *self.unused)]
-        for name in ('x', 'X'):
+        for name in ('x', 'X', f'{self.part}_images'):
             if name in others: return name
         if len(others)==1: return others[0]
         what = f"it holds the arrays {_listed([*self.heads])}"
@@ -444,7 +460,7 @@ class NPZ(Rows):
             mend = "give numbers, rows × features or rows × height × width (× channels)"
             raise DataError(what, mend, file=self.path)
         labels = self.heads.get(self.labels)
-        if labels and labels.shape!=(n,):
+        if labels and labels.shape not in ((n,), (n,1)):
             mend = f"give one label for each of {n} rows"
             raise DataError(f"{self.labels!r} has shape {labels.shape}", mend, file=self.path)
 
@@ -453,7 +469,8 @@ class NPZ(Rows):
         shape = self.heads[self.array].shape
         n = min(n or max(1, _CELLS//int(np.prod(shape[1:]))), max(1, shape[0]))
         labels = None
-        if self.labels in self.heads: labels = _whole_array(self.path, self.labels).astype(str).astype(object)
+        if self.labels in self.heads:
+            labels = _whole_array(self.path, self.labels).reshape(-1).astype(str).astype(object)
         for start, x in _blocks(self.path, self.array, n):
             names = [str(start+i+1) for i in range(len(x))]
             if self.kind=='table': x = pd.DataFrame(x.astype('f8'), columns=[*self.position])[self.features]
