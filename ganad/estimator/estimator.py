@@ -23,7 +23,7 @@ import ganad
 from ..core import CheckpointError, DataError, GanadError, ShapeError, pick, set_seed
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
-from .explain import explain
+from .explain import explain, learn_units
 from .preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame, names_of, prepared, read_column,
                                         say_strays, slices, take_rows)
 from .threshold import Threshold, by_false_alarms
@@ -283,6 +283,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             self.detector_ = self._train(data, normal, np.flatnonzero(is_anomaly), checkpoint)
             self.line_ = self._draw_line(data, training, held_out)
             self._say_if_alike(data, training)
+            if prep.kind=='table': learn_units(prep, self.detector_, self._normal_rows(data, normal, held_out))
         self.n_features_in_ = X.shape[1] if prep.kind=='table' else math.prod(prep.shape)
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
         self.data_ = dict(rows=n, held=len(held_out), known=int(is_anomaly.sum()),
@@ -347,6 +348,11 @@ class Estimator(OutlierMixin, BaseEstimator):
             warnings.warn(f"{usual:,} of {len(scores):,} normal rows that were held out hold a value that training never "
                           "saw: so usual that it does not count as odd by itself", NewValueWarning, stacklevel=4)
         return self.prep_.surprised(scores, is_new)
+
+    def _normal_rows(self, data, normal, held_out):
+        "A few of those that were held out, if any were"
+        look_at = held_out if len(held_out) else normal
+        return self._rows(data, look_at[::max(1, len(look_at)//1000)]).double().numpy()
 
     def _say_if_alike(self, data, training):
         "Warn, if rows far away have the same score as all others"

@@ -297,6 +297,8 @@ def _flags(texts, # (N,)
 # %% ../../nbs/estimator/10_preprocess.ipynb #2a6d94c3
 _FAR = 1e6       # deviations from the mean
 _MOST_CATEGORIES = 256      # of a column
+_MANY_ROWS = 10_000         # are enough to see how columns hang together
+_MANY_FEATURES = 128        # would make a file of their relations too large
 _SAME = 1e-7     # relative difference that single precision makes
 
 def slices(count:int, size:int=8192)->list: # Rows; how many at once
@@ -331,6 +333,11 @@ class Table:
     constant:list=field(default_factory=list) # Features that held one value
     worth:list=field(default_factory=list) # Of each column: what a new value adds to a score
     lowest:float=0. # Score of normal rows, from which on that is counted
+    centre:list=field(default_factory=list) # Of each feature: its mean, as the network reads it
+    precision:list=field(default_factory=list) # Of all features: the upper half of the inverse covariance
+    usual:list=field(default_factory=list) # Of each column: what is usual for `explain.by_surprise`, …
+    unit:list=field(default_factory=list) # … and for `explain.by_column`
+    clear:float=0. # The largest surprise that normal rows have, of a hundred all but one
     kind = 'table'
 
     def read(self, X)->Columns: # Frame, or array (N,n) of numbers
@@ -372,7 +379,20 @@ class Table:
             what = f"over {_MOST_CATEGORIES} different texts in {', '.join(titles)}"
             raise DataError(what, "drop or group them")
         self._learn_scales(columns.numbers)
+        self._learn_relations(columns)
         return self
+
+    def _learn_relations(self, columns):
+        "How the features hang together: the inverse of their covariance, and of very many the variances alone"
+        step = max(1, len(columns.numbers)//_MANY_ROWS)
+        x = self.rows(columns[slice(None, None, step)]).clip(-5, 5)                     # an outlier must not bend it
+        self.centre = x.mean(0).tolist()
+        count = x.shape[1]
+        ridge = 1e-3 + .1*count/len(x)
+        if count>_MANY_FEATURES: self.precision = (1/(x.var(0) + ridge)).tolist()
+        else:
+            inverse = np.linalg.inv(np.cov(x.T, bias=True).reshape(count, count) + ridge*np.eye(count))
+            self.precision = [float(f'{value:.7g}') for value in inverse[np.triu_indices(count)]]
 
     def _usual(self, columns, i):
         values = columns.values(i)
