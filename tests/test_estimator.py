@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import arrays
+from scipy import special, stats
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
@@ -252,6 +253,43 @@ def test_not_fitted():
     with pytest.raises(NotFittedError): PCADetector().save('never.safetensors')
     for name in ('threshold_', 'offset_', 'model_', 'history_', 'reference_', 'calibrated_'):
         assert not hasattr(PCADetector(), name)
+
+
+# ---- in PyOD's words
+
+def as_in_pyod(scores, normal, share, method):
+    "`predict_proba` and `predict_confidence` of PyOD 2, as its `base.py` computes them"
+    if method=='linear': p = (scores - normal.min())/(normal.max() - normal.min())
+    else: p = special.erf((scores - normal.mean())/(normal.std()*np.sqrt(2)))
+    p = p.clip(0, 1)
+    n = len(normal)
+    lower = np.array([np.count_nonzero(normal<=score) for score in scores])
+    confidence = 1 - stats.binom.cdf(n - int(n*share), n, (1 + lower)/(2 + n))
+    is_outlier = scores>np.percentile(normal, 100*(1-share))
+    return np.c_[1-p, p], np.where(is_outlier, confidence, 1 - confidence)
+
+
+@pytest.mark.parametrize('method', ['linear', 'unify'])
+@pytest.mark.parametrize('name', ['pca', 'knn', 'alad'])
+def test_probabilities_and_confidence_are_pyods(name, method):
+    x, new = table(), table(50, 1)
+    e = small(name, contamination=.1).fit(x)
+    assert np.array_equal(e.decision_scores_, e.anomaly_score(x)), 'in the order of the rows'
+    assert np.array_equal(e.labels_, (e.predict(x)==-1).astype(int))
+    assert e.labels_.sum()==20
+    p, confidence = as_in_pyod(e.anomaly_score(new), e.decision_scores_, .1, method)
+    assert np.allclose(e.predict_proba(new, method), p)
+    assert np.allclose(e.predict_confidence(new), confidence)
+
+
+def test_pyods_words_where_they_cannot_be():
+    held_out = PCADetector(false_alarms=.1, random_state=0).fit(table())
+    for e in held_out, PCADetector():
+        for name in ('decision_scores_', 'labels_'): assert not hasattr(e, name)
+    assert np.isfinite(held_out.predict_proba(table())).all()
+    assert np.isfinite(held_out.predict_confidence(table())).all()
+    with pytest.raises(GanadError, match='there are: linear, unify'): held_out.predict_proba(table(), 'x')
+    with pytest.raises(NotFittedError): PCADetector().predict_proba(table())
 
 
 # ---- rows from everywhere

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 import numpy as np, sklearn, torch
+from scipy.special import erf
+from scipy.stats import binom
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -332,8 +334,9 @@ class Estimator(OutlierMixin, BaseEstimator):
         look_at = held_out if len(held_out) else training
         if len(look_at)>_MOST_ROWS and not len(held_out):
             look_at = look_at[np.sort(np.random.permutation(len(look_at))[:_MOST_ROWS])]
-        return Threshold.draw(self._first_scores(data, look_at, len(held_out)>0), len(held_out)>0,
-                              value=self.threshold, false_alarms=self.false_alarms,
+        scores = self._first_scores(data, look_at, len(held_out)>0)
+        self._scores_of_all = scores if len(scores)==data.shape[0] else None
+        return Threshold.draw(scores, len(held_out)>0, value=self.threshold, false_alarms=self.false_alarms,
                               contamination=self.contamination)
 
     def _first_scores(self, data, index, held_out): # Were these rows kept from the training?
@@ -501,6 +504,36 @@ class Estimator(OutlierMixin, BaseEstimator):
     def offset_(self)->float:
         "The `score_samples` below which a row is an anomaly: -`threshold_`"
         return -self.threshold_
+
+    # ---- as in PyOD
+
+    @property
+    def decision_scores_(self)->np.ndarray: # (N,)
+        "The `anomaly_score` of the rows of `fit`, in their order; not where rows were held out, nor of a loaded model"
+        if getattr(self, '_scores_of_all', None) is not None: return self._scores_of_all
+        raise AttributeError('not all rows of fit were scored: call anomaly_score with them')
+
+    @property
+    def labels_(self)->np.ndarray: # (N,) of int
+        "1 for each row of `fit` that is above the line, else 0"
+        return self.line_.flags(self.decision_scores_).astype(int)
+
+    def predict_proba(self, X:Any, method:str='linear')->np.ndarray: # (N,2): normal, anomalous
+        "Scores between the least and the largest of normal rows ('linear'), or by their mean and deviation ('unify')"
+        pick(method, ('linear', 'unify'), 'way to make probabilities')
+        scores, normal = self.anomaly_score(X), self.reference_
+        if method=='linear': p = (scores - normal[0])/(np.ptp(normal) or 1)
+        else: p = erf((scores - normal.mean())/((normal.std() or 1)*math.sqrt(2)))
+        p = p.clip(0, 1)
+        return np.stack([1-p, p], 1)
+
+    def predict_confidence(self, X:Any)->np.ndarray: # (N,), 0 to 1
+        "How likely `predict` would say the same, had the line been drawn from other rows (Perini et al., 2020)"
+        scores, normal = self.anomaly_score(X), self.reference_
+        n, above = len(normal), int(self.line_.flags(normal).sum())
+        chance = (1 + np.searchsorted(normal, scores, side='right'))/(2 + n)        # that a row scores lower
+        is_anomaly = binom.sf(n - above, n, chance)
+        return np.where(self.line_.flags(scores), is_anomaly, 1 - is_anomaly)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
