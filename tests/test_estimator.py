@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import arrays
+from scipy import special, stats
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
@@ -252,6 +253,43 @@ def test_not_fitted():
     with pytest.raises(NotFittedError): PCADetector().save('never.safetensors')
     for name in ('threshold_', 'offset_', 'model_', 'history_', 'reference_', 'calibrated_'):
         assert not hasattr(PCADetector(), name)
+
+
+# ---- in PyOD's words
+
+def as_in_pyod(scores, normal, share, method):
+    "`predict_proba` and `predict_confidence` of PyOD 2, as its `base.py` computes them"
+    if method=='linear': p = (scores - normal.min())/(normal.max() - normal.min())
+    else: p = special.erf((scores - normal.mean())/(normal.std()*np.sqrt(2)))
+    p = p.clip(0, 1)
+    n = len(normal)
+    lower = np.array([np.count_nonzero(normal<=score) for score in scores])
+    confidence = 1 - stats.binom.cdf(n - int(n*share), n, (1 + lower)/(2 + n))
+    is_outlier = scores>np.percentile(normal, 100*(1-share))
+    return np.c_[1-p, p], np.where(is_outlier, confidence, 1 - confidence)
+
+
+@pytest.mark.parametrize('method', ['linear', 'unify'])
+@pytest.mark.parametrize('name', ['pca', 'knn', 'alad'])
+def test_probabilities_and_confidence_are_pyods(name, method):
+    x, new = table(), table(50, 1)
+    e = small(name, contamination=.1).fit(x)
+    assert np.array_equal(e.decision_scores_, e.anomaly_score(x)), 'in the order of the rows'
+    assert np.array_equal(e.labels_, (e.predict(x)==-1).astype(int))
+    assert e.labels_.sum()==20
+    p, confidence = as_in_pyod(e.anomaly_score(new), e.decision_scores_, .1, method)
+    assert np.allclose(e.predict_proba(new, method), p)
+    assert np.allclose(e.predict_confidence(new), confidence)
+
+
+def test_pyods_words_where_they_cannot_be():
+    held_out = PCADetector(false_alarms=.1, random_state=0).fit(table())
+    for e in held_out, PCADetector():
+        for name in ('decision_scores_', 'labels_'): assert not hasattr(e, name)
+    assert np.isfinite(held_out.predict_proba(table())).all()
+    assert np.isfinite(held_out.predict_confidence(table())).all()
+    with pytest.raises(GanadError, match='there are: linear, unify'): held_out.predict_proba(table(), 'x')
+    with pytest.raises(NotFittedError): PCADetector().predict_proba(table())
 
 
 # ---- rows from everywhere
@@ -869,16 +907,56 @@ def test_explanations_alone():
     assert by_difference(pca, pictures.rows(digits(5))).shape==(5, 8, 8)
 
 
-@pytest.mark.parametrize('est', [PCADetector(k=3), AutoEncoderDetector(nz=3, epochs=60), KNNDetector()],
-                         ids=lambda e: type(e).__name__)
-def test_a_planted_column_is_named(est):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(600, 3)) @ rng.normal(size=(3, 6)) + .1*rng.normal(size=(600, 6))
-    odd, at = x[:100].copy(), rng.integers(6, size=100)
-    odd[range(100), at] += 6*x.std(0)[at]
-    e = clone(est).set_params(random_state=0).fit(x)
-    assert e.explain(odd).shape==(100, 6)
-    assert (e.explain(odd).argmax(1)==at).mean()>.8
+SIX_OF_THREE = np.random.default_rng(0).normal(size=(3, 6))
+
+
+def six_columns(n, seed):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 3))@SIX_OF_THREE + .1*rng.normal(size=(n, 6))
+
+
+@pytest.mark.parametrize('name', [name for name in estimators() if name not in LABELLED])
+def test_a_planted_column_is_named_by_every_method(name):
+    "The one that is six deviations off; the one that is usual for itself, and does not fit the others"
+    x, usual = six_columns(800, 1), six_columns(300, 2)
+    rng = np.random.default_rng(3)
+    at = rng.integers(6, size=300)
+    far, wrong = usual.copy(), usual.copy()
+    far[range(300), at] += 6*x.std(0)[at]*rng.choice([-1, 1], 300)
+    wrong[range(300), at] = np.roll(usual, 1, axis=0)[range(300), at]
+    for frame in (False, True):
+        def given(rows): return pd.DataFrame(rows, columns=[*'abcdef']) if frame else rows       # noqa: B023
+        e = small(name, false_alarms=.05).fit(given(x))
+        assert e.explain(given(far)).shape==(300, 6)
+        assert (e.explain(given(far)).argmax(1)==at).mean()>=.95
+        assert (e.explain(given(wrong)).argmax(1)==at).mean()>=.7
+        if name not in ('pca', 'alad'): break
+
+
+def passengers(n, seed):
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(size=(n, 3))@SIX_OF_THREE[:, :4] + .1*rng.normal(size=(n, 4))
+    d = pd.DataFrame(numbers, columns=[*'abcd'])
+    side = np.where(d['a'] + .2*rng.normal(size=n)>0, 'north', 'south')
+    return d.assign(sex=np.where(rng.random(n)<.25, 'male', 'female'), side=side)
+
+
+@pytest.mark.parametrize('name', ['pca', 'knn', 'isolationforest', 'alad', 'gan', 'autoencoder'])
+def test_words_are_a_reason_only_where_they_are_one(name):
+    "A quarter of all is none; what does not fit the numbers is, and so is a word that was never seen"
+    train, test = passengers(800, 1), passengers(300, 2)
+    e = small(name, false_alarms=.05).fit(train)
+    at = np.random.default_rng(3).integers(4, size=300)
+    far = test.copy()
+    for row, column in enumerate(at): far.iloc[row, column] += 6*train.iloc[:, column].std()
+    assert (e.explain(far).argmax(1)==at).mean()>=.95
+    clear = test[test['a'].abs()>1]
+    swapped = clear.assign(side=np.where(clear['side']=='north', 'south', 'north'))
+    assert (e.explain(swapped).argmax(1)==5).mean()>=.7
+    with pytest.warns(NewValueWarning): assert (e.predict(test.assign(sex='?!'))==-1).all()
+    assert (e.explain(test.assign(sex='?!')).argmax(1)==4).all()
+    oddest = test.iloc[e.anomaly_score(test).argsort()[-60:]]
+    assert (e.explain(oddest).argmax(1)==4).mean()<.4, 'being male'
 
 
 def test_a_planted_category_is_named():

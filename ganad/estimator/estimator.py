@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 import numpy as np, sklearn, torch
+from scipy.special import erf
+from scipy.stats import binom
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -24,9 +26,9 @@ import ganad
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, pick, set_seed
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
-from .explain import explain
-from .preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame, names_of, prepared, read_column,
-                                        say_strays, slices, take_rows)
+from .explain import explain, learn_units
+from .preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame, names_of,
+                                        prepared, read_column, say_strays, slices, take_rows)
 from .threshold import Threshold, by_false_alarms
 from ..metrics import auroc
 
@@ -47,12 +49,15 @@ def as_data(X):
     if torch.is_tensor(X):
         if X.dtype==torch.bfloat16: X = X.float()                       # which NumPy does not have
         return X.detach().cpu().numpy()
-    if np.ma.isMaskedArray(X): return X.astype(float).filled(np.nan) if np.ma.getmaskarray(X).any() else X.data
+    if np.ma.isMaskedArray(X):
+        has_gaps = np.ma.getmaskarray(X).any()
+        return X.astype(float).filled(np.nan) if has_gaps else X.data
     if getattr(getattr(X, 'dtype', None), 'names', None): raise _no_rows("a structured array", _FRAME)
     if is_frame(X) or hasattr(X, 'toarray') or isinstance(X, np.ndarray): return X
     if isinstance(X, (dict, str, bytes)) or not isinstance(X, Sequence) and not hasattr(X, '__array__'):
         raise _no_rows(f"X of type {type(X).__name__}", _FRAME if isinstance(X, dict) else _ROWS)
-    if isinstance(X, Sequence) and any(isinstance(row, dict) for row in X): raise _no_rows("a list of dicts", _FRAME)
+    if isinstance(X, Sequence) and any(isinstance(row, dict) for row in X):
+        raise _no_rows("a list of dicts", _FRAME)
     try: return np.asarray(X)
     except ValueError as error:
         raise DataError("the rows have different lengths", "make them alike") from error
@@ -312,6 +317,8 @@ class Estimator(OutlierMixin, BaseEstimator):
             self.line_ = self._draw_line(data, training, held_out)
             self._check_training(untrained)
             self._say_if_alike(data, training)
+            if prep.kind=='table':
+                learn_units(prep, self.detector_, self._normal_rows(data, normal, held_out))
         self.n_features_in_ = X.shape[1] if prep.kind=='table' else math.prod(prep.shape)
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
         self.data_ = dict(rows=n, held=len(held_out), known=int(is_anomaly.sum()),
@@ -377,8 +384,9 @@ class Estimator(OutlierMixin, BaseEstimator):
         look_at = held_out if len(held_out) else training
         if len(look_at)>_MOST_ROWS and not len(held_out):
             look_at = look_at[np.sort(np.random.permutation(len(look_at))[:_MOST_ROWS])]
-        return Threshold.draw(self._first_scores(data, look_at, len(held_out)>0), len(held_out)>0,
-                              value=self.threshold, false_alarms=self.false_alarms,
+        scores = self._first_scores(data, look_at, len(held_out)>0)
+        self._scores_of_all = scores if len(scores)==data.shape[0] else None
+        return Threshold.draw(scores, len(held_out)>0, value=self.threshold, false_alarms=self.false_alarms,
                               contamination=self.contamination)
 
     def _first_scores(self, data, index, held_out): # Were these rows kept from the training?
@@ -390,9 +398,15 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.prep_.weigh_new_values(scores, is_new, most, limit)
         usual = is_new[:,np.equal(self.prep_.worth, 0)].any(1).sum()
         if usual:
-            warnings.warn(f"{usual:,} of {len(scores):,} normal rows that were held out hold a value that training never "
-                          "saw: so usual that it does not count as odd by itself", NewValueWarning, stacklevel=4)
+            warnings.warn(f"{usual:,} of {len(scores):,} normal rows that were held out hold a value that training "
+                          "never saw: so usual that it does not count as odd by itself",
+                          NewValueWarning, stacklevel=4)
         return self.prep_.surprised(scores, is_new)
+
+    def _normal_rows(self, data, normal, held_out):
+        "A few of those that were held out, if any were"
+        look_at = held_out if len(held_out) else normal
+        return self._rows(data, look_at[::max(1, len(look_at)//1000)]).double().numpy()
 
     def _say_if_alike(self, data, training):
         "Warn, if rows far away have the same score as all others"
@@ -401,8 +415,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         far = x + 3 if self.prep_.kind=='table' else -x
         found = np.concatenate([self.detector_.scores(x), self.detector_.scores(far)])
         if np.ptp(found)>1e-12*max(1, np.abs(found).max()): return
-        warnings.warn(f"All rows have the same score ({found[0]:.4g}), also those far away: nothing was learned; "
-                      "give more rows, or another method", ConstantScoreWarning, stacklevel=3)
+        warnings.warn(f"All rows have the same score ({found[0]:.4g}), also those far away: nothing was "
+                      "learned; give more rows, or another method", ConstantScoreWarning, stacklevel=3)
 
     # ---- rows from outside
 
@@ -439,8 +453,8 @@ class Estimator(OutlierMixin, BaseEstimator):
             raise ShapeError(what, "give (N,H,W), (N,H,W,C) or (N,C,H,W)")
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
         if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
-            warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of a time series, "
-                          "give X.reshape(len(X), -1)", stacklevel=4)
+            warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of a "
+                          "time series, give X.reshape(len(X), -1)", stacklevel=4)
         return X
 
     # ---- score
@@ -459,8 +473,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         if not rows: return
         names = self.prep_.names or range(is_new.shape[1])
         where = ', '.join(repr(names[i]) for i in columns[:5]) + (', …' if columns[5:].size else '')
-        warnings.warn(f"{rows:,} of {len(is_new):,} rows ({rows/len(is_new):.0%}) hold a value that training never saw, "
-                      f"in {where}", NewValueWarning, stacklevel=3)
+        share = f"{rows:,} of {len(is_new):,} rows ({rows/len(is_new):.0%})"
+        warnings.warn(f"{share} hold a value that training never saw, in {where}", NewValueWarning, stacklevel=3)
 
     def anomaly_score(self, X:Any)->np.ndarray: # (N,)
         "The method's own score: higher is more anomalous"
@@ -541,6 +555,36 @@ class Estimator(OutlierMixin, BaseEstimator):
     def offset_(self)->float:
         "The `score_samples` below which a row is an anomaly: -`threshold_`"
         return -self.threshold_
+
+    # ---- as in PyOD
+
+    @property
+    def decision_scores_(self)->np.ndarray: # (N,)
+        "The `anomaly_score` of the rows of `fit`, in their order; not if rows were held out or of a loaded model"
+        if getattr(self, '_scores_of_all', None) is not None: return self._scores_of_all
+        raise AttributeError('not all rows of fit were scored: call anomaly_score with them')
+
+    @property
+    def labels_(self)->np.ndarray: # (N,) of int
+        "1 for each row of `fit` that is above the line, else 0"
+        return self.line_.flags(self.decision_scores_).astype(int)
+
+    def predict_proba(self, X:Any, method:str='linear')->np.ndarray: # (N,2): normal, anomalous
+        "From where a score lies between those of normal rows ('linear'), or by their mean and deviation ('unify')"
+        pick(method, ('linear', 'unify'), 'way to make probabilities')
+        scores, normal = self.anomaly_score(X), self.reference_
+        if method=='linear': p = (scores - normal[0])/(np.ptp(normal) or 1)
+        else: p = erf((scores - normal.mean())/((normal.std() or 1)*math.sqrt(2)))
+        p = p.clip(0, 1)
+        return np.stack([1-p, p], 1)
+
+    def predict_confidence(self, X:Any)->np.ndarray: # (N,), 0 to 1
+        "How likely `predict` would say the same with a line from other rows (Perini et al., 2020)"
+        scores, normal = self.anomaly_score(X), self.reference_
+        n, above = len(normal), int(self.line_.flags(normal).sum())
+        chance = (1 + np.searchsorted(normal, scores, side='right'))/(2 + n)        # that a row scores lower
+        is_anomaly = binom.sf(n - above, n, chance)
+        return np.where(self.line_.flags(scores), is_anomaly, 1 - is_anomaly)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

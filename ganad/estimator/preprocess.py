@@ -62,8 +62,8 @@ def _unreadable(what, row=None):
 # %% ../../nbs/estimator/10_preprocess.ipynb #f852dee9
 _TRUTH = dict(true=1., false=0.)
 _SAY_NOTHING = {
-    'na', 'n/a', 'n.a.', 'n.a', 'nan', 'nat', 'none', 'null', 'nil', 'missing', 'unknown', 'not available', '<na>',
-    '#n/a', '#na', '#div/0!', '#ref!', '#value!', '#name?', '#num!', '#null!'}
+    'na', 'n/a', 'n.a.', 'n.a', 'nan', 'nat', 'none', 'null', 'nil', 'missing', 'unknown', 'not available',
+    '<na>', '#n/a', '#na', '#div/0!', '#ref!', '#value!', '#name?', '#num!', '#null!'}
 _DECORATED = re.compile(r"[<>=~≤≥±$€£ ]*[-+]?(\d[\d.,' ]*|[.,]\d+)(e[-+]?\d+)?[ %‰$€£°]*", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?([-/.])\d\d?\2(\d{4}|\d\d))([ T]\d.*)?")
 _NEARLY_ALL = .8
@@ -82,7 +82,9 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
     def are_nearly_all(is_of_kind):
         return total>0 and sum(counts[value] for value in telling if is_of_kind(value))>=_NEARLY_ALL*total
 
-    def is_like_a_number(value): return number[value] is not None or bool(_DECORATED.fullmatch(value.strip()))
+    def is_a_number(value): return number[value] is not None
+
+    def is_like_a_number(value): return is_a_number(value) or bool(_DECORATED.fullmatch(value.strip()))
 
     def refuse_first(wrong, what, mend):
         row = next(row for row, value in enumerate(values) if value in wrong)
@@ -96,9 +98,11 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
     if codes:
         mend = "name the column in words= if these are codes, else mend it"
         refuse_first(codes, "has a leading zero, as codes have", mend)
-    if strays and not strays_are_gaps:
+    are_few = are_nearly_all(is_a_number)
+    if strays and not (strays_are_gaps and are_few):
         others = sum(counts[value] for value in counts if number[value] is not None)
-        mend = "mend it, or impute= takes it for a gap, or name the column in words= if these are words"
+        mend = "mend it, or impute= takes it for a gap, or" if are_few else "write plain numbers, or"
+        mend += " name the column in words= if these are words"
         refuse_first({*strays}, f"is no number, but {others:,} others are", mend)
     of = {None:math.nan, **{value:math.nan if x is None else x for value, x in number.items()}}
     return np.fromiter(map(of.__getitem__, values), float, len(values))
@@ -137,7 +141,7 @@ _WHOLE = re.compile(r'(-?\d+)\.0+')
 
 def read_column(values:np.ndarray, # Of one column
                 is_text:bool|None=None, # Is it words, whatever it looks like? None: to be found out
-                strays_are_gaps:bool=False, # Take a value that is no number for a gap, in a column of numbers?
+                strays_are_gaps:bool=False, # In a column of numbers, take a value that is none for a gap?
                )->np.ndarray: # float64 with NaN, or objects: str with None
     "A column as numbers or as words"
     kind = values.dtype.kind
@@ -297,6 +301,8 @@ def _flags(texts, # (N,)
 # %% ../../nbs/estimator/10_preprocess.ipynb #2a6d94c3
 _FAR = 1e6       # deviations from the mean
 _MOST_CATEGORIES = 256      # of a column
+_MANY_ROWS = 10_000         # are enough to see how columns hang together
+_MANY_FEATURES = 128        # would make a file of their relations too large
 _SAME = 1e-7     # relative difference that single precision makes
 
 def slices(count:int, size:int=8192)->list: # Rows; how many at once
@@ -331,6 +337,11 @@ class Table:
     constant:list=field(default_factory=list) # Features that held one value
     worth:list=field(default_factory=list) # Of each column: what a new value adds to a score
     lowest:float=0. # Score of normal rows, from which on that is counted
+    centre:list=field(default_factory=list) # Of each feature: its mean, as the network reads it
+    precision:list=field(default_factory=list) # Of all features: the upper half of the inverse covariance
+    usual:list=field(default_factory=list) # Of each column: what is usual for `explain.by_surprise`, …
+    unit:list=field(default_factory=list) # … and for `explain.by_column`
+    clear:float=0. # The largest surprise that normal rows have, of a hundred all but one
     kind = 'table'
 
     def read(self, X)->Columns: # Frame, or array (N,n) of numbers
@@ -352,7 +363,8 @@ class Table:
         is_text = [known is not None for known in self.values]
         words = () if self.values else self.words or ()
         if words and not is_frame(X):
-            raise DataError("words= names columns, and an array has none", "give a data frame", option='words')
+            what = "words= names columns, and an array has no names"
+            raise DataError(what, "give a data frame", option='words')
         for name in words: pick(name, names_of(X), 'column')
         return read_columns(X, self.names, is_text, words, strays_are_gaps=self.impute is not None)
 
@@ -372,7 +384,20 @@ class Table:
             what = f"over {_MOST_CATEGORIES} different texts in {', '.join(titles)}"
             raise DataError(what, "drop or group them")
         self._learn_scales(columns.numbers)
+        self._learn_relations(columns)
         return self
+
+    def _learn_relations(self, columns):
+        "How features hang together: the inverse of their covariance; of very many the variances alone"
+        step = max(1, len(columns.numbers)//_MANY_ROWS)
+        x = self.rows(columns[slice(None, None, step)]).clip(-5, 5)           # an outlier must not bend it
+        self.centre = x.mean(0).tolist()
+        count = x.shape[1]
+        ridge = 1e-3 + .1*count/len(x)
+        if count>_MANY_FEATURES: self.precision = (1/(x.var(0) + ridge)).tolist()
+        else:
+            inverse = np.linalg.inv(np.cov(x.T, bias=True).reshape(count, count) + ridge*np.eye(count))
+            self.precision = [float(f'{value:.7g}') for value in inverse[np.triu_indices(count)]]
 
     def _usual(self, columns, i):
         values = columns.values(i)
