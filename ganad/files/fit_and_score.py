@@ -7,7 +7,7 @@ __all__ = ['is_anomaly', 'known_anomalies', 'threshold_settings', 'fit_rows', 'f
            'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import csv, gzip, math, sys, traceback, warnings
+import gzip, math, sys, traceback, warnings
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -17,7 +17,7 @@ from ..estimator import estimators, load
 from ..estimator.preprocess import NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
 from .pictures import rows_of, sha256
-from .readers import _listed, _skipped_text, at_lines, csv_line, writing
+from .readers import _listed, _skipped_text, at_lines, csv_line, fields_of, writing
 from .warnings import (Tally, _refuse_names, diversity, file_warnings, model_warnings,
                                   row_warnings, score_warnings)
 from ..metrics import auroc
@@ -111,12 +111,15 @@ def fit_file(path, # What to learn from
              label=None, normal=None, drop=(), # Column of labels, its value for normal rows; no features
              size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
              seed=0, contamination=None, false_alarms=None,
+             layout=None, max_gb=1, # As for `Rows`
              **settings, # More for the estimator
             )->tuple: # The estimator; what is worth saying
     "Fit a method to a file or folder, and save it"
     cls = estimators()[pick(method, estimators(), 'method')]
     save = Path(save)
-    rows = rows_of(path, label=label, drop=drop, size=size, strict=strict, part='train')
+    rows = rows_of(path, label=label, drop=drop, size=size, strict=strict, part='train',
+                   layout=layout, max_gb=max_gb, words=settings.get('words') or (),
+                   strays_are_gaps=settings.get('impute') is not None)
     _refuse_overwriting(save, path)
     _check_before_training(save, size, settings.get('random_state', seed))
     chunk = rows.all()
@@ -170,12 +173,14 @@ def _as_fitted(est, x):
 # %% ../../nbs/files/20_fit_and_score.ipynb #997d500d
 def open_for(est, path, # Of the estimator: what to read
              strict=False, # Stop at a picture that cannot be read?
+             layout=None, max_gb=1, # As for `Rows`
             ): # `Rows`
     "A file or folder, opened as this model wants to see it"
     prep = est.prep_
     is_array = prep.kind=='table' and not prep.names                  # no names of columns: nothing to drop
     drop = [] if is_array else est.extra_.get('drop') or []
-    rows = rows_of(path, label=est.extra_.get('label'), drop=drop, strict=strict, part='test', **_wants(prep))
+    rows = rows_of(path, label=est.extra_.get('label'), drop=drop, strict=strict, part='test',
+                   layout=layout, max_gb=max_gb, **_wants(prep))
     if rows.kind==prep.kind: return rows
     what = dict(table='a table', images='pictures')
     differs = f"it holds {what[rows.kind]}, but the model was fitted on {what[prep.kind]}"
@@ -184,7 +189,8 @@ def open_for(est, path, # Of the estimator: what to read
 def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
     if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
     columns = zip(prep.names or [], prep.values)
-    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None)
+    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None,
+                strays_are_gaps=prep.impute is not None)
 
 def scored_chunks(est, rows): # Estimator, `Rows`
     "(chunk, its scores), a chunk at a time"
@@ -231,7 +237,7 @@ def _output_separator(rows, out)->str: # What was read; file to write, if any
 
 def _with_separator(text, old, new)->list: # Records; what stands between their values; what shall stand there
     if old==new: return text
-    return [csv_line(next(csv.reader([record], delimiter=old)), new) for record in text]
+    return [csv_line(fields_of(record, old), new) for record in text]
 
 def _with_scores(text, scores, p, is_flagged, sep)->list: # Records; p-values or None
     "Each record as it stood in the file, and then what is new"
@@ -252,11 +258,12 @@ def score_file(model, path, # Model file; what to score
                out=None, # CSV file to write; None: standard output
                threshold=None, strict=False, # Instead of the model's; as for `Rows`
                prefix='', progress=False, # Of the new columns; show a bar?
+               layout=None, max_gb=1, # As for `Rows`
               )->dict: # What is worth saying
     "Write the rows with a score, a p-value and a flag beside each"
     _refuse_overwriting(out, path, model)
     est = load(model)
-    rows = open_for(est, path, strict)
+    rows = open_for(est, path, strict, layout, max_gb)
     limit = _threshold_of(est, threshold)
     sep = _output_separator(rows, out)
     new_columns = _score_columns(rows, prefix)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from ..core import DataError, pick
 from ..data import disk, picture_array, reading
-from .readers import _CELLS, _skipped_text, _why, CSV, Chunk, NPZ, Parquet, Rows, csv_line
+from .readers import _CELLS, _listed, _skipped_text, _why, CSV, Chunk, NPZ, Parquet, Rows, csv_line
 
 # %% ../../nbs/files/12_pictures.ipynb #62d59a00
 _ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif']
@@ -187,8 +187,16 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
     path = Path(path).expanduser()
     if path.is_dir(): return Pictures(path, **options)
     if not path.exists(): raise DataError("no such file or folder", "give one that is there", file=path)
+    if path.suffix.lower()=='.zip': _refuse_table(path)
     ending = next((e for e in _READERS if path.name.lower().endswith(e)), path.suffix)
     return _READERS[pick(ending, _READERS, f"reader for {path.name}, which ends in")](path, **options)
+
+def _refuse_table(path): # Archive
+    "`DataError` for tables in an archive, and no pictures"
+    with reading(path), zipfile.ZipFile(path) as archive: names = archive.namelist()
+    tables = [name for name in names if name.lower().endswith((*_READERS,)) and not name.lower().endswith('.zip')]
+    if not tables or any(map(_is_picture, names)): return
+    raise DataError(f"it holds {_listed(tables, 3)} and no picture", "unpack it, and give the table", file=path)
 
 def sha256(rows:Rows)->str: # Hexadecimal
     "Digest of the bytes of a file, or of the pictures that are read and their names"

@@ -7,7 +7,7 @@ __all__ = ['TopRow', 'Scored', 'moved_columns', 'usual_values', 'reasons', 'top_
            'threshold_choices', 'render', 'against_labels', 'verdict', 'report_file']
 
 # %% ../../nbs/files/30_report.ipynb #d3c9bd69
-import base64, csv, io
+import base64, io
 from array import array
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +26,7 @@ from ..estimator.explain import overlay
 from .fit_and_score import (_as_fitted, _as_read, _check_ending, _p_values_of, _refuse_overwriting,
                                        _threshold_of, is_anomaly, open_for, scored_chunks)
 from .pictures import sha256
-from .readers import _skipped_text, writing
+from .readers import _skipped_text, fields_of, writing
 from .warnings import Tally, file_warnings, score_warnings
 from ..metrics import auprc, auroc, base_rate
 
@@ -118,7 +118,7 @@ def _short(value): return f'{value:.4g}' if isinstance(value, float) else str(va
 # %% ../../nbs/files/30_report.ipynb #fa01765b
 def _no_features(scored, rows)->pd.DataFrame: # Of the most anomalous rows
     "The label, and the columns that are no features: numbers of orders, names, dates"
-    text = pd.DataFrame([next(csv.reader([row.text], delimiter=rows.sep)) for row in scored.top])
+    text = pd.DataFrame([fields_of(row.text, rows.sep) for row in scored.top])
     names = [name for name in (*rows.drop, rows.label) if name in rows.position]
     return pd.DataFrame({name:text[rows.position[name]] for name in names})
 
@@ -304,12 +304,13 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
                 threshold=None, strict=False, # Instead of the model's; as for `Rows`
                 top=12, progress=False, # Rows to show; show a bar?
                 normal=None, # Value of the label that is normal; None: as in training
+                layout=None, max_gb=1, # As for `Rows`
                )->dict: # What is worth saying
     "Score, and write the page"
     _refuse_overwriting(out, path, model)
     _check_ending(out, '.html', '.htm')
     est = load(model)
-    rows = open_for(est, path, strict)
+    rows = open_for(est, path, strict, layout, max_gb)
     limit = _threshold_of(est, threshold)
     scored = _score_all(est, rows, top, progress)
     scores = np.frombuffer(scored.scores)

@@ -88,7 +88,7 @@ def model_warnings(share, # Of `diversity`
 # %% ../../nbs/files/15_warnings.ipynb #93f045a2
 def file_warnings(rows)->list: # `Rows` → sentences
     "What a reader left out"
-    found = []
+    found = [*rows.notes()]
     if rows.skipped:
         found.append(f"{_counted(len(rows.skipped), 'picture')} skipped{_skipped_text(rows.skipped, 20)}.")
     unknown = [name for name in rows.ignored if name] if rows.types else []
