@@ -3,6 +3,7 @@ import csv
 import gzip
 import io
 import tempfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from ganad.core import DataError, GanadError, UnknownName
 from ganad.estimator.preprocess import read_columns
 from ganad.files.pictures import rows_of
-from ganad.files.readers import CSV, NPZ, Parquet, _types_of, csv_line, joined, records, writing
+from ganad.files.readers import (CSV, NPZ, Layout, Parquet, _types_of, csv_line, fields_of, joined,
+                                 records, writing)
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 # a value may be anything that is text in UTF-8, line ends, quotes and separators among it; NUL is no text
@@ -162,6 +164,220 @@ def test_a_label_or_a_dropped_column_may_be_the_index(tmp_path, kind):
     assert Parquet(tmp_path/'t.parquet', drop=[name]).features==['f']
 
 
+# Numbers, words, and what is neither
+
+STRAYS = ['?', '-', '.', 'n.a.', 'missing', '#DIV/0!', '<1', '>10', '5%', '1 2', 'km', '2O']
+HINTS = {'1,5':'--decimal', '1,200':'--thousands', '12,345,678.5':'--thousands'}
+
+
+@few
+@given(token=st.sampled_from([*STRAYS, *HINTS]), row=st.integers(0, 39),
+       end=st.sampled_from(['csv', 'tsv', 'parquet']), whole=st.booleans())
+def test_a_stray_token_among_numbers_is_refused_with_its_line(token, row, end, whole):
+    numbers = [str(i%7) if whole else f'{i/7}' for i in range(40)]
+    df = pd.DataFrame(dict(a=range(40), b=[*numbers[:row], token, *numbers[row + 1:]]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)/f't.{end}'
+        if end=='parquet': df.to_parquet(path)
+        else: df.to_csv(path, index=False, sep=',' if end=='csv' else '\t')
+        with pytest.raises(DataError) as error: rows_of(path).all()
+        found = error.value
+        assert (found.file, found.column, found.what)==(path, 'b', f'{token!r} is no number')
+        assert found.line==(f'row {row + 1}' if end=='parquet' else row + 2) and is_one_line(error)
+        wanted = [HINTS[token]] if token in HINTS else ['--impute median', '--words b']
+        assert all(option in found.mend for option in wanted)
+        assert rows_of(path, words=['b']).all().x.b[row]==token
+        if token in HINTS: return
+        rows = rows_of(path, strays_are_gaps=True)
+        assert rows.all().x.b.isna().sum()==1 and repr(token) in rows.notes()[0]
+        with pytest.raises(DataError) as error: rows_of(path, types=dict(b='number')).all()
+        assert error.value.what==f'{token!r} is no number'
+
+
+WORDS = {'names': ['ann', 'bob', 'eve', '7'], 'codes': ['007', '012', '100'], 'ranges': ['10-20', '20-30'],
+         'countries': ['NA', 'ZA', 'DE'], 'answers': ['None', 'one', 'two'], 'nothing': ['null', 'nan', 'x']}
+
+
+@pytest.mark.parametrize('values', WORDS.values(), ids=WORDS)
+def test_words_are_kept_as_they_stand(tmp_path, values):
+    df = pd.DataFrame(dict(a=range(60), b=(values*60)[:60]))
+    df.to_csv(tmp_path/'t.csv', index=False)
+    df.to_parquet(tmp_path/'t.parquet')
+    for name in ('t.csv', 't.parquet'): assert rows_of(tmp_path/name).all().x.b.tolist()==df.b.tolist()
+    rows = rows_of(tmp_path/'t.csv')
+    rows.all()
+    assert bool(rows.notes())==bool({*values} & {'NA', 'None', 'null', 'nan'})            # it is said
+    assert CSV(tmp_path/'t.csv', label='b').all().label.tolist()==df.b.tolist()
+
+
+def test_only_an_empty_value_is_a_gap_among_words(tmp_path):
+    path = write(tmp_path/'t.csv', 'a,b\nNA,1\n,NA\nZA,\n')
+    x = CSV(path).all().x
+    assert x.a.isna().tolist()==[False, True, False] and x.b.isna().tolist()==[False, True, True]
+
+
+TRUTHS = [('TRUE', 'FALSE'), ('True', 'False'), ('true', 'false')]
+
+
+@pytest.mark.parametrize('yes,no', TRUTHS)
+def test_true_is_true_in_every_file(tmp_path, yes, no):
+    truth = np.arange(20)%3==0
+    lines = [f'{i},{yes if is_true else no}\n' for i, is_true in enumerate(truth)]
+    write(tmp_path/'t.csv', 'a,b\n' + ''.join(lines))
+    pd.DataFrame(dict(a=range(20), b=truth)).to_parquet(tmp_path/'t.parquet')
+    np.savez(tmp_path/'t.npz', truth[:, None])
+    for name in ('t.csv', 't.parquet', 't.npz'):
+        values = rows_of(tmp_path/name).all().x.iloc[:, -1]
+        assert values.tolist()==truth.tolist() and values.dtype==float
+    for name in ('t.csv', 't.parquet'):                        # a model that was made when these were words
+        words = rows_of(tmp_path/name, types=dict(b='text')).all().x.b
+        assert words.tolist()==[str(bool(value)) for value in truth]
+
+
+def test_dates_are_refused_in_every_file(tmp_path):
+    df = pd.DataFrame(dict(a=range(9), day=pd.date_range('2026-01-01', periods=9)))
+    df.to_csv(tmp_path/'t.csv', index=False)
+    df.to_parquet(tmp_path/'t.parquet')
+    np.savez(tmp_path/'t.npz', df.day.to_numpy()[:, None])
+    for name in ('t.csv', 't.parquet', 't.npz'):
+        with pytest.raises(DataError) as error: rows_of(tmp_path/name).all()
+        assert error.value.file==tmp_path/name and is_one_line(error)
+    for name in ('t.csv', 't.parquet'): assert [*rows_of(tmp_path/name, drop=['day']).all().x]==['a']
+
+
+# What a text file looks like
+
+PLAIN = [[f'{i/7:.3f}', str(i*i), 'tea' if i%2 else 'coffee'] for i in range(30)]
+
+
+NAMES = ['heat', 'flow', 'drink']
+
+
+def text_of(rows, sep=',', end='\n', names=NAMES):
+    return ''.join(sep.join(row) + end for row in [names, *rows] if row)
+
+
+GERMAN = [[heat.replace('.', ','), f'{int(flow):,}'.replace(',', '.'), drink] for heat, flow, drink in PLAIN]
+LAYOUTS = {                                                          # text, how it is to be read
+    'bars': (text_of(PLAIN, '|'), {}),
+    'tabs': (text_of(PLAIN, '\t'), {}),
+    'sep= of Excel': ('sep=;\n' + text_of(PLAIN, ';'), {}),
+    'old Mac': (text_of(PLAIN, end='\r'), {}),
+    'Windows': (text_of(PLAIN, end='\r\n'), {}),
+    'empty lines first': ('\n\n' + text_of(PLAIN), {}),
+    'separators behind the names': (text_of([[*row, '', ''] for row in PLAIN], names=[*NAMES, '', '']), {}),
+    'index of pandas': (text_of([[str(i), *row] for i, row in enumerate(PLAIN)], names=['', *NAMES]), {}),
+    'colons': (text_of(PLAIN, ':'), dict(sep=':')),
+    'thousands': (text_of([[a, f'"{int(b):,}"', c] for a, b, c in PLAIN]), dict(thousands=',')),
+    'German': (text_of(GERMAN, ';'), dict(thousands='.', decimal=',')),
+    'comments': ('# by hand\n' + text_of(PLAIN).replace('\n0.143', '\n# half\n0.143'), dict(comment='#')),
+    'title': ('Pumps\n2026, in July,\n' + text_of(PLAIN), dict(skip_rows=2)),
+    'years as names': (text_of(PLAIN, names=['2024', '7', 'x']), dict(header='first')),
+    'no names': (text_of(PLAIN, names=()), dict(header='none')),
+}
+
+
+@pytest.mark.parametrize('text,options', LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize('end', ['csv', 'csv.gz'])
+def test_a_layout_changes_nothing_of_the_rows(tmp_path, text, options, end):
+    path = tmp_path/f't.{end}'
+    path.write_bytes(gzip.compress(text.encode()) if end=='csv.gz' else text.encode())
+    rows = rows_of(path, layout=Layout(**options) if options else None)
+    whole = rows.all()
+    expected = CSV(write(tmp_path/'plain.csv', text_of(PLAIN))).all().x
+    assert (whole.x.to_numpy(object)==expected.to_numpy(object)).all() and len(whole)==30
+    lines = text.replace('\r\n', '\n').replace('\r', '\n').split('\n')
+    assert [lines[int(name) - 1] for name in whole.names]==whole.text              # as an editor counts
+    types = _types_of(whole.x)
+    cut = [*rows_of(path, types=types, layout=rows.layout).chunks(7)]
+    assert joined(cut, path).x.equals(whole.x)
+
+
+ASKED = {                                                            # text, what helps
+    'row of numbers and words': (text_of(PLAIN, names=()), '--header none'),
+    'row of numbers': ('1.5,2\n2,3\n', '--header none'),
+    'row of words': ('tea,milk\ncoffee,milk\ntea,none\n', '--header none'),
+    'comment': ('# made by hand\n' + text_of(PLAIN), "--comment '#'"),
+    'comments': ('% made by hand, on a day, in July, or so\n' + text_of(PLAIN), '--comment %'),
+    'title': ('Pumps\n' + text_of(PLAIN), '--skip-rows 1'),
+    'blanks': (text_of(PLAIN, ' '), "--sep ' '"),
+    'colons': (text_of(PLAIN, ':'), '--sep :'),
+    'units': (text_of([['°C', 'l', ''], *PLAIN]), 'delete the line'),
+    'separator behind rows': (text_of([[*row, ''] for row in PLAIN]), "delete the ','"),
+    'value without a name': (text_of([[*row, 'x'] for row in PLAIN], names=[*NAMES, '']), 'give the column'),
+    'thousands': (text_of([[a, f'"{int(b) + 1000:,}"', c] for a, b, c in PLAIN]), '--thousands ,'),
+    'decimal commas': (text_of([[a.replace('.', ','), b, c] for a, b, c in PLAIN], ';'), '--decimal ,'),
+    'Excel': ('PK\3\4 and so on', 'save the sheet as CSV'),
+    'Parquet': ('PAR1 and so on', 'name it .parquet'),
+}
+
+
+@pytest.mark.parametrize('text,mend', ASKED.values(), ids=ASKED)
+def test_what_a_text_file_is_and_what_helps_is_said(tmp_path, text, mend):
+    path = write(tmp_path/'t.csv', text)
+    with pytest.raises(DataError) as error: rows_of(path).all()
+    assert mend in error.value.mend and error.value.file==path and is_one_line(error)
+
+
+def test_a_table_in_an_archive_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path/'t.csv.zip', 'w') as archive: archive.writestr('t.csv', text_of(PLAIN))
+    with pytest.raises(DataError) as error: rows_of(tmp_path/'t.csv.zip')
+    assert "'t.csv'" in error.value.what and 'unpack' in error.value.mend
+
+
+def test_options_of_text_files_are_for_text_files(tmp_path):
+    np.savez(tmp_path/'t.npz', np.ones((3, 2)))
+    with pytest.raises(DataError): rows_of(tmp_path/'t.npz', layout=Layout(sep=';'))
+    for options in (dict(sep='::'), dict(sep='a'), dict(comment='"'), dict(header='yes'), dict(skip_rows=-1)):
+        with pytest.raises(DataError) as error: Layout(**options)
+        assert error.value.option in options
+
+
+# Small files that would be large
+
+def zeros(n): return np.zeros((n, 1000), bool)
+
+
+LONG_TEXTS = pd.Series(pd.Categorical.from_codes(np.zeros(10**4, int), ['x'*10**5]), name='a')
+BOMBS = {
+    'npz': lambda path: np.savez_compressed(path, zeros(10**5)),
+    'pictures.npz': lambda path: np.savez_compressed(path, x=zeros(10**5).view('u1').reshape(10**5, 20, 50)),
+    'label.npz': lambda path: np.savez_compressed(path, x=np.ones((5, 2)), y=np.array(['x'*10**6, *'abcd'])),
+    'csv.gz': lambda path: path.write_bytes(gzip.compress(b'a,b\n' + (b'1,' + b'2'*1000 + b'\n')*10**5)),
+    'line.csv.gz': lambda path: path.write_bytes(gzip.compress(b'a,b\n1,' + b' '*10**8 + b'2\n')),
+    'parquet': lambda path: pd.DataFrame(dict(a=np.zeros(10**7))).to_parquet(path),
+    'text.parquet': lambda path: LONG_TEXTS.to_frame().to_parquet(path),
+}
+
+
+@pytest.mark.parametrize('end', BOMBS)
+def test_small_files_that_take_much_memory_are_refused_before_they_do(tmp_path, end):
+    path = tmp_path/f't.{end}'
+    BOMBS[end](path)
+    tracemalloc.start()
+    with pytest.raises(DataError) as error:
+        for _ in rows_of(path, label='y' if end=='label.npz' else None, max_gb=.01).chunks(): pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error.value.file==path and is_one_line(error) and peak<5e8
+    if end!='line.csv.gz': assert '--max-gb' in error.value.mend
+
+
+def test_no_memory_is_no_damage(tmp_path, monkeypatch):
+    def read_csv(*_, **__): raise pd.errors.ParserError('Error tokenizing data. C error: out of memory')
+    monkeypatch.setattr(pd, 'read_csv', read_csv)
+    with pytest.raises(MemoryError): CSV(write(tmp_path/'t.csv', 'a\n1\n')).all()
+
+
+@pytest.mark.parametrize('quoted', [False, True])
+def test_a_long_value_is_written_or_refused(tmp_path, quoted):
+    text = 'x'*140_000
+    if not quoted: assert fields_of(f'1\t{text}', '\t')==['1', text]
+    else:
+        with pytest.raises(DataError) as error: fields_of(f'1\t"{text}"', '\t')
+        assert is_one_line(error)
+
+
 def test_a_misspelt_option_is_an_error(tmp_path):
     path = write(tmp_path/'t.csv', 'a\n1\n')
     with pytest.raises(TypeError, match='lable'): rows_of(path, lable='y')
@@ -204,7 +420,7 @@ def test_other_encodings_and_files(tmp_path):
     wide = tmp_path/'u.csv'
     wide.write_bytes('a,b\nü,1\n'.encode('utf-16'))
     for path in (latin, wide):
-        with pytest.raises(DataError, match='no text in UTF-8') as error: rows_of(path).all()
+        with pytest.raises(DataError, match='UTF-') as error: rows_of(path).all()
         assert error.value.file==path and is_one_line(error)
     (tmp_path/'t.csv.gz').write_bytes(gzip.compress(b'a,b\n' + b'1,2\n'*9000)[:-20])
     with pytest.raises(DataError, match='damaged'): rows_of(tmp_path/'t.csv.gz').all()

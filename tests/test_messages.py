@@ -32,6 +32,23 @@ MISTAKES = {
     'no header': 'fit no-header.csv --save new',
     'other encoding': 'fit latin.csv --save new',
     'decimal comma': 'fit comma.csv --save new',
+    'one word among numbers': 'fit stray.csv --save new',
+    'line of units': 'fit of-units.csv --save new',
+    'thousands': 'fit thousands.csv --save new',
+    'dates': 'fit dates.csv --save new',
+    'codes among numbers': 'fit codes.csv --save new',
+    'row where names should be': 'fit headerless.csv --save new',
+    'comment above the names': 'fit comment.csv --save new',
+    'title above the names': 'fit title.csv --save new',
+    'separator at the end of rows': 'fit trailing.csv --save new',
+    'value without a name': 'fit unnamed.csv --save new',
+    'columns between blanks': 'fit blanks.csv --save new',
+    'sheet that is called a table': 'fit sheet.csv --save new',
+    'table in an archive': 'fit table.zip --save new',
+    'separator of two signs': 'fit train.csv --save new --sep ::',
+    'words that are no column': 'fit train.csv --save new --words what',
+    'small file that takes much memory': 'fit bomb.npz --save new',
+    'separator of an archive': 'fit x.npz --save new --sep ,',
     'Parquet with times': 'fit times.parquet --save new',
     'NPZ with objects': 'fit objects.npz --save new',
     'NPZ that promises too much': 'fit lies.npz --save new',
@@ -143,6 +160,12 @@ TEXTS = {
     'comma.csv': 'a;b\n' + '1,5;2\n-2,25;3\n'*9,
     'one-row.csv': 'a,b\n1,2\n', 'names.csv': ''.join(['a,name\n', *(f'{i},n{i}\n' for i in range(99))]),
     'no-values.csv': 'a,b\n' + '1,\n2,\n'*9, 'infinity.csv': 'a\n' + '1\n2\ninf\n'*9,
+    'stray.csv': 'a,b\n' + '1,2\n'*9 + '?,3\n', 'of-units.csv': 'a,b\nm,kg\n' + '1,2\n'*9,
+    'thousands.csv': 'a;b\n' + '1,200;3\n'*9, 'dates.csv': 'a,day\n' + '1,2026-01-31\n'*9,
+    'codes.csv': 'a\n' + '1\n'*9 + '007\n', 'headerless.csv': '7,tcp\n' + '8,tcp\n'*9,
+    'comment.csv': '# made by hand\na,b\n1,2\n', 'title.csv': 'Pumps\na,b\n1,2\n',
+    'trailing.csv': 'a,b\n' + '1,2,\n'*9, 'unnamed.csv': 'a,,b\n1,,2\n1,7,2\n',
+    'blanks.csv': 'a b\n1 2\n3 4\n', 'sheet.csv': 'PK\3\4',
     'categories.csv': ''.join(['a,b\n', *(f'{i},c{i//3}\n' for i in range(900))]),
     'unlabelled.csv': 'a,bad\n' + '1,\n2,unknown\n'*9,
     'anomalous.csv': 'a,bad\n' + '1,1\n2,1\n'*9, 'words.csv': 'a,bad\n' + '1,ok\n2,no\n'*9,
@@ -178,6 +201,7 @@ def write_arrays():
     np.savez('x.npz', x=np.zeros((2, 2)))
     np.savez('labels.npz', x=np.zeros((5, 2)), y=np.zeros(4))
     np.savez('forgotten.npz', x=np.zeros((5, 2)), y=np.zeros(5))
+    np.savez_compressed('bomb.npz', x=np.zeros((2**24, 16), bool))
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, dict(descr='<f8', fortran_order=False, shape=(10**12, 10)))
     with zipfile.ZipFile('lies.npz', 'w') as archive: archive.writestr('x.npy', header.getvalue() + bytes(80))
@@ -190,6 +214,7 @@ def write_pictures():
             x = np.random.default_rng(i).integers(256, size=(8, 8)).astype('u1')
             Image.fromarray(x).save(f'{folder}/{i:02}.png')
     for path in ('torn-pictures/02.png', 'junk/00.png'): Path(path).write_bytes(b'no picture')
+    with zipfile.ZipFile('table.zip', 'w') as archive: archive.writestr('t.csv', 'a,b\n1,2\n')
     with zipfile.ZipFile('evil.zip', 'w') as archive: archive.writestr('../x.png', b'')
 
 

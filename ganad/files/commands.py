@@ -15,7 +15,7 @@ from ..estimator import estimators, info
 from ..estimator.modelfile import read
 from .fit_and_score import fit_file, score_file
 from .pictures import settings_text
-from .readers import _counted
+from .readers import Layout, _counted
 from .report import report_file
 
 # %% ../../nbs/files/40_commands.ipynb #1915ed69
@@ -37,6 +37,13 @@ def _method_settings(cls, pairs)->dict: # Estimator; 'name=value', …
 def _value(text): # A number, None, True or a text
     try: return ast.literal_eval(text)
     except (ValueError, SyntaxError): return text
+
+def _reading(arguments)->dict: # As for `Rows`
+    "How a file is to be read, as typed"
+    names = 'sep', 'thousands', 'decimal', 'comment', 'skip_rows', 'header'
+    typed = {name:getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if typed.get('sep') in ('tab', r'\t'): typed['sep'] = '\t'
+    return dict(layout=Layout(**typed) if typed else None, max_gb=arguments.max_gb)
 
 def _column_names(text)->list: # Between commas; a name with a comma in it is in quotes
     "The names, as given with --drop"
@@ -67,7 +74,8 @@ def fit(arguments):
     settings = {name:getattr(arguments, name) for name in _OPTIONAL if getattr(arguments, name) is not None}
     settings |= {'progress':_shows_progress(arguments)} | {name:getattr(arguments, name) for name in _SAME}
     settings |= _method_settings(cls, arguments.set)
-    settings = dict(drop=_column_names(arguments.drop)) | settings
+    settings = dict(drop=_column_names(arguments.drop)) | _reading(arguments) | settings
+    if arguments.words: settings['words'] = _column_names(arguments.words)
     save, method = arguments.save, arguments.method
     said = []
     def say(note):
@@ -95,14 +103,16 @@ def score(arguments):
     if arguments.json and not out:
         raise GanadError("scores and JSON cannot both go to standard output", "give --out")
     done = score_file(arguments.model, arguments.data, out, arguments.threshold, arguments.strict,
-                      arguments.prefix, _shows_progress(arguments), arguments.label, arguments.normal)
+                      arguments.prefix, _shows_progress(arguments), arguments.label, arguments.normal,
+                      **_reading(arguments))
     return _print_outcome(arguments, _flagged(done) if out else '', done)
 
 def report(arguments):
     "The command `ganad report`"
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
     done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
-                       arguments.top, _shows_progress(arguments), arguments.label, arguments.normal)
+                       arguments.top, _shows_progress(arguments), arguments.label, arguments.normal,
+                       **_reading(arguments))
     return _print_outcome(arguments, _flagged(done), done)
 
 def _flagged(done)->str: # Of `score_file` or `report_file`

@@ -8,7 +8,7 @@ __all__ = ['kinds_of_rows', 'threshold_settings', 'fit_rows', 'fit_file', 'refus
            'check_ending', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import csv, gzip, io, math, sys, traceback, warnings
+import gzip, io, math, sys, traceback, warnings
 from array import array
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..estimator.preprocess import ConstantScoreWarning, NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement
 from .pictures import rows_of, sha256
-from .readers import _drop_option, _listed, _skipped_text, at_lines, csv_line, writing
+from .readers import _drop_option, _listed, _skipped_text, at_lines, csv_line, fields_of, writing
 from .warnings import (Tally, refuse_names, diversity, file_warnings, model_warnings,
                                   row_warnings, score_warnings)
 from ..metrics import auroc
@@ -106,12 +106,15 @@ def fit_file(path, # What to learn from
              size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
              seed=0, contamination=None, false_alarms=None,
              say=None, # Called before the training with each sentence on the file, if given
+             layout=None, max_gb=1, # As for `Rows`
              **settings, # More for the estimator
             )->tuple: # The estimator; what is worth saying
     "Fit a method to a file or folder, and save it"
     cls = estimators()[pick(method, estimators(), 'method')]
     save = Path(save)
-    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict)
+    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict, layout=layout,
+                               max_gb=max_gb, words=settings.get('words') or (),
+                               strays_are_gaps=settings.get('impute') is not None)
     refuse_overwriting(save, path)
     _check_before_training(save, size, settings.get('random_state', seed))
     chunk = rows.all()
@@ -200,6 +203,7 @@ def as_fitted(est, x):
 def open_for(est, path, # Of the estimator: what to read
              strict=False, # Stop at a picture that cannot be read?
              label=None, # Its column of labels, which must be there; None: the model's, if it is there
+             layout=None, max_gb=1, # As for `Rows`
             ): # `Rows`
     "A file or folder, opened as this model wants to see it"
     prep = est.prep_
@@ -209,7 +213,8 @@ def open_for(est, path, # Of the estimator: what to read
     drop = [] if is_array else est.extra_.get('drop') or []
     column = est.extra_.get('label') if label is None else label
     rows = rows_of(path, label=column, drop=drop, strict=strict, part='test',
-                   pictures=est.extra_.get('pictures'), **_wants(prep))
+                   pictures=est.extra_.get('pictures'), layout=layout, max_gb=max_gb,
+                   **_wants(prep))
     if rows.kind!=prep.kind:
         what = dict(table='a table', images='pictures')
         differs = f"it holds {what[rows.kind]}, but the model was fitted on {what[prep.kind]}"
@@ -249,7 +254,8 @@ def compared(labels, scores, path, is_asked)->tuple: # … → kinds or None; `a
 def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
     if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
     columns = zip(prep.names or [], prep.values)
-    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None)
+    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None,
+                strays_are_gaps=prep.impute is not None)
 
 def scored_chunks(est, rows): # Estimator, `Rows`
     "(chunk, its scores), a chunk at a time"
@@ -313,7 +319,7 @@ def _output_separator(rows, out)->str: # What was read; file to write, if any
 
 def _with_separator(text, old, new)->list: # Records; what stands between their values; what shall stand there
     if old==new: return text
-    return [csv_line(next(csv.reader([record], delimiter=old)), new) for record in text]
+    return [csv_line(fields_of(record, old), new) for record in text]
 
 def _with_scores(text, scores, p, is_flagged, sep)->list: # Records; p-values or None
     "Each record as it stood in the file, and then what is new"
@@ -335,11 +341,12 @@ def score_file(model, path, # Model file; what to score
                threshold=None, strict=False, # Instead of the model's; as for `Rows`
                prefix='', progress=False, # Of the new columns; show a bar?
                label=None, normal=None, # Column to compare the scores with; its value for normal rows
+               layout=None, max_gb=1, # As for `Rows`
               )->dict: # What is worth saying
     "Write the rows with a score, a p-value and a flag beside each"
     refuse_overwriting(out, path, model)
     est = load(model)
-    rows = open_for(est, path, strict, label)
+    rows = open_for(est, path, strict, label, layout, max_gb)
     is_asked = label is not None or normal is not None
     labels = labels_for(est, label, normal)
     all_scores = array('d')                                           # kept only for labels

@@ -510,8 +510,16 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
     if not path.exists(): raise DataError("no such file or folder", "give one that is there", file=path)
     if not path.is_file():                              # it may never end, and can be read but once
         raise DataError("a pipe or a device, no file", "save it, or let it come in as -", file=path)
+    if path.suffix.lower()=='.zip': _refuse_table(path)
     ending = next((e for e in _READERS if path.name.lower().endswith(e)), path.suffix)
     return _READERS[pick(ending, _READERS, f"reader for {path.name}, which ends in")](path, **options)
+
+def _refuse_table(path): # Archive
+    "`DataError` for tables in an archive, and no pictures"
+    with reading(path), zipfile.ZipFile(path) as archive: names = archive.namelist()
+    tables = [name for name in names if name.lower().endswith((*_READERS,)) and not name.lower().endswith('.zip')]
+    if not tables or any(map(_is_picture, names)): return
+    raise DataError(f"it holds {_listed(tables, 3)} and no picture", "unpack it, and give the table", file=path)
 
 def sha256(rows:Rows)->str: # Hexadecimal
     "Digest of the bytes of a file, or of the pictures that are read and their names"

@@ -7,7 +7,7 @@ __all__ = ['TopRow', 'Scored', 'moved_columns', 'usual_values', 'reasons', 'top_
            'threshold_choices', 'render', 'figure_of', 'against_labels', 'verdict', 'report_file']
 
 # %% ../../nbs/files/30_report.ipynb #d3c9bd69
-import base64, csv, io
+import base64, io
 from array import array
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +27,7 @@ from .fit_and_score import (as_fitted, as_read, check_ending, compared, labels_f
                                        p_values_of, refuse_overwriting, scored_chunks, threshold_of)
 from .labels import ANOMALY, UNLABELLED, Labels, agreement
 from .pictures import Pictures, settings_text, sha256
-from .readers import _skipped_text, writing
+from .readers import _skipped_text, fields_of, writing
 from .warnings import Tally, file_warnings, score_warnings
 
 # %% ../../nbs/files/30_report.ipynb #62da612c
@@ -108,7 +108,7 @@ def _short(value): return f'{value:.4g}' if isinstance(value, float) else str(va
 # %% ../../nbs/files/30_report.ipynb #fa01765b
 def _no_features(scored, rows)->pd.DataFrame: # Of the most anomalous rows
     "The label, and the columns that are no features: numbers of orders, names, dates"
-    text = pd.DataFrame([next(csv.reader([row.text], delimiter=rows.sep)) for row in scored.top])
+    text = pd.DataFrame([fields_of(row.text, rows.sep) for row in scored.top])
     names = [name for name in (*rows.drop, rows.label) if name in rows.position]
     return pd.DataFrame({name:text[rows.position[name]] for name in names})
 
@@ -298,12 +298,13 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
                 threshold=None, strict=False, # Instead of the model's; as for `Rows`
                 top=12, progress=False, # Rows to show; show a bar?
                 label=None, normal=None, # Column of labels; its value for normal rows; None: as in training
+                layout=None, max_gb=1, # As for `Rows`
                )->dict: # What is worth saying
     "Score, and write the page"
     refuse_overwriting(out, path, model)
     check_ending(out, '.html', '.htm')
     est = load(model)
-    rows = open_for(est, path, strict, label)
+    rows = open_for(est, path, strict, label, layout, max_gb)
     limit = threshold_of(est, threshold)
     scored = _score_all(est, rows, labels_for(est, label, normal), top, progress)
     scores = np.frombuffer(scored.scores)

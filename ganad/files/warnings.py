@@ -89,10 +89,9 @@ def model_warnings(share, # Of `diversity`
 # %% ../../nbs/files/15_warnings.ipynb #93f045a2
 def file_warnings(rows)->list: # `Rows` → sentences
     "What a reader left out"
-    found = []
+    found = [*rows.notes()]
     if rows.skipped:
         found.append(f"{_counted(len(rows.skipped), 'picture')} skipped{_skipped_text(rows.skipped, 20)}.")
-    found += rows.notes()
     unknown = [name for name in rows.ignored if name] if rows.types else []
     if unknown: found.append(f"Columns that the model does not know: {_listed(unknown)}; not looked at.")
     return found
