@@ -13,9 +13,11 @@ from ..core import CheckpointError, GanadError, pick
 from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator.modelfile import read
+from ..estimator.threshold import Threshold
 from .fit_and_score import fit_file, score_file
 from .readers import _counted
 from .report import report_file
+from .warnings import rate_text
 
 # %% ../../nbs/files/40_commands.ipynb #1915ed69
 def _method_settings(cls, pairs)->dict: # Estimator; 'name=value', …
@@ -52,6 +54,11 @@ def _print_outcome(arguments, text, about)->int: # Parsed; a sentence; the same 
 
 def _shows_progress(arguments)->bool: return not (arguments.quiet or arguments.json) and sys.stderr.isatty()
 
+def _training_progress(arguments): # As of `Detector.fit`
+    "A bar, or where nobody watches it a line now and then"
+    if arguments.quiet: return False
+    return True if _shows_progress(arguments) else 'lines'
+
 # %% ../../nbs/files/40_commands.ipynb #f654c689
 _SAME = ['label', 'normal', 'size', 'strict', 'seed', 'device', 'contamination', 'false_alarms']
 _OPTIONAL = ['epochs', 'batch_size', 'impute']                                # else as the estimator has it
@@ -60,7 +67,7 @@ def fit(arguments):
     "The command `ganad fit`"
     cls = estimators()[pick(arguments.method, estimators(), 'method')]
     settings = {name:getattr(arguments, name) for name in _OPTIONAL if getattr(arguments, name) is not None}
-    settings |= {'progress':_shows_progress(arguments)} | {name:getattr(arguments, name) for name in _SAME}
+    settings |= {'progress':_training_progress(arguments)} | {name:getattr(arguments, name) for name in _SAME}
     settings |= _method_settings(cls, arguments.set)
     settings = dict(drop=_column_names(arguments.drop)) | settings
     save, method = arguments.save, arguments.method
@@ -70,6 +77,8 @@ def fit(arguments):
         raise
     threshold = est.threshold_
     text = f"{method} learned from {_learned_from(about, est)}; flags scores above {threshold:.4g}: {save}"
+    promised = rate_text(est.line_, est.false_alarms, est.holdout)
+    if promised: text += f"\nfalse alarms: {promised}"
     found = about['found']
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
     return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about))
@@ -105,26 +114,31 @@ def _flagged(done)->str: # Of `score_file` or `report_file`
 # %% ../../nbs/files/40_commands.ipynb #4d4cc257
 def about_model(arguments):
     "The command `ganad info`"
-    read(arguments.model)                              # whatever was changed since it was saved is refused
+    newest, state = read(arguments.model)              # whatever was changed since it was saved is refused
     header = info(arguments.model)
     try:
-        lines = [f'{name:10} {_one_line(value)}' for name, value in _summary(header).items()
-                 if value not in (None, [], {})]
+        line = Threshold(newest['threshold'], state['reference'].numpy(), newest['calibrated'])
+        lines = [f'{name:10} {_one_line(value)}' for name, value in _summary(header, line).items()
+                 if value not in (None, '', [], {})]
     except (KeyError, AttributeError) as error:
         what = f"does not fit together ({error})"
         raise CheckpointError(what, "make it again", file=arguments.model) from error
     size = f'bytes      {Path(arguments.model).stat().st_size}'
     return _print_outcome(arguments, '\n'.join([*lines, size]), header)
 
-def _summary(header)->dict: # Of a model file
+def _summary(header, line)->dict: # Of a model file; its `Threshold`
     "What a reader wants to know of a model"
-    extra, data, prep = (header.get(name, {}) for name in ('extra', 'data', 'prep'))
+    extra, data, prep, settings = (header.get(name, {}) for name in ('extra', 'data', 'prep', 'settings'))
     return {'method':header['method'], 'kind':header.get('kind'), 'threshold':header.get('threshold'),
-            'drawn by':_threshold_source(header), 'p-values':'yes' if header.get('calibrated') else 'no',
+            'drawn by':_threshold_source(header), 'alarms':_promise(line, settings),
+            'p-values':'yes' if header.get('calibrated') else 'no',
             'trained':extra.get('file'), 'rows':data.get('rows'), 'held':data.get('held'),
             'label':extra.get('label'), 'normal':extra.get('normal_is'), 'dropped':extra.get('drop'),
-            'features':prep.get('names') or prep.get('shape'), 'settings':header['settings'],
+            'features':prep.get('names') or prep.get('shape'), 'settings':settings,
             'notes':extra.get('notes'), 'versions':header.get('versions'), 'format':header['format']}
+
+def _promise(line, settings):
+    return rate_text(line, settings.get('false_alarms'), settings.get('holdout', .2))
 
 def _threshold_source(header)->str|None: # None if there is no threshold
     "What the threshold was drawn by"

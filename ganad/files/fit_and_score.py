@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['kinds_of_rows', 'threshold_settings', 'fit_rows', 'fit_file', 'refuse_overwriting', 'as_read', 'as_fitted',
-           'open_for', 'require_label', 'labels_for', 'compared', 'scored_chunks', 'threshold_of', 'p_values_of',
-           'check_ending', 'score_file']
+           'open_for', 'require_label', 'labels_for', 'compared', 'scored_chunks', 'features_of', 'threshold_of',
+           'p_values_of', 'check_ending', 'doubts', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
 import csv, gzip, math, sys, traceback
@@ -21,8 +21,9 @@ from ..estimator.threshold import p_values, rows_needed
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement
 from .readers import (_drop_option, _listed, _skipped_text, at_lines, csv_line, rows_of, sha256,
                                  writing)
-from .warnings import (Tally, refuse_names, diversity, file_warnings, model_warnings,
-                                  row_warnings, score_warnings)
+from .shift import light
+from .warnings import (Tally, diversity, file_warnings, model_warnings, refuse_names, row_warnings,
+                                  score_warnings, shift_warnings, threshold_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
@@ -125,12 +126,14 @@ def fit_file(path, # What to learn from
     with at_lines(rows, [chunk.names[i] for i in as_handed_over]):
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
     variety = diversity(est.model_, as_read(est, x[:500]))
-    notes += [*label_notes, *row_warnings(x), *model_warnings(variety), *file_warnings(rows)]
+    notes += [*label_notes, *row_warnings(x), *model_warnings(variety), *file_warnings(rows),
+              *threshold_warnings(est.line_, est.false_alarms)]
     about = dict(file=Path(path).name, sha256=sha256(rows),
                  rows=len(chunk), normal=len(x), anomalies=len(anomalies),
                  unlabelled=int((kinds==UNLABELLED).sum()),
                  label=label, normal_is=normal, drop=drop, skipped=rows.skipped,
-                 found=_auroc_of_known(est, anomalies))
+                 found=_auroc_of_known(est, anomalies), usual=_usual_features(est, x))
+    est.progress = False                                                      # of this run, not of the model
     with writing(save) as temporary: est.save(temporary, notes=notes, **about)
     _checkpoint(save).unlink(missing_ok=True)
     return est, dict(about, notes=notes)
@@ -141,7 +144,7 @@ def _open_to_learn_from(path, label, **options): # `Rows`
         if error.option=='label':
             error.mend = f"{error.mend}. Rows that are all normal need no --label; score and report take it"
         raise
-    if rows.unit=='file': require_label(rows, label)
+    require_label(rows, label)
     _refuse_arrays_of_labels(rows)
     return rows
 
@@ -177,6 +180,21 @@ def as_read(est, x)->torch.Tensor: # Estimator, rows
     "Rows as the network reads them"
     return torch.as_tensor(est.prep_.rows(as_fitted(est, x))).float()
 
+def _compared_features(est, read): # Rows as the network reads them → (N,F)
+    "Of a table the columns, of pictures brightness and contrast"
+    return read.double().numpy() if est.prep_.kind=='table' else light(read)
+
+def _usual_features(est, x, size=2000)->dict: # Normal rows, so many at a time
+    "Mean and deviation of the features, to compare those of other rows with"
+    total = squares = np.zeros(1)
+    for start in range(0, len(x), size):
+        features = _compared_features(est, as_read(est, x[start:start+size]))
+        total = total + features.sum(0)
+        squares = squares + (features**2).sum(0)
+    mean = total/len(x)
+    deviation = np.sqrt((squares/len(x) - mean**2).clip(1e-12))
+    return dict(mean=mean.tolist(), deviation=deviation.tolist())
+
 def as_fitted(est, x):
     "A table without its names, if the model was fitted on an array"
     return x.to_numpy() if hasattr(x, 'iloc') and not est.prep_.names else x
@@ -188,7 +206,7 @@ def open_for(est, path, # Of the estimator: what to read
             ): # `Rows`
     "A file or folder, opened as this model wants to see it"
     prep = est.prep_
-    if label is not None and label in (prep.names or []):
+    if label is not None and label in (getattr(prep, 'names', None) or []):
         raise DataError(f"the model looks at column {label!r}", "name the column of labels", option='label')
     is_array = prep.kind=='table' and not prep.names                  # no names of columns: nothing to drop
     drop = [] if is_array else est.extra_.get('drop') or []
@@ -208,8 +226,9 @@ def require_label(rows, label)->None: # `Rows`; its column of labels as asked fo
         mend = "name the normal folder, as --normal good"
         raise DataError("the label of a picture is its folder", mend, file=rows.path, option='label')
     there = getattr(rows, 'heads', rows.position)                     # of arrays, or of columns
+    what = 'array' if hasattr(rows, 'heads') else 'column'
     if label not in there:
-        raise DataError(f"no column {label!r}", f"it has {_listed([*there])}", file=rows.path, option='label')
+        raise DataError(f"no {what} {label!r}", f"it has {_listed([*there])}", file=rows.path, option='label')
 
 def labels_for(est, label=None, normal=None)->Labels: # As asked for; None: as in training
     "Labels of rows to score, none of them read yet"
@@ -240,6 +259,11 @@ def scored_chunks(est, rows): # Estimator, `Rows`
     for chunk in rows.chunks():
         with at_lines(rows, chunk.names): scores = est.anomaly_score(as_fitted(est, chunk.x))
         yield chunk, scores
+
+def features_of(est, read)->np.ndarray|None: # Rows as the network reads them → (N,F); None: not known
+    "What is compared with the training rows, of which the mean is 0 and the deviation 1"
+    usual = est.extra_.get('usual')                                   # older files do not say it
+    return (_compared_features(est, read) - usual['mean'])/usual['deviation'] if usual else None
 
 def threshold_of(est, threshold=None)->float: # The model's own, if none is given
     "The score above which a row is flagged"
@@ -295,6 +319,15 @@ def _score_columns(rows, prefix)->list:
     raise DataError(f"it has {_listed(taken)} already", "give --prefix, as --prefix new_", file=rows.path)
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #8befdd86
+def doubts(tally, rows, kinds, scores)->list: # `Tally` of the `Rows`; as of `Labels.kinds`, or None; (N,)
+    "What to be wary of, in sentences"
+    is_training_file = tally.est.extra_.get('sha256')==sha256(rows)
+    found = score_warnings(tally, is_training_file)
+    if is_training_file: return found
+    is_normal = None if kinds is None else kinds==NORMAL_ROW
+    normal_scores = np.asarray(scores)[is_normal] if is_normal is not None and is_normal.any() else None
+    return [*found, *shift_warnings(tally, normal_scores)]
+
 def score_file(model, path, # Model file; what to score
                out=None, # CSV file to write; None: standard output
                threshold=None, strict=False, # Instead of the model's; as for `Rows`
@@ -311,22 +344,22 @@ def score_file(model, path, # Model file; what to score
     limit = threshold_of(est, threshold)
     sep = _output_separator(rows, out)
     new_columns = _score_columns(rows, prefix)
-    tally = Tally(est)
+    tally = Tally(est, limit)
     flagged = 0
     with _text_output(out) as file, tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
         file.write(sep.join([*_with_separator([rows.header], rows.sep, sep), *new_columns]) + '\n')
         for chunk, scores in scored_chunks(est, rows):
             text = _with_separator(chunk.text, rows.sep, sep)
             file.writelines(_with_scores(text, scores, p_values_of(est, scores), scores>limit, sep))
-            tally.add(chunk, scores)
+            may_be_normal = None
             if is_asked and chunk.label is not None:
-                labels.add(chunk.label)
+                may_be_normal = labels.add(chunk.label)
                 all_scores.extend(scores.tolist())
+            tally.add(chunk, scores, features_of(est, as_read(est, chunk.x)), may_be_normal)
             flagged += int((scores>limit).sum())
             bar.update(len(scores))
         if not tally.rows: raise DataError(f"no rows to score{_skipped_text(rows.skipped)}", file=path)
-        _, found, on_labels = compared(labels, all_scores, path, is_asked)
-    is_training_file = est.extra_.get('sha256')==sha256(rows)
-    notes = [*score_warnings(tally, is_training_file), *file_warnings(rows), *on_labels]
+        kinds, found, on_labels = compared(labels, all_scores, path, is_asked)
+    notes = [*doubts(tally, rows, kinds, all_scores), *file_warnings(rows), *on_labels]
     return dict(rows=tally.rows, flagged=flagged, threshold=limit, out=out and str(out), skipped=rows.skipped,
                 labels=found, notes=notes)

@@ -386,7 +386,6 @@ class NPZ(Rows):
         self.heads = _array_heads(self.path)
         self.labels = self.label                                           # an array of its own, no column
         self.label = None
-        if self.labels and self.types is None: pick(self.labels, self.heads, 'array')
         self.unused = [name for name in self.drop if name in self.heads]           # arrays, and no columns
         self.drop = [name for name in self.drop if name not in self.heads]
         self.array = self._array_of_rows()
