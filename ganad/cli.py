@@ -66,6 +66,21 @@ def _report(parser):
     _path(parser, '--out', required=True, metavar='FILE', help='page to write, as report.html')
     parser.add_argument('--top', type=int, default=12, metavar='N', help='rows to show (default: 12)')
 
+def _compare(parser):
+    option = parser.add_argument
+    _path(parser, 'train', help='rows to learn from, as for `ganad fit`')
+    _path(parser, 'test', help='rows to score; --label or their folders say who is an anomaly')
+    _path(parser, '--out', required=True, metavar='FILE', help='page to write, as compare.html')
+    option('--methods', default='alad', metavar='A,B', help='beside the baselines (default: alad)')
+    option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
+    option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
+    option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
+    option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
+    option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
+    option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
+    option('--seed', type=int, default=0, metavar='N', help='same seed, same table (default: 0)')
+    _strict(parser)
+
 def _demo(parser):
     option = parser.add_argument
     option('--data', default='digits', metavar='NAME',
@@ -113,6 +128,7 @@ _OWN_DATA = """examples:
   ganad score test.csv --model m.safetensors --out scores.csv
   ganad report test.csv --model m.safetensors --out report.html
   ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
+  ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html
   ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
   ganad score new-pictures/ --model m.safetensors --out scores.csv
   ganad info m.safetensors                                  what a model file holds
@@ -148,6 +164,8 @@ def parser()->argparse.ArgumentParser:
     command('score', (own, 'score'), 'write a score beside every row', _data, _model, _score, _output)
     command('report', (own, 'report'), 'write one page: scores, odd rows and why',
             _data, _model, _report, _output)
+    command('compare', (own, 'compare'), 'learn with baselines and GANs, score, and write one table',
+            _compare, _output)
     command('info', (own, 'about_model'), 'show what a model file holds', _info, _output)
     command('methods', (own, 'about_methods'), 'list the methods', _output)
     command('data', (own, 'about_data'), 'list the data sets of the course and where they lie', _output)
