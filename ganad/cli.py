@@ -31,7 +31,8 @@ def _strict(parser):
 def _fit(parser):
     _path(parser, '--save', required=True, metavar='FILE', help='model file to write, as m.safetensors')
     option = parser.add_argument
-    option('--method', default='alad', metavar='NAME', help='one of `ganad methods` (default: alad)')
+    option('--method', metavar='NAME',
+           help='one of `ganad methods` (default: knn; `ganad compare` says what is best on your rows)')
     option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
     option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')

@@ -153,3 +153,13 @@ def test_mixed_rows_keep_columns_and_break_what_belongs_together():
     mixed = mixed_rows(frame)
     assert (mixed.dtypes==frame.dtypes).all() and .3<(mixed.a==mixed.b).mean()<.7
     assert mixed.equals(mixed_rows(frame)) and not mixed.equals(mixed_rows(frame, seed=1))
+
+
+def test_without_a_method_fit_takes_the_default_and_says_why(run, tmp_path):
+    table(300, 0).drop(columns='bad').to_csv(tmp_path/'t.csv', index=False)
+    code, out, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m')
+    assert (code, err)==(0, '') and 'knn is the default' in out and 'ganad compare' in out
+    assert info(tmp_path/'m')['method']=='knn'
+    assert 'holds 240 of the training rows' in info(tmp_path/'m')['extra']['card']['limits']
+    _, out, _ = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'knn')
+    assert 'default' not in out

@@ -16,7 +16,7 @@ from ..estimator import estimators, info
 from ..estimator.modelfile import read
 from ..estimator.threshold import Threshold
 from .compare import compare_files
-from .fit_and_score import fit_file, score_file
+from .fit_and_score import DEFAULT, fit_file, score_file
 from .readers import _counted
 from .report import report_file
 from .warnings import rate_text
@@ -67,12 +67,13 @@ _OPTIONAL = ['epochs', 'batch_size', 'impute']                                # 
 
 def fit(arguments):
     "The command `ganad fit`"
-    cls = estimators()[pick(arguments.method, estimators(), 'method')]
+    method = arguments.method or DEFAULT
+    cls = estimators()[pick(method, estimators(), 'method')]
     settings = {name:getattr(arguments, name) for name in _OPTIONAL if getattr(arguments, name) is not None}
     settings |= {'progress':_training_progress(arguments)} | {name:getattr(arguments, name) for name in _SAME}
     settings |= _method_settings(cls, arguments.set)
     settings = dict(drop=_column_names(arguments.drop)) | settings
-    save, method = arguments.save, arguments.method
+    save = arguments.save
     try: est, about = fit_file(arguments.data, save, method, **settings)
     except KeyboardInterrupt:
         if Path(f'{save}.part').exists(): print("stopped; the same command goes on", file=sys.stderr)
@@ -83,8 +84,12 @@ def fit(arguments):
     if promised: text += f"\nfalse alarms: {promised}"
     found = about['found']
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
+    if not arguments.method: text += f"\n{_DEFAULT_TEXT}"
     if about['baseline']: text += f"\n{_baseline_text(about['baseline'], method)}"
     return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about))
+
+_DEFAULT_TEXT = (f"{DEFAULT} is the default: of what learns within a minute it did best on average; "
+                 "`ganad compare` says what is best on your rows")
 
 def _baseline_text(best, method)->str: # Of `baseline_beside`
     "That a GAN was not needed"
