@@ -45,7 +45,8 @@ def _reading(parser):
 def _fit(parser):
     _path(parser, '--save', required=True, metavar='FILE', help='model file to write, as m.safetensors')
     option = parser.add_argument
-    option('--method', default='alad', metavar='NAME', help='one of `ganad methods` (default: alad)')
+    option('--method', metavar='NAME',
+           help='one of `ganad methods` (default: knn; `ganad compare` says what is best on your rows)')
     option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
     option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
@@ -80,6 +81,21 @@ def _score(parser):
 def _report(parser):
     _path(parser, '--out', required=True, metavar='FILE', help='page to write, as report.html')
     parser.add_argument('--top', type=int, default=12, metavar='N', help='rows to show (default: 12)')
+
+def _compare(parser):
+    option = parser.add_argument
+    _path(parser, 'train', help='rows to learn from, as for `ganad fit`')
+    _path(parser, 'test', help='rows to score; --label or their folders say who is an anomaly')
+    _path(parser, '--out', required=True, metavar='FILE', help='page to write, as compare.html')
+    option('--methods', default='alad', metavar='A,B', help='beside the baselines (default: alad)')
+    option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
+    option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
+    option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
+    option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
+    option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
+    option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
+    option('--seed', type=int, default=0, metavar='N', help='same seed, same table (default: 0)')
+    _strict(parser)
 
 def _demo(parser):
     option = parser.add_argument
@@ -129,6 +145,7 @@ _OWN_DATA = """examples:
   ganad report test.csv --model m.safetensors --out report.html
   ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
   zcat days/*.gz | ganad score - --model m.safetensors > scores.csv
+  ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html
   ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
   ganad fit export.txt --sep '|' --decimal , --comment '#' --words zip --save m.safetensors
   ganad score new-pictures/ --model m.safetensors --out scores.csv
@@ -166,6 +183,8 @@ def parser()->argparse.ArgumentParser:
     command('score', (own, 'score'), 'write a score beside every row', _data, _model, _score, _reading, _output)
     command('report', (own, 'report'), 'write one page: scores, odd rows and why',
             _data, _model, _report, _reading, _output)
+    command('compare', (own, 'compare'), 'learn with baselines and GANs, score, and write one table',
+            _compare, _output)
     command('info', (own, 'about_model'), 'show what a model file holds', _info, _output)
     command('methods', (own, 'about_methods'), 'list the methods', _output)
     command('data', (own, 'about_data'), 'list the data sets of the course and where they lie', _output)

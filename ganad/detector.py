@@ -332,7 +332,37 @@ def _is_watched():
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and 'IPKernelApp' in shell.config
 
+class _Lines:
+    "In place of a bar that nobody watches: a line now and then, with the time left"
+    def __init__(self, total, initial, desc, wait=10): # Rows; rows done before; whose; seconds to a line
+        self.total = total
+        self.initial = self.done = initial
+        self.desc = desc
+        self.wait = wait
+        self.began = self.said = time.monotonic()
+
+    def __enter__(self): return self
+
+    def __exit__(self, *_): pass
+
+    def set_postfix(self, **_): pass
+
+    def update(self, n):
+        "Count rows in, and say how it stands, if the last time was long ago"
+        self.done += n
+        now = time.monotonic()
+        if now-self.said<self.wait: return
+        self.said = now
+        self.wait = min(2*self.wait, 300)
+        gone = now - self.began
+        left = gone*(self.total-self.done)/(self.done-self.initial)
+        times = f'after {_duration(gone)}, about {_duration(left)} left'
+        print(f'{self.desc}: {self.done/self.total:.0%} {times}', file=sys.stderr, flush=True)
+
+def _duration(seconds): return f'{seconds:.0f} s' if seconds<120 else f'{seconds/60:.0f} min'
+
 def _bar(progress, **kw):
+    if progress=='lines': return _Lines(**kw)
     is_shown = _is_watched() if progress is None else progress
     return tqdm(unit=' rows', unit_scale=True, disable=not is_shown, **kw)     # its last line stays
 
@@ -363,7 +393,7 @@ class Detector(Scorer):
             bs:int=64, # Rows a step, at most
             ema:float|None=None, # Decay of the weights' average; 0: the last weights; None: the method's own
             device:str='cpu', # 'cpu', 'cuda', 'mps' or 'auto'
-            progress:bool|None=None, # Show a bar; None: where somebody can see it
+            progress:bool|str|None=None, # Show a bar; None: where it is seen; 'lines': a line now and then
             checkpoint=None, # File to resume from, and to save to at the end of an epoch
             val=None, # Normal rows held out: the epoch with the lowest mean `watch_batch` on them is kept
             patience:int=10, # With `val`: stop after so many epochs without a lower one

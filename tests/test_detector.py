@@ -393,3 +393,26 @@ def test_ema_of_everything_and_spectral_norm_of_the_average():
 def test_device_is_checked():
     with pytest.raises(UnknownName, match="no device 'tpu'"): GAN(4).fit(toy_rows(4), device='tpu')
     assert GAN(4).fit(toy_rows(4), epochs=1, device='auto').score(toy_rows(4)).device.type=='cpu'
+
+
+def test_a_training_that_nobody_watches_says_a_line_now_and_then(monkeypatch, capsys):
+    "Lines come ever more seldom, and say how much is done and how long the rest takes"
+    from ganad import detector
+    clock = iter(range(0, 100_000, 5))
+    monkeypatch.setattr(detector.time, 'monotonic', lambda: next(clock))
+    lines = detector._Lines(total=1000, initial=200, desc='GAN')
+    with lines as bar:
+        for _ in range(800): bar.update(1)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0]=='GAN: 20% after 10 s, about 66 min left' and said[1].startswith('GAN: 21% after 30 s')
+    assert len(said)==17 and all(line.startswith('GAN: ') for line in said)
+
+
+def test_lines_in_place_of_a_bar_change_no_weight(capsys):
+    x = torch.randn(40, 3)
+    weights = []
+    for progress in (False, 'lines'):
+        set_seed(0)
+        weights.append(GAN(3, nz=2).fit(x, epochs=2, progress=progress).state_dict())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert capsys.readouterr()==('', '')

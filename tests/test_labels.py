@@ -176,3 +176,12 @@ def test_labels_that_nobody_explains_are_named_with_their_row():
     labels.add(['0', '', '2'])
     with pytest.raises(DataError) as caught: labels.kinds()
     assert caught.value.row==2
+
+
+def test_pictures_of_an_npz_need_no_labels_to_be_scored(run, tmp_path):
+    x = np.random.default_rng(0).integers(256, size=(60, 8, 8)).astype('u1')
+    np.savez(tmp_path/'train.npz', x=x, y=np.arange(60)>=50)
+    np.savez(tmp_path/'test.npz', x=x)
+    assert run('fit', tmp_path/'train.npz', '--save', tmp_path/'m', '--label', 'y', '--method', 'pca')[0]==0
+    argv = ['score', tmp_path/'test.npz', '--model', tmp_path/'m', '--out', tmp_path/'s.csv']
+    assert run(*argv)[0]==0 and run(*argv, '--label', 'y')[0]==2

@@ -18,7 +18,7 @@ from PIL import Image
 MESSAGES = Path(__file__).parent/'messages.txt'
 LONGEST = 200                                                   # characters of a message that are kept
 
-FIT = 'fit train.csv --save new --label bad --drop no'
+FIT = 'fit train.csv --save new --label bad --drop no --method alad'
 GAN = 'fit train.csv --save left --label bad --drop no --method gan --set nz=2'      # see `write_models`
 MISTAKES = {
     # files
@@ -76,7 +76,7 @@ MISTAKES = {
     'no such normal folder': 'fit pictures --save new --normal god',
     'method that needs labels': 'fit train.csv --save new --drop no,bad --method classifier',
     # settings
-    'method': FIT + ' --method alda',
+    'method': FIT.replace('alad', 'alda'),
     'setting': FIT + ' --set nzz=3',
     'setting without a value': FIT + ' --set nz',
     'setting that is no number': FIT + ' --set nz=abc',

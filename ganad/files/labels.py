@@ -50,12 +50,16 @@ class Labels:
 
     def __len__(self): return len(self.numbers)
 
-    def add(self, labels):
-        "Take in the labels of some rows"
+    def add(self, labels)->np.ndarray: # (N,) bool
+        "Take in the labels of some rows; which of these may be normal: all, where nobody says"
         number_here, texts = pd.factorize(np.asarray(labels, object), use_na_sentinel=False)
         names = ['' if pd.isna(text) else str(text) for text in texts]
         numbers = [self.texts.setdefault(name, len(self.texts)) for name in names]
         self.numbers.extend(np.array(numbers, int)[number_here].tolist())
+        try: kinds = np.array([kind_of_label(name, self.normal) for name in names], int)
+        except DataError: return np.ones(len(number_here), bool)
+        is_normal = kinds[number_here]==NORMAL_ROW
+        return is_normal if is_normal.any() else ~is_normal
 
     def kinds(self)->np.ndarray: # (N,) of `UNLABELLED`, `NORMAL_ROW`, `ANOMALY`
         "What the label of each row says; `DataError` with the first row whose label nobody explained"

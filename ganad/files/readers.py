@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
-from ..core import DataError, GanadError, atomic, pick
+from ..core import DataError, GanadError, atomic
 from ..estimator.preprocess import _is_code, _is_date, read_column
 from ..data import disk, reading
 
@@ -649,7 +649,6 @@ class NPZ(Rows):
         self.heads = _of_part(_array_heads(self.path), self.part)
         self.labels = self._array_of_labels()                              # an array of its own, no column
         self.label = None
-        if self.labels and not self.is_for_model: pick(self.labels, self.heads, 'array')
         self.unused = [name for name in self.drop if name in self.heads]           # arrays, and no columns
         self.drop = [name for name in self.drop if name not in self.heads]
         self.array = self._array_of_rows()

@@ -7,7 +7,7 @@ __all__ = ['TopRow', 'Scored', 'moved_columns', 'usual_values', 'reasons', 'top_
            'threshold_choices', 'render', 'figure_of', 'against_labels', 'verdict', 'report_file']
 
 # %% ../../nbs/files/30_report.ipynb #d3c9bd69
-import base64, io
+import base64, io, math
 from array import array
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,12 +23,13 @@ from ..core import DataError, GanadError
 from ..detector import detectors
 from ..estimator import info, load
 from ..estimator.explain import overlay
-from .fit_and_score import (as_fitted, as_read, check_ending, compared, labels_for, open_for,
-                                       p_values_of, refuse_overwriting, scored_chunks, threshold_of)
+from .fit_and_score import (as_fitted, as_read, check_ending, compared, doubts, features_of,
+                                       labels_for, open_for, p_values_of, refuse_overwriting, scored_chunks,
+                                       threshold_of)
 from .labels import ANOMALY, UNLABELLED, Labels, agreement
-from .pictures import Pictures, settings_text, sha256
+from .pictures import Pictures, settings_text
 from .readers import _skipped_text, fields_of, writing
-from .warnings import Tally, file_warnings, score_warnings
+from .warnings import Tally, file_warnings, rate_text
 
 # %% ../../nbs/files/30_report.ipynb #62da612c
 class TopRow(NamedTuple):
@@ -46,14 +47,16 @@ class Scored:
     top:list=field(default_factory=list) # `TopRow`s, the most anomalous first
     total:Any=0. # Sum of the rows of a table as the network reads them
     tally:Any=None # `Tally` of all rows
+    threshold:float=math.inf # That is in force
 
     def add(self, est, chunk, scores, most):
         "Take in some rows; `most`: how many of the most anomalous to keep"
-        self.tally = self.tally or Tally(est)
-        self.tally.add(chunk, scores)
+        may_be_normal = None if chunk.label is None else self.labels.add(chunk.label)
+        read = as_read(est, chunk.x)
+        self.tally = self.tally or Tally(est, self.threshold)
+        self.tally.add(chunk, scores, features_of(est, read), may_be_normal)
         self.scores.extend(scores.tolist())
-        if chunk.label is not None: self.labels.add(chunk.label)
-        if est.prep_.kind=='table': self.total = self.total + as_read(est, chunk.x).double().sum(0).numpy()
+        if est.prep_.kind=='table': self.total = self.total + read.double().sum(0).numpy()
         rows = chunk.x.iloc if hasattr(chunk.x, 'iloc') else chunk.x
         highest = np.argsort(-scores, kind='stable')[:most]
         new = [TopRow(scores[i], chunk.names[i], chunk.text[i], rows[i:i+1].copy()) for i in highest]
@@ -253,6 +256,7 @@ def _settings_rows(est, header, # Estimator, its model file's header
             ('which is', detectors()[header['method']].__doc__),
             ('trained on', f"{learned}, {data.get('held', 0):,} of them held back"),
             ('digest of the training data', extra.get('sha256', data.get('sha256', ''))),
+            ('false alarms', rate_text(est.line_, est.false_alarms, est.holdout)),
             ('features', features),
             *([('pictures', settings_text(extra['pictures']))] if extra.get('pictures') else []),
             ('settings', _listing(header['settings'])),
@@ -266,7 +270,11 @@ def verdict(scores, threshold, est)->str:
     "How many rows are above the threshold, and how many would be if all were normal"
     n = int((scores>threshold).sum())
     share = f'{n:,} of {len(scores):,} rows ({n/len(scores):.1%})'
-    return f'{share} score above the threshold of {threshold:.4g}.{_false_alarm_text(est, threshold)}'
+    is_models = threshold==est.line_.value
+    promised = rate_text(est.line_, est.false_alarms, est.holdout) if is_models else ''
+    expected = f'; to be expected are {promised}' if promised else ''
+    text = f'{share} score above the threshold of {threshold:.4g}{expected}.'
+    return text + _false_alarm_text(est, threshold)
 
 def _page_values(est, scored, scores, threshold, rows, model)->dict:
     "Top anomalies, scores, threshold, curves, settings, as the template reads them"
@@ -284,14 +292,13 @@ def _page_values(est, scored, scores, threshold, rows, model)->dict:
                 settings=dict(columns=[], rows=_settings_rows(est, info(model), rows.path, len(scores))))
 
 # %% ../../nbs/files/30_report.ipynb #87b5a9e9
-def _score_all(est, rows, labels, top, progress=False)->Scored:
-    "All rows, a chunk at a time"
-    scored = Scored(labels=labels)
+def _score_all(est, rows, scored, top, progress=False)->None:
+    "Take in all rows, a chunk at a time"
     with tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
         for chunk, scores in scored_chunks(est, rows):
             scored.add(est, chunk, scores, top)
             bar.update(len(scores))
-    if len(scored.scores): return scored
+    if len(scored.scores): return
     raise DataError(f"no rows to score{_skipped_text(rows.skipped)}", file=rows.path)
 
 def report_file(model, path, out, # Model file; what to score; HTML file to write
@@ -306,12 +313,12 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
     est = load(model)
     rows = open_for(est, path, strict, label, layout, max_gb)
     limit = threshold_of(est, threshold)
-    scored = _score_all(est, rows, labels_for(est, label, normal), top, progress)
+    scored = Scored(labels=labels_for(est, label, normal), threshold=limit)
+    _score_all(est, rows, scored, top, progress)
     scores = np.frombuffer(scored.scores)
     is_asked = label is not None or normal is not None
     kinds, found, on_labels = compared(scored.labels, scores, path, is_asked)
-    is_training_file = est.extra_.get('sha256')==sha256(rows)
-    notes = [*score_warnings(scored.tally, is_training_file), *file_warnings(rows), *on_labels,
+    notes = [*doubts(scored.tally, rows, kinds, scores), *file_warnings(rows), *on_labels,
              *est.extra_.get('notes', [])]
     values = _page_values(est, scored, scores, limit, rows, model)
     page = render('report.html.j2', name=Path(path).name, verdict=verdict(scores, limit, est), warnings=notes,

@@ -1,0 +1,165 @@
+"`ganad compare`, and the line that `fit` says where a baseline does as well"
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ganad.estimator import info
+from ganad.files.compare import Competitor, auroc_difference, verdict_of
+from ganad.files.fit_and_score import mixed_rows
+from ganad.metrics import auroc
+
+QUICK = ['--methods', 'bigan', '--epochs', '2']
+
+
+def table(n, seed, broken=0):
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=n)
+    frame = pd.DataFrame(dict(a=a, b=a + rng.normal(0, .1, n), mode=rng.choice(['eco', 'fast'], n)))
+    frame['bad'] = (np.arange(n)<broken).astype(int)
+    frame.loc[:broken-1, 'b'] += 3
+    return frame
+
+
+@pytest.fixture
+def files(tmp_path):
+    table(400, 0).drop(columns='bad').to_csv(tmp_path/'train.csv', index=False)
+    table(300, 1, 30).to_csv(tmp_path/'test.csv', index=False)
+    return tmp_path
+
+
+def compared(run, folder, *options, train='train.csv', test='test.csv'):
+    argv = ['compare', folder/train, folder/test, '--out', folder/'c.html', '--json', *QUICK, *options]
+    code, out, err = run(*argv)
+    assert (code, err)==(0, '')
+    return json.loads(out), (folder/'c.html').read_text('utf-8')
+
+
+def test_a_table_of_baselines_and_gans(run, files):
+    done, page = compared(run, files, '--label', 'bad')
+    rows = {row['method']:row for row in done['table']}
+    assert {*rows}=={'pca', 'knn', 'isolationforest', 'bigan'} and rows['bigan']['kind']=='GAN'
+    aurocs = [float(row['AUROC'].split()[0]) for row in done['table']]
+    assert aurocs==sorted(aurocs, reverse=True) and aurocs[0]>.95
+    assert 'No GAN is needed here' in done['verdict'] and done['verdict'] in page.replace('&#39;', "'")
+    for name in rows: assert name in page
+    assert 'http' not in page
+    assert sorted(path.name for path in files.iterdir())==['c.html', 'test.csv', 'train.csv']
+
+
+def test_a_method_measured_here_is_as_by_hand(run, files):
+    "The row of the table is what fit and score say"
+    done, _ = compared(run, files, '--label', 'bad')
+    row = next(row for row in done['table'] if row['method']=='knn')
+    model = ['--model', files/'m', '--out', files/'s.csv', '--json', '--label', 'bad']
+    assert run('fit', files/'train.csv', '--save', files/'m', '--method', 'knn', '--quiet')[0]==0
+    found = json.loads(run('score', files/'test.csv', *model)[1])['labels']
+    assert row['AUROC'].startswith(f"{found['auroc']:.3f} ") and row['AUPRC']==f"{found['auprc']:.3f}"
+    scored = pd.read_csv(files/'s.csv')
+    assert row['anomalies found']==f'{scored.flag[:30].mean():.1%}'
+    assert row['false alarms']==f'{scored.flag[30:].mean():.1%}'
+
+
+def test_labels_in_both_files_and_rows_without_one(run, files):
+    train, test = table(400, 0, 20), table(300, 1, 30)
+    for frame, name in ((train, 'train.csv'), (test, 'test.csv')):
+        frame['status'] = np.where(frame.bad==1, 'broken', 'ok')
+        frame.loc[200:220, 'status'] = ''
+        frame.drop(columns='bad').to_csv(files/name, index=False)
+    done, page = compared(run, files, '--label', 'status', '--normal', 'ok')
+    assert any('21 rows without a label' in note for note in done['notes'])
+    assert '249 rows' in page and float(done['table'][0]['AUROC'].split()[0])>.95
+
+
+def test_arrays_and_folders(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 4)), np.arange(200)<20
+    np.savez(tmp_path/'train.npz', x=rng.normal(size=(300, 4)))
+    np.savez(tmp_path/'test.npz', x=x + 5*y[:, None], y=y)
+    done, _ = compared(run, tmp_path, '--label', 'y', train='train.npz', test='test.npz')
+    assert done['table'][0]['AUROC'].startswith('1.000')
+    for part, kind, n in (('train', 'good', 100), ('test', 'good', 30), ('test', 'crack', 10)):
+        (tmp_path/part/kind).mkdir(parents=True)
+        for i in range(n):
+            pixels = rng.normal(150, 20, (8, 8))
+            if kind=='crack': pixels[2:6, 2:6] += 90
+            Image.fromarray(pixels.clip(0, 255).astype('u1')).save(tmp_path/part/kind/f'{i}.png')
+    done, _ = compared(run, tmp_path, '--normal', 'good', train='train', test='test')
+    assert float(done['table'][0]['AUROC'].split()[0])>.95
+
+
+MISTAKES = [[], ['--label', 'good'], ['--label', 'a'], ['--label', 'bad', '--normal', '7']]
+
+
+@pytest.mark.parametrize('options', MISTAKES)
+def test_mistakes_are_one_line(run, files, options):
+    argv = ['compare', files/'train.csv', files/'test.csv', '--out', files/'c.html', *QUICK]
+    code, _, err = run(*argv, *options)
+    assert code==2 and err.startswith('ganad: ') and err.count('\n')==1 and not (files/'c.html').exists()
+
+
+# Is a GAN better than chance?
+
+def competitor(name, scores, kinds):
+    return Competitor(name, 1., scores, kinds, dict(auroc=auroc(kinds==1, scores)), 0., [])
+
+
+def test_the_interval_of_a_difference_is_that_of_a_plain_bootstrap():
+    rng = np.random.default_rng(0)
+    kinds = np.repeat([1, 0], [40, 100])
+    first, second = (competitor(name, rng.normal(size=140) + shift*kinds, kinds)
+                     for name, shift in (('bigan', 2), ('knn', 1)))
+    draws = []
+    for _ in range(1500):
+        at = np.r_[rng.integers(0, 40, 40), rng.integers(40, 140, 100)]
+        draws.append(auroc(kinds[at]==1, first.scores[at]) - auroc(kinds[at]==1, second.scores[at]))
+    assert auroc_difference(first, second)==pytest.approx(np.quantile(draws, [.025, .975]), abs=.02)
+
+
+@pytest.mark.parametrize('gan, baseline, words', [
+    (3, 0, 'bigan is better than knn by'), (0, 3, 'No GAN is needed here: knn is better than bigan'),
+    (1, 1, 'No GAN is needed here: knn does as well as bigan')])
+def test_verdicts(gan, baseline, words):
+    rng = np.random.default_rng(0)
+    kinds = np.repeat([1, 0], [60, 200])
+    noise = rng.normal(size=260)
+    both = [competitor(name, noise + .1*rng.normal(size=260) + shift*kinds, kinds)
+            for name, shift in (('bigan', gan), ('knn', baseline))]
+    assert words in verdict_of(both)
+
+
+# The line of `fit`
+
+@pytest.mark.parametrize('broken', [0, 20])
+def test_fit_says_where_a_baseline_does_as_well(run, tmp_path, broken):
+    table(400, 0, broken).to_csv(tmp_path/'t.csv', index=False)
+    argv = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--label', 'bad']
+    code, out, _ = run(*argv, '--method', 'bigan', '--epochs', '1', '--set', 'nz=2')
+    line = [line for line in out.splitlines() if 'does as well' in line]
+    assert code==0 and len(line)==1 and '--method ' in line[0]
+    assert ('known anomalies' if broken else 'mixed columns') in line[0]
+    card = info(tmp_path/'m')['extra']['card']
+    assert {*card}=={'data', 'split', 'metrics', 'limits'} and 'does as well' in card['metrics']
+    _, about, _ = run('info', tmp_path/'m')
+    for part in ('card: data', 'card: split', 'card: metrics'): assert part in about
+    code, out, _ = run(*argv, '--method', 'knn')
+    assert code==0 and 'does as well' not in out
+
+
+def test_mixed_rows_keep_columns_and_break_what_belongs_together():
+    frame = pd.DataFrame(dict(a=np.arange(1000.), b=np.arange(1000.), c=[f'w{i}' for i in range(1000)]))
+    mixed = mixed_rows(frame)
+    assert (mixed.dtypes==frame.dtypes).all() and .3<(mixed.a==mixed.b).mean()<.7
+    assert mixed.equals(mixed_rows(frame)) and not mixed.equals(mixed_rows(frame, seed=1))
+
+
+def test_without_a_method_fit_takes_the_default_and_says_why(run, tmp_path):
+    table(300, 0).drop(columns='bad').to_csv(tmp_path/'t.csv', index=False)
+    code, out, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m')
+    assert (code, err)==(0, '') and 'knn is the default' in out and 'ganad compare' in out
+    assert info(tmp_path/'m')['method']=='knn'
+    assert 'holds 240 of the training rows' in info(tmp_path/'m')['extra']['card']['limits']
+    _, out, _ = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'knn')
+    assert 'default' not in out
