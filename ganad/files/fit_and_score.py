@@ -19,7 +19,7 @@ from ..estimator.threshold import p_values, rows_needed
 from .pictures import rows_of, sha256
 from .readers import _listed, _skipped_text, at_lines, csv_line, writing
 from .warnings import (Tally, _refuse_names, diversity, file_warnings, model_warnings,
-                                  row_warnings, score_warnings)
+                                  picture_notes, row_warnings, score_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
@@ -132,7 +132,7 @@ def fit_file(path, # What to learn from
     with at_lines(rows, [chunk.names[i] for i in normal_first]):
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
     variety = diversity(est.model_, _as_read(est, x[:500]))
-    notes += [*row_warnings(x), *model_warnings(variety), *file_warnings(rows)]
+    notes += [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows)]
     about = dict(file=Path(path).name, sha256=sha256(rows),
                  rows=len(chunk), normal=len(x), anomalies=len(anomalies),
                  label=label, normal_is=normal, drop=drop, skipped=rows.skipped,
