@@ -7,7 +7,9 @@ import contextlib
 import io
 import os
 import shlex
+import shutil
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -59,6 +61,9 @@ MISTAKES = {
     'folder without pictures': 'fit none --save new',
     'no picture can be read': 'fit junk --save new',
     'torn picture, strictly': 'fit torn-pictures --save new --strict',
+    'two pictures of one name': 'fit twice.zip --save new',
+    'zipped table': 'fit table.csv.zip --save new',
+    'several data sets in one folder': 'fit sets --save new',
     'archive that leaves its folder': 'fit evil.zip --save new',
     # rows to learn from
     'one row': 'fit one-row.csv --save new --method pca',
@@ -215,6 +220,13 @@ def write_pictures():
             Image.fromarray(x).save(f'{folder}/{i:02}.png')
     for path in ('torn-pictures/02.png', 'junk/00.png'): Path(path).write_bytes(b'no picture')
     with zipfile.ZipFile('table.zip', 'w') as archive: archive.writestr('t.csv', 'a,b\n1,2\n')
+    for name in ('bottle', 'cable'): shutil.copytree('pictures', f'sets/{name}/train')
+    archives = {'twice.zip':['good/a.png', 'good/a.png'], 'table.csv.zip':['table.csv']}
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')                              # zipfile says what it does
+        for path, names in archives.items():
+            with zipfile.ZipFile(path, 'w') as archive:
+                for name in names: archive.writestr(name, b'')
     with zipfile.ZipFile('evil.zip', 'w') as archive: archive.writestr('../x.png', b'')
 
 

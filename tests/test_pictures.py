@@ -607,3 +607,17 @@ def test_parts_in_one_file_of_arrays(tmp_path):
     assert done['rows']==9 and not any('very rows of the training' in note for note in done['notes'])
     np.savez(tmp_path/'new.npz', x=arrays['test_images'])
     assert score_file(tmp_path/'m', tmp_path/'new.npz', tmp_path/'s.csv')['rows']==9
+
+
+@pytest.mark.filterwarnings('ignore:.*images')
+def test_what_is_said_of_arrays_is_a_note_of_the_command_line(tmp_path):
+    "12 bits in a type of 16, made smaller; one brighter in the test"
+    x = np.random.default_rng(0).integers(0, 4000, (40, 30, 50)).astype('u2')
+    np.savez(tmp_path/'a.npz', x=x)
+    _, about = fit_file(tmp_path/'a.npz', tmp_path/'m', method='pca')
+    assert any('4095 for white' in note for note in about['notes'])
+    assert any('30×50' in note and '--size' in note for note in about['notes'])
+    x[3, 0, 0] = 60000
+    np.savez(tmp_path/'b.npz', x=x)
+    notes = score_file(tmp_path/'m', tmp_path/'b.npz', tmp_path/'s.csv')['notes']
+    assert sum(note.startswith('1 of 40 pictures have values outside') for note in notes)==1

@@ -573,15 +573,22 @@ class Images:
         self.seen, self.shape = [height, width], [channels, side, side]
         self.dtype = x.dtype.name
         self.range = [*brightness_range(x)]
-        if _is_narrow(x, *self.range):
-            black, white = self.range
-            used = f"from {x.min():g} to {x.max():g}"
-            warnings.warn(f"images with values {used}, little of what {x.dtype} holds: "
-                          f"{black:g} is taken for black and {white:g} for white", stacklevel=2)
-        if not self.size and (height, width)!=(side, side):
-            warnings.warn(f"images of {height}×{width} pixels are resized to {side}×{side}; "
-                          "size= chooses another", stacklevel=2)
+        for note in self.notes(): warnings.warn(note, stacklevel=2)
         return self
+
+    def notes(self, option='size=')->list: # What chooses another size, as the reader types it → sentences
+        "What was done with the images of the training that a person would want to know"
+        found = []
+        if self.dtype and _is_narrow(np.zeros(1, self.dtype), *self.range):
+            black, white = self.range
+            found.append(f"images use little of what {self.dtype} holds: {black:g} is taken for black and "
+                         f"{white:g} for white")
+        height, width = self.seen
+        side = self.shape[1]
+        if not self.size and (height, width)!=(side, side):
+            found.append(f"images of {height}×{width} pixels are resized to {side}×{side}; "
+                         f"{option} chooses another")
+        return found
 
     def _usual_side(self, height, width):
         if height==width and height<=64 and _halves_well(height): return height
@@ -626,8 +633,15 @@ class Images:
         what = f"images of {x.dtype}, in training of {self.dtype} from {self.range[0]:g} to {self.range[1]:g}"
         raise DataError(what, "scale them alike")
 
+    def outside(self, X)->np.ndarray: # Whole numbers of the type of the training → (N,) bool
+        "Which images have values outside of black and white in training; none, if these are not known"
+        if X.dtype.name!=self.dtype or X.dtype.kind!='u': return np.zeros(len(X), bool)
+        black, white = self.range
+        values = X.reshape(len(X), -1)
+        return (values.min(1)<black) | (values.max(1)>white)
+
     def _say_outside(self, x, black, white): # Whole numbers of the type of the training
-        is_outside = ((x<black) | (x>white)).reshape(len(x), -1).any(1)
+        is_outside = self.outside(x)
         found = f"from {x.min():g} to {x.max():g}"
         warnings.warn(f"{is_outside.sum():,} of {len(x):,} images have values outside of the training's "
                       f"{black:g} to {white:g} ({found}), cut off there", stacklevel=2)

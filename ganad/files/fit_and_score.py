@@ -23,8 +23,8 @@ from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement
 from .pictures import rows_of, sha256
 from .readers import _drop_option, _listed, _skipped_text, at_lines, csv_line, fields_of, writing
 from .shift import light
-from .warnings import (Tally, diversity, file_warnings, model_warnings, rate_text, refuse_names,
-                                  row_warnings, score_warnings, shift_warnings, threshold_warnings)
+from .warnings import (Tally, diversity, file_warnings, model_warnings, picture_notes, rate_text,
+                                  refuse_names, row_warnings, score_warnings, shift_warnings, threshold_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
@@ -203,7 +203,7 @@ def fit_file(path, # What to learn from
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
     notes += [*label_notes, *(f'{warning.message}.' for warning in said if warning.category in _NOTED)]
     variety = diversity(est.model_, as_read(est, x[:500]))
-    notes += [*row_warnings(x), *model_warnings(variety), *file_warnings(rows),
+    notes += [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
               *threshold_warnings(est.line_, est.false_alarms)]
     about = dict(file=Path(path).name, sha256=sha256(rows),
                  rows=len(chunk), normal=len(x), anomalies=len(anomalies),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['row_warnings', 'row_numbers', 'refuse_names', 'diversity', 'model_warnings', 'rate_text', 'threshold_warnings',
-           'file_warnings', 'Tally', 'score_warnings', 'shift_warnings']
+           'picture_notes', 'file_warnings', 'Tally', 'score_warnings', 'shift_warnings']
 
 # %% ../../nbs/files/15_warnings.ipynb #31e35b7c
 import math
@@ -123,6 +123,11 @@ def threshold_warnings(line, # `Threshold`
     return found
 
 # %% ../../nbs/files/15_warnings.ipynb #93f045a2
+def picture_notes(prep)->list: # Of an estimator → sentences
+    "What was done with pictures to learn from, if they are pictures"
+    if prep.kind!='images': return []
+    return [f'{note[0].upper()}{note[1:]}.' for note in prep.notes('--size')]
+
 def file_warnings(rows)->list: # `Rows` → sentences
     "What a reader left out"
     found = [*rows.notes()]
@@ -146,6 +151,8 @@ class Tally:
         self.constants = _constants(est.prep_)
         self.rows = 0
         self.with_gaps = 0
+        self.prep = est.prep_
+        self.outside = 0                            # pictures with values that no training picture had
         self.lowest = math.inf
         self.highest = -math.inf
         self.unseen = {}                            # column → how many values are new, four of them at most
@@ -161,6 +168,7 @@ class Tally:
         self.lowest = min(self.lowest, scores.min())
         self.highest = max(self.highest, scores.max())
         if _is_table(chunk.x): self.with_gaps += int(chunk.x.isna().any(axis=1).sum())
+        else: self.outside += int(self.prep.outside(chunk.x).sum())
         for name, known in self.known_texts.items():
             texts = chunk.x[name].dropna()
             self._add_unseen(name, texts[~texts.map(as_word).isin({*map(as_word, known)})])
@@ -198,6 +206,9 @@ def score_warnings(tally:Tally,
     if tally.with_gaps:
         found.append(f"{tally.with_gaps:,} of {tally.rows:,} rows had gaps, which were filled; "
                      "they may look odd.")
+    if tally.outside:
+        found.append(f"{tally.outside:,} of {tally.rows:,} pictures have values outside of the training's "
+                     "black and white; what is outside is cut off.")
     if tally.rows>1 and tally.lowest==tally.highest:
         found.append(f"All rows have the same score ({tally.lowest:.4g}): no ranking.")
     for name, (count, examples) in tally.unseen.items():
