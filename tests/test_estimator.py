@@ -586,6 +586,28 @@ def test_whole_numbers_and_codes_have_one_form():
     assert np.array_equal(e.anomaly_score(as_text), e.anomaly_score(kinds))
 
 
+FORMS = dict(
+    floats=lambda d: d, texts=lambda d: d.astype(str), objects=lambda d: d.astype(object),
+    mixed=lambda d: pd.concat([d[:3].astype(str), d[3:].astype(object)]),
+    nullable=lambda d: d.astype('Float64'), strings=lambda d: d.astype('string'),
+    polars=lambda d: pl.DataFrame(d.astype(str).to_dict('list')),
+    arrow=lambda d: pa.Table.from_pandas(d.astype(str)),
+    array=lambda d: d.astype(str).to_numpy(), object_array=lambda d: d.astype(str).to_numpy(object))
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(arrays('f8', st.tuples(st.integers(6, 20), st.integers(1, 3)),
+              elements=st.floats(-1e6, 1e6) | st.integers(-9, 9).map(float)),
+       st.sampled_from([*FORMS]), st.sampled_from([*FORMS]))
+@pytest.mark.filterwarnings('ignore')
+def test_numbers_are_numbers_in_any_form(x, fitted_on, scored):
+    "As floats, as text, or some of them as text: the same scores"
+    d = pd.DataFrame(x, columns=[*'abc'][:x.shape[1]])
+    want = MeanRowDetector(random_state=0).fit(d).anomaly_score(d)
+    e = MeanRowDetector(random_state=0).fit(FORMS[fitted_on](d))
+    assert np.array_equal(e.anomaly_score(FORMS[scored](d)), want)
+
+
 DAYS = pd.date_range('2020-01-31', periods=40, freq='D')
 DATES = dict(
     pandas=DAYS, zones=DAYS.tz_localize('UTC'), python=[*DAYS.date], gaps=DAYS.where(np.arange(40)>3),
