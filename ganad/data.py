@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler,StandardScaler
 
 from tqdm.auto import tqdm
-from .core import DataError,ShapeError,atomic,pick
+from .core import DataError,ShapeError,atomic,pick,printable
 
 # %% ../nbs/toolkit/01_data.ipynb #42975e18
 def _class_index(label, # Name or number of a class
@@ -368,7 +368,7 @@ def _read_folder(path, # Folder of one of the three layouts
     if not found:
         raise DataError('no pictures', 'it needs train/CLASS and test/CLASS, or CLASS, or files', file=path)
     classes = sorted({label for _,label,_ in found})
-    watched = tqdm(found, disable=len(found)<2000, desc=path.name)
+    watched = tqdm(found, disable=len(found)<2000, desc=printable(path.name))
     return dict(data=torch.stack([_read_picture(file, size) for file,_,_ in watched]),
                 y=torch.tensor([classes.index(label) for _,label,_ in found]),
                 classes=classes,

@@ -94,7 +94,7 @@ def test_wheel_says_what_it_needs(wheel):
     runtime = [needed for needed in meta.get_all('Requires-Dist') if 'extra ==' not in needed]
     needs = {re.match(r'[\w-]+', needed)[0]: needed for needed in runtime}
     assert {*needs}=={*RUNTIME}
-    assert needs['torch']=='torch>=2.4'
+    assert needs['torch']=='torch>=2.10'
     assert meta['Requires-Python']=='>=3.10'
     assert {*meta.get_all('Provides-Extra')}>={'dev', 'widgets', 'onnx', 'cluster', 'parquet', 'completion'}
     assert 'Apache' in (meta['License-Expression'] or meta['License'])

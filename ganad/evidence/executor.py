@@ -24,8 +24,9 @@ from ..detector import detectors
 def as_run(rec:dict)->Run: # Of a record
     "The run that a record tells of"
     said = {name:tuple(value) if isinstance(value, list) else value for name,value in rec['protocol'].items()}
-    protocols = {name:kind for name,kind in vars(data).items()
-                 if isinstance(kind, type) and issubclass(kind, data.Protocol) and kind is not data.Protocol}
+    protocols:dict[str,Any] = {name:kind for name,kind in vars(data).items()
+                               if isinstance(kind, type) and issubclass(kind, data.Protocol)
+                               and kind is not data.Protocol}
     protocol = protocols[pick(str(said.get('name')), protocols, 'protocol')]
     arguments = {field.name:said[field.name] for field in fields(protocol) if field.name in said}
     label = rec['label'] if rec['label']!=rec['method'] else ''

@@ -218,9 +218,9 @@ _NUMBER = int, float
 _METRICS = {*summary(np.array([0, 1]), np.array([0., 1.]))}
 _FIELDS = dict(method=str, data=str, protocol=dict, seed=int, settings=dict, fit=dict, size=(int, type(None)),
                flagged=(*_NUMBER, type(None)), label=str)
-_FIELDS_OF = dict(failed=dict(error=str),
-                  ok=dict(baseline=bool, normal=str, metrics=dict, seconds=dict, rows=dict, versions=dict,
-                          threads=int))
+_FIELDS_OF:dict[str,dict] = dict(failed=dict(error=str),
+                                 ok=dict(baseline=bool, normal=str, metrics=dict, seconds=dict, rows=dict,
+                                         versions=dict, threads=int))
 
 def _no_number(text): raise ValueError(f'{text} is no number of JSON')
 
