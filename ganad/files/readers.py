@@ -419,8 +419,8 @@ class CSV(Rows):
         self.layout = self.layout or Layout()
         _check_kind(self.path)
         with _csv_file(self.path, self.check_size) as lines:
-            number, line = self._first_line(lines)
-            self.sep = self.layout.sep or self.sep or _separator(line)
+            number, line, sep = self._first_line(lines)
+            self.sep = self.layout.sep or sep or _separator(line)
             text, _ = _quoted_record(line, lines, self.sep, self.path, number)
             self.header = text.rstrip('\r\n')                            # as it stands there
             names = next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep))
@@ -437,14 +437,14 @@ class CSV(Rows):
         if self.layout.header=='none': self.header = csv_line(names, self.sep)
         self.n = len(names)
 
-    def _first_line(self, lines): # → its number, its text
-        self.sep = None
+    def _first_line(self, lines): # → its number, its text, the separator if Excel names it
+        sep = None
         for number, line in enumerate(lines, 1):
             is_comment = self.layout.comment and line.startswith(self.layout.comment)
             if number<=self.layout.skip_rows or is_comment or not line.strip(): continue
             excel = re.fullmatch(r'sep=(.)\s*', line)                     # Excel's own first line
-            if not excel: return number, line
-            self.sep = excel[1]
+            if not excel: return number, line, sep
+            sep = excel[1]
         raise DataError("the file is empty", "it needs a line of names, then rows", file=self.path)
 
     def _some_rows(self, lines, names): # → the values of the rows below the header
