@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.overrides import TorchFunctionMode
 import ganad
-from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, pick, set_seed
+from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick, set_seed
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
 from .explain import explain
@@ -310,7 +310,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         try: return self.method(**self._model_settings())
         except GanadError: raise
         except Exception as error:
-            what = f"these settings make no {self.method.__name__.lower()}: {_first_line(error)}"
+            what = f"these settings make no {self.method.__name__.lower()}: {first_line(error)}"
             raise DataError(what, "mend them") from error
 
     def _model_settings(self):
@@ -518,8 +518,6 @@ def _versions():
     return dict(ganad=ganad.__version__, python=platform.python_version(),
                 torch=str(torch.__version__), numpy=np.__version__, sklearn=sklearn.__version__)
 
-def _first_line(error): return (str(error).splitlines() or [type(error).__name__])[0]
-
 # %% ../../nbs/estimator/50_estimator.ipynb #d122f56f
 @cache
 def make(cls:type[Detector])->type[Estimator]:
@@ -555,7 +553,7 @@ def load(path, # Made by `save`, or by `detector.save_model`
         error.at(file=path)
         raise
     except Exception as error:
-        what = f"the file does not fit together ({_first_line(error)})"
+        what = f"the file does not fit together ({first_line(error)})"
         raise CheckpointError(what, "make it again", file=path) from error
 
 def auroc_scorer(est:Any, X:Any, y:Any)->float: # 1 = anomaly

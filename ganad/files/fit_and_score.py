@@ -7,7 +7,7 @@ __all__ = ['is_anomaly', 'known_anomalies', 'threshold_settings', 'fit_rows', 'f
            'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import csv, gzip, math, sys, traceback
+import csv, gzip, math, sys
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -93,15 +93,6 @@ def _fit(est, x, y, checkpoint):
         if had: error.what = f"of another training: it had {had}"
         error.mend = "delete it, or repeat its command to go on with it"
         raise
-    except (OSError, RuntimeError) as error:
-        if not isinstance(error, OSError) and not _while_saving(error): raise
-        mend = "free some room, or --save to another disk"
-        raise DataError("cannot be written", mend, file=checkpoint) from error
-
-def _while_saving(error)->bool:
-    "Did PyTorch raise it while it wrote a file? It has no type of its own for that"
-    modules = [frame.f_globals.get('__name__') for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return 'torch.serialization' in modules
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #e8b184b9
 def fit_file(path, # What to learn from
