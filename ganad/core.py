@@ -77,7 +77,7 @@ class CheckpointError(GanadError):
 
 def first_line(error)->str: # Anything that was raised
     "What an error says, in one line; its type if it says nothing"
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 class NonFiniteLoss(GanadError):
     "Training ran away: losses, weights or scores are not finite, or absurd"
