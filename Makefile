@@ -13,7 +13,7 @@ override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$
 export GANAD_DATA
 endif
 
-.PHONY: help demo test quick lint test-slow site preview lab times bench export clean tools
+.PHONY: help demo test quick lint test-slow fuzz site preview lab times bench export clean tools
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -46,6 +46,9 @@ site: $(READY)  ## build the pages into _docs/
 
 preview: $(READY)  ## show the pages until Ctrl-C, and build them again after every change
 	@$(PY) -m ganad.site.docs --serve $(ARGS)
+
+fuzz: $(READY)  ## forge 10,000 model files, none of which may score otherwise: make fuzz ARGS='FILES SEED'
+	@OMP_NUM_THREADS=1 $(PY) tests/fuzz_modelfile.py $(ARGS)
 
 lab: $(READY)  ## open the notebooks in Jupyter, or one of them: make lab NB=10_gan
 	@$(PY) -m jupyter lab $(if $(NB),$(wildcard nbs/$(NB).ipynb nbs/*/$(NB).ipynb),nbs) $(ARGS)

@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler,StandardScaler
 
 from tqdm.auto import tqdm
-from .core import DataError,ShapeError,atomic,pick,printable
+from .core import DataError,ShapeError,atomic,first_line,pick,printable
 
 # %% ../nbs/toolkit/01_data.ipynb #42975e18
 def _class_index(label, # Name or number of a class
@@ -135,11 +135,6 @@ _MEND = {errno.ENOSPC:_ROOM, errno.EDQUOT:_ROOM,
          errno.ENOENT:'give the path of a file that is there', errno.EISDIR:'put the file in its place'}
 
 # %% ../nbs/toolkit/01_data.ipynb #87e91acf
-def _first_line(error): # Anything that was raised
-    "What an error says, in one line"
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
 @contextmanager
 def disk(path): # What is read or written, for when the system does not name it
     "Turn 'no space left', 'permission denied' and the like into a `DataError` that says what to do"
@@ -156,7 +151,7 @@ def reading(path): # File that is being read
         with disk(path): yield
     except (DataError, MemoryError): raise
     except Exception as error:
-        what = f'damaged or of another format ({_first_line(error)})'
+        what = f'damaged or of another format ({first_line(error)})'
         raise DataError(what, mend='replace or delete it', file=path) from error
 
 # %% ../nbs/toolkit/01_data.ipynb #f2c17685

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from tqdm.auto import tqdm
 from .core import CheckpointError,DataError,GanadError,NonFiniteLoss,ShapeError
-from .core import atomic,batches,pick,pick_device
+from .core import atomic,batches,first_line,pick,pick_device
 
 # %% ../nbs/toolkit/04_detector.ipynb #0322fd41
 def adam(*nets:nn.Module, # Whose weights it may move
@@ -224,7 +224,22 @@ class _BestEpoch:
 # %% ../nbs/toolkit/04_detector.ipynb #f0d4d248
 def _cuda_rng(): return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
 
-_IN_CHECKPOINT = {'run','epoch','model','mean','best','opts','rng'}
+def _packed(value, tensors):
+    "What JSON can hold: a tensor becomes its number in `tensors`, a dictionary its pairs"
+    if torch.is_tensor(value):
+        tensors[str(len(tensors))] = value.detach().cpu().contiguous()
+        return dict(tensor=str(len(tensors)-1))
+    if isinstance(value, dict):
+        return dict(pairs=[[key, _packed(inner, tensors)] for key,inner in value.items()])
+    if isinstance(value, (list,tuple)): return [_packed(inner, tensors) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+def _unpacked(value, tensors):
+    "What `_packed` was given; tuples have become lists"
+    if isinstance(value, list): return [_unpacked(inner, tensors) for inner in value]
+    if not isinstance(value, dict): return value
+    if 'tensor' in value: return tensors[value['tensor']]
+    return {key: _unpacked(inner, tensors) for key,inner in value['pairs']}
 
 # %% ../nbs/toolkit/04_detector.ipynb #8a542885
 class _Checkpoint:
@@ -254,7 +269,13 @@ class _Checkpoint:
                      mean=self.average.state, t=self.average.steps, best=[self.best.values, self.best.state],
                      opts={name: opt.state_dict() for name,opt in self.optimisers.items()},
                      rng=torch.get_rng_state(), cuda=_cuda_rng())
-        with atomic(self.path) as temporary: torch.save(state, temporary)
+        tensors:dict = {}
+        plan = json.dumps(_packed(state, tensors))
+        try:
+            with atomic(self.path) as temporary: save_file(tensors, temporary, dict(checkpoint=plan))
+        except (OSError,SafetensorError) as error:
+            mend = 'free some room, or name a file on another disk'
+            raise DataError(f'cannot be written: {first_line(error)}', mend, file=self.path) from error
         self.saved_at = time.time()
         self.cost = self.saved_at - start
 
@@ -269,21 +290,31 @@ class _Checkpoint:
         differs,what = _difference(state['run'], self.run)
         if differs: raise self.refused(what, differs)
         self.run = {**state['run'], **self.run}
+        try: return self._put_back(state)
+        except (KeyError,TypeError,ValueError,RuntimeError,AttributeError) as error:
+            raise self.refused(f'damaged ({first_line(error)})') from error
+
+    def _put_back(self, state):
         self.model.load_state_dict(state['model'])
         self.model.history = state['history']
         self.average.steps = state['t']
         _copy_into(self.average.state, state['mean'])
         self.best.values,self.best.state = state['best']
         for name,opt in self.optimisers.items(): opt.load_state_dict(state['opts'][name])
-        torch.set_rng_state(state['rng'].cpu())
-        if state['cuda']: torch.cuda.set_rng_state_all([rng.cpu() for rng in state['cuda']])
+        torch.set_rng_state(state['rng'])
+        if state['cuda']: torch.cuda.set_rng_state_all(state['cuda'])
         return state['epoch']
 
     def _read(self):
-        try: state = torch.load(self.path, map_location=self.model.device(), weights_only=True)
-        except Exception as error: raise self.refused('not a ganad checkpoint') from error
-        if isinstance(state, dict) and _IN_CHECKPOINT.issubset(state): return state
-        raise self.refused('not a ganad checkpoint')
+        try:
+            with safe_open(self.path, 'pt') as file:
+                plan = json.loads(file.metadata()['checkpoint'])
+                state = _unpacked(plan, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+                state['run'].items()
+                return state
+        except Exception as error:
+            what = 'not a ganad checkpoint, or one of a version before 0.2'
+            raise self.refused(what) from error
 
 # %% ../nbs/toolkit/04_detector.ipynb #d2c82daf
 def _digest(x): return None if x is None else hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]

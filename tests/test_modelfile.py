@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.base import clone
 
+from fuzz_modelfile import fuzz
 from ganad.core import CheckpointError, GanadError
 from ganad.detector import detectors, load_model, save_model
 from ganad.estimator import (AnoGANDetector, AutoEncoderDetector, GANDetector, MeanRowDetector, PCADetector,
@@ -305,6 +306,30 @@ def test_a_bare_detector_becomes_an_estimator(tmp_path):
     e.threshold_ = 1
     assert {*e.predict(rows())}=={-1, 1}
     assert load(e.save(tmp_path/'e.safetensors')).threshold_==1
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_forged_files_are_refused_or_the_same(tmp_path):
+    "A small part of `make fuzz`"
+    counts, bad = fuzz(200, 7, tmp_path)
+    assert not bad, bad[0]
+    assert min(counts['refused'], counts['same'])>20
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_a_model_that_is_not_finite_is_not_saved(tmp_path, value):
+    e = AutoEncoderDetector(epochs=1, nz=1, random_state=0).fit(rows())
+    next(e.model_.parameters()).data.view(-1)[0] = value
+    with pytest.raises(GanadError, match='cannot be saved'): e.save(tmp_path/'m.safetensors')
+    assert not [*tmp_path.iterdir()]
+
+
+def test_scores_that_are_no_longer_those_of_the_saved_model_are_noticed(model, monkeypatch):
+    "As a version to come might compute them"
+    score = detectors()['autoencoder'].score_batch
+    monkeypatch.setattr(detectors()['autoencoder'], 'score_batch', lambda m, x: score(m, x)*1.01)
+    with pytest.raises(CheckpointError, match='other scores') as e: load(model)
+    assert e.value.file==model
 
 
 # ---- one file of each format, made by the version that wrote it

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.overrides import TorchFunctionMode
 import ganad
-from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, pick, set_seed
+from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick, set_seed
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
 from .explain import explain, learn_units
@@ -367,7 +367,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         try: return self.method(**self._model_settings())
         except GanadError: raise
         except Exception as error:
-            what = f"these settings make no {self.method.__name__.lower()}: {_first_line(error)}"
+            what = f"these settings make no {self.method.__name__.lower()}: {first_line(error)}"
             raise DataError(what, "mend them") from error
 
     def _model_settings(self):
@@ -603,7 +603,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         state = {f'model.{name}':tensor for name, tensor in self.model_.state_dict().items()}
         for name, values in self.history_.items():
             state[f'history.{name}'] = torch.tensor(values).double()
-        state['reference'] = torch.tensor(self.reference_)
+        state['reference'] = torch.tensor(self.reference_).double()
+        state |= modelfile.probe(self.prep_, self.detector_)
         return modelfile.write(path, self._header(extra), state)
 
     def _header(self, extra):
@@ -630,6 +631,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         return modelfile.to_onnx(_Scaled(self.detector_, self.prep_), rows, path)
 
 STEPS = 2000                # of a training, if `epochs` is None
+_MOST = 2**40               # as a setting of a model that is loaded
 _MOST_ROWS = 100_000        # that `contamination` looks at
 _FARTHEST = 1e4             # how many times the scores of an untrained network a good one may give
 _LARGEST = 1e3              # weight of a network for scaled rows, or deviation in it; usual are less than 2
@@ -679,8 +681,6 @@ def _versions():
     return dict(ganad=ganad.__version__, python=platform.python_version(),
                 torch=str(torch.__version__), numpy=np.__version__, sklearn=sklearn.__version__)
 
-def _first_line(error): return (str(error).splitlines() or [type(error).__name__])[0]
-
 # %% ../../nbs/estimator/50_estimator.ipynb #d122f56f
 @cache
 def make(cls:type[Detector])->type[Estimator]:
@@ -716,7 +716,7 @@ def load(path, # Made by `save`, or by `detector.save_model`
         error.at(file=path)
         raise
     except Exception as error:
-        what = f"the file does not fit together ({_first_line(error)})"
+        what = f"the file does not fit together ({first_line(error)})"
         raise CheckpointError(what, "make it again", file=path) from error
 
 def auroc_scorer(est:Any, X:Any, y:Any)->float: # 1 = anomaly
@@ -729,11 +729,11 @@ def _revived(header, state, settings):
     if missing:
         raise CheckpointError(f"the file needs own {', '.join(missing)}", "give them to load")
     cls = estimators()[pick(header['method'], estimators(), 'method')]
+    _check_settings(cls, header['settings'])
     est = cls(**{**header['settings'], **settings})
     est.prep_ = dict(table=Table, images=Images)[header['kind']](**header['prep'])
-    threshold = header['threshold']
-    if threshold is not None and not math.isfinite(threshold): raise ValueError(f"threshold {threshold}")
-    value = None if threshold is None else float(threshold)
+    if header['kind']=='table' and len(est.prep_.owner)!=len(est.prep_.mean): raise ValueError('prep.mean')
+    value = None if header['threshold'] is None else float(header['threshold'])
     est.line_ = Threshold(value, state['reference'].numpy(), header['calibrated'])
     est.n_features_in_ = header['features']
     if header['columns']: est.feature_names_in_ = np.array(header['columns'], object)
@@ -743,7 +743,20 @@ def _revived(header, state, settings):
     history = {name:values.tolist() for name, values in _below('history.', state).items()}
     est.detector_ = FittedDetector.revive(cls.method, est._model_settings(), _below('model.', state),
                                           history, double=est.prep_.kind=='table')
+    modelfile.check_probe(est.prep_, est.detector_, state)
     return est
+
+def _check_settings(cls, settings):
+    "Are the settings in a file of the types of the defaults?"
+    default = cls().get_params()
+    check_numbers(default | settings)
+    for name, value in settings.items():
+        is_number = type(value) in (int, float) and abs(value)<_MOST
+        is_whole = is_number and value==int(value)
+        fits = {bool:isinstance(value, bool) or value in (0, 1), int:is_whole,
+                float:is_number or isinstance(value, list), str:isinstance(value, str)}
+        may_be = value is None or fits.get(type(default.get(name)), not isinstance(value, dict))
+        if not may_be: raise ValueError(f"setting {name}")
 
 def _below(prefix, state):
     names = [name for name in state if name.startswith(prefix)]

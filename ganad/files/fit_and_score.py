@@ -9,7 +9,7 @@ __all__ = ['BASELINES', 'DEFAULT', 'kinds_of_rows', 'threshold_settings', 'fit_r
            'doubts', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import gzip, io, math, sys, time, traceback, warnings
+import gzip, io, math, sys, time, warnings
 from array import array
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,15 +94,6 @@ def _fit(est, x, y, checkpoint):
         if had: error.what = f"of another training: it had {had}"
         error.mend = "delete it, or repeat its command to go on with it"
         raise
-    except (OSError, RuntimeError) as error:
-        if not isinstance(error, OSError) and not _while_saving(error): raise
-        mend = "free some room, or --save to another disk"
-        raise DataError("cannot be written", mend, file=checkpoint) from error
-
-def _while_saving(error)->bool:
-    "Did PyTorch raise it while it wrote a file? It has no type of its own for that"
-    modules = [frame.f_globals.get('__name__') for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return 'torch.serialization' in modules
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #56af447a
 BASELINES = 'pca', 'knn', 'isolationforest'         # that take a second

@@ -1,0 +1,186 @@
+"""Forged model files: whole, with a valid digest, and wrong
+
+`python tests/fuzz_modelfile.py [FILES] [SEED]`, or `make fuzz`. Each forged file is refused in one line, or
+its model is the one that was saved: no traceback, no other score. What is forged are bytes, words of the
+header (another type, out of range, missing, too many, in another order) and tensors (another type, shape or
+order, a value that is not finite, missing, too many, two that changed places). A word whose value is as
+plausible as the old one (the threshold, numbers of rows, a version) may change what a model says of itself,
+but never a score. The look-up table is left out: its arrays are digests, and any others are as plausible.
+"""
+import contextlib
+import io
+import json
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from ganad.cli import main
+from ganad.core import GanadError
+from ganad.detector import read_tensors
+from ganad.estimator import estimators, load
+from ganad.estimator.modelfile import fingerprint
+
+CHEAP = dict(anogan=dict(steps=2, tries=8, starts=1), isolationforest=dict(trees=5))
+ODD = [None, True, False, 0, 1, -1, 2, 7, 1.5, 1e300, 10**12, 10**400, '', 'x', 'true',
+       [], [1], [None], ['x'], [[1, 2]], {}, dict(a=1)]
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8,
+          torch.bool]
+
+
+def table(n=60):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(dict(a=rng.normal(size=n), b=rng.normal(9, 4, n), c=rng.choice(['x', 'y', 'z'], n)))
+
+
+def pictures(): return np.random.default_rng(0).random((16, 8, 8))
+
+
+def originals(folder):
+    "Models of every method, of a table and of pictures: (path, rows, scores)"
+    found = []
+    for name, cls in estimators().items():
+        if name=='lookup': continue
+        for x in (table(), pictures()):
+            known = np.arange(len(x))%5==0
+            e = cls(epochs=1, random_state=0, false_alarms=.4, holdout=.3, **CHEAP.get(name, {}))
+            e.fit(x, known)
+            path = folder/f'{name}{np.ndim(x)}.safetensors'
+            e.save(path, file='train.csv', notes=['a note'], drop=[])
+            found.append((path, x, e.anomaly_score(x)))
+    return found
+
+
+def words(value, path=()):
+    "Paths to all words of a header"
+    if isinstance(value, dict): pairs = value.items()
+    elif isinstance(value, list): pairs = enumerate(value)
+    else: pairs = ()
+    for key, inner in pairs:
+        yield (*path, key)
+        yield from words(inner, (*path, key))
+
+
+def change_word(rng, header, state):
+    "Another value for a word; or it is missing, doubled, or in another order"
+    *path, last = pick(rng, [*words(header)])
+    place = header
+    for key in path: place = place[key]
+    how = rng.integers(5)
+    if how==0: del place[last]
+    elif how==1 and isinstance(place, list): place.insert(last, place[last])
+    elif how==2 and isinstance(place[last], list): place[last].reverse()
+    elif how==3 and type(place[last]) in (int, float): place[last] *= pick(rng, [-1, 1e-3, 1e3, 1e30, .5, 3])
+    else: place[last] = pick(rng, ODD)
+
+
+def add_word(rng, header, state):
+    place = pick(rng, [header, header['settings'], header['prep'], header['extra']])
+    place[pick(rng, ['evil', 'nets', 'kind', 'shape', 'values', 'method'])] = pick(rng, ODD)
+
+
+def swap_method(rng, header, state): header['method'] = pick(rng, [*estimators(), 'os.system', '', 'ALAD'])
+
+
+def change_tensor(rng, header, state):
+    "Another type, shape, order or value of a tensor; or it is missing, or one more"
+    name = pick(rng, [*state])
+    tensor = state[name]
+    how = rng.integers(9)
+    if how==0: del state[name]
+    elif how==1: state[name + pick(rng, ['x', '.0', '.weight'])] = tensor.clone()
+    elif how==2: state[name] = tensor.to(pick(rng, DTYPES))
+    elif how==3: state[name] = tensor.reshape(-1)
+    elif how==4: state[name] = tensor[None].clone()
+    elif how==5: state[name] = tensor[:0].clone() if tensor.ndim else tensor
+    elif how==6 and tensor.is_floating_point() and tensor.numel():
+        state[name] = tensor.clone()
+        state[name].view(-1)[int(rng.integers(tensor.numel()))] = pick(rng, [np.nan, np.inf, -np.inf, 1e30])
+    elif how==7 and tensor.ndim: state[name] = tensor.flip(0)
+    else: state[name] = torch.cat([tensor.reshape(-1)]*2)
+
+
+def swap_tensors(rng, header, state):
+    a, b = pick(rng, [*state]), pick(rng, [*state])
+    state[a], state[b] = state[b].clone(), state[a].clone()
+
+
+def pick(rng, options): return options[int(rng.integers(len(options)))]
+
+
+FORGERS = [change_word]*6 + [add_word, swap_method] + [change_tensor]*4 + [swap_tensors]
+
+
+def forge(rng, path, forged):
+    "A file like that of `path`, but for one thing; which it was"
+    if rng.random()<.1:
+        data = bytearray(path.read_bytes())
+        data[int(rng.integers(len(data)))] ^= 1<<int(rng.integers(8))
+        forged.write_bytes(data)
+        return 'a bit'
+    header, _ = read_tensors(path, weights=False)
+    state = load_file(path)
+    del header['digest']
+    before = json.dumps(header)
+    how = pick(rng, FORGERS)
+    shapes = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.items()}
+    how(rng, header, state)
+    now = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.items()}
+    change = dict(before=before, now=json.dumps(header), tensors=dict({*now.items()} ^ {*shapes.items()}))
+    if change['before']==change['now']: change = change['tensors']
+    header['digest'] = fingerprint(header, state)
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, forged,
+              dict(ganad=json.dumps(header)))
+    return f'{how.__name__}: {change}'
+
+
+def verdict(forged, x, scores):
+    "'refused' or 'same'; anything else is a mistake of ours"
+    said = io.StringIO()
+    silence, exits = contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit)
+    with silence, contextlib.redirect_stderr(said), exits: main(['info', str(forged)])
+    if len(said.getvalue().splitlines())>1: return 'info: more than a line'
+    try: e = load(forged)
+    except GanadError as error: return 'refused' if len(str(error).splitlines())==1 else 'more than a line'
+    found = e.anomaly_score(x)
+    slack = (3e-4 if e.prep_.kind=='table' else .03)*np.abs(scores).max()    # what rounding may do
+    if np.abs(found-scores).max()>slack: return 'other scores'
+    if e.prep_.kind=='table': e.explain(x[:2])
+    if hasattr(e, 'threshold_'): e.predict(x[:2])
+    if e.calibrated_: e.p_values(x[:2])
+    return 'same'
+
+
+def fuzz(files, seed, folder):
+    "How often each verdict came, and what led to the bad ones"
+    rng = np.random.default_rng(seed)
+    models = originals(folder)
+    forged = folder/'forged.safetensors'
+    counts, bad = {}, []
+    for _ in range(files):
+        path, x, scores = pick(rng, models)
+        how = forge(rng, path, forged)
+        start = time.perf_counter()
+        try: found = verdict(forged, x, scores)
+        except Exception: found = traceback.format_exc(limit=-3)
+        seconds = time.perf_counter() - start
+        if seconds>20: found = f'took {seconds:.0f} s'
+        if found not in ('refused', 'same'): bad.append((path.stem, how, found))
+        counts[found[:40]] = counts.get(found[:40], 0) + 1
+    return counts, bad
+
+
+if __name__=='__main__':
+    warnings.simplefilter('ignore')
+    FILES, SEED = [*map(int, sys.argv[1:]), *(10_000, 0)[len(sys.argv)-1:]]
+    with tempfile.TemporaryDirectory() as place: found, mistakes = fuzz(FILES, SEED, Path(place))
+    for mistake in mistakes: print(*mistake, sep='\n', end='\n\n')
+    print(f'{FILES} forged model files, seed {SEED}:', found)
+    sys.exit(bool(mistakes))
