@@ -66,10 +66,10 @@ clean:  ## remove what builds made; the environment, data and results stay
 	rm -rf _docs _proc build dist nbs/nbdev.yml _docs.*.tmp
 	find ganad nbs tests '(' -name __pycache__ -o -name .ipynb_checkpoints -o -name .pytest_cache ')' -prune -exec rm -rf '{}' +
 
-# Chromium shows the pages in the tests, npm fetches KaTeX; installed where we may, named in one line where not
+# Chromium shows the pages in the tests, npm fetches KaTeX. They are installed where that is asked for (CI=true), as root on Debian; elsewhere named in one line
 tools:
 	@want=; command -v chromium >/dev/null || command -v google-chrome >/dev/null || want=chromium; \
 	command -v npm >/dev/null || want="$$want npm"; \
-	test -z "$$want" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	test -z "$$want" || { test "$(CI)" = true && test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 	    apt-get -qq update </dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$want </dev/null >/dev/null; } || \
 	    echo "tests of the pages will fail, for want of:" $$want "(Debian: apt-get install" $$want"; GANAD_NO_BROWSER=1 leaves them out)" >&2

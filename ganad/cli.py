@@ -6,7 +6,8 @@
 __all__ = ['parser', 'completion', 'main', 'error_text']
 
 # %% ../nbs/files/50_cli.ipynb #5a34ed52
-import argparse, sys
+import argparse, errno, os, shutil, signal, sys, tempfile, threading
+from contextlib import contextmanager, suppress
 from importlib import import_module
 import ganad
 
@@ -15,7 +16,8 @@ _FILES = dict(bash='_shtab_compgen_files', zsh='_files', tcsh='f')              
 
 def _path(parser, *names, **options): parser.add_argument(*names, **options).complete = _FILES
 
-def _data(parser): _path(parser, 'data', help='CSV, Parquet or NPZ file, or a folder of pictures')
+def _data(parser):
+    _path(parser, 'data', help='CSV, Parquet or NPZ file, folder of pictures, or - for standard input')
 
 def _info(parser): _path(parser, 'model', help='made by `ganad fit`')
 
@@ -28,6 +30,18 @@ def _output(parser):
 def _strict(parser):
     parser.add_argument('--strict', action='store_true', help='stop at a picture that cannot be read')
 
+def _reading(parser):
+    option = parser.add_argument
+    option('--sep', metavar='C', help='what stands between values of a text file (default: see its first line)')
+    option('--thousands', metavar='C', help='what stands between thousands, as the comma of 1,200')
+    option('--decimal', metavar='C', help='what stands before a fraction, as the comma of 1,5 (default: .)')
+    option('--comment', metavar='C', help='leave out lines that begin with it, as #')
+    option('--skip-rows', type=int, metavar='N', help='leave out the first N lines')
+    option('--header', choices=['first', 'none'],
+           help='first: the first line holds names, whatever it looks like; none: it is a row, columns are 0, 1, …')
+    option('--max-gb', type=float, default=1, metavar='N',
+           help='memory that a small, packed file may take (default: 1 GB, or 100 times its size)')
+
 def _fit(parser):
     _path(parser, '--save', required=True, metavar='FILE', help='model file to write, as m.safetensors')
     option = parser.add_argument
@@ -36,6 +50,7 @@ def _fit(parser):
     option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
     option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
+    option('--words', metavar='A,B', help='columns of words, even if they look like numbers, as codes do')
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64)')
     option('--set', action='append', metavar='NAME=VALUE',
@@ -129,8 +144,10 @@ _OWN_DATA = """examples:
   ganad score test.csv --model m.safetensors --out scores.csv
   ganad report test.csv --model m.safetensors --out report.html
   ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
+  zcat days/*.gz | ganad score - --model m.safetensors > scores.csv
   ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html
   ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
+  ganad fit export.txt --sep '|' --decimal , --comment '#' --words zip --save m.safetensors
   ganad score new-pictures/ --model m.safetensors --out scores.csv
   ganad info m.safetensors                                  what a model file holds
   ganad methods                                             what --method can be
@@ -139,7 +156,8 @@ _OWN_DATA = """examples:
 files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one. Rows to learn from
 should be normal; those that --label or a folder's name calls anomalous are left out of the training, or used
 by methods that learn from them. exit codes: 0 done, 2 a mistake that you can mend (one line says which),
-130 stopped by Ctrl-C: the same command goes on, 141 nobody reads the output any more, as with | head.
+130 stopped by Ctrl-C or SIGTERM: the same command goes on, 141 nobody reads the output any more, as with
+| head.
 score and report read a part at a time: a file may be larger than the memory. fit holds all rows at once,
 in several times the size of the file; of a large one, give it a random part of the rows"""
 
@@ -161,10 +179,10 @@ def parser()->argparse.ArgumentParser:
     command('demo', (demo, 'demo'), 'train every method on real data, compare, and write a report', _demo)
     command('bench', (demo, 'bench'), 'make a table of the course; runs that exist are kept', _bench)
     command('fit', (own, 'fit'), 'learn what is normal from a file or a folder of pictures',
-            _data, _fit, _output)
-    command('score', (own, 'score'), 'write a score beside every row', _data, _model, _score, _output)
+            _data, _fit, _reading, _output)
+    command('score', (own, 'score'), 'write a score beside every row', _data, _model, _score, _reading, _output)
     command('report', (own, 'report'), 'write one page: scores, odd rows and why',
-            _data, _model, _report, _output)
+            _data, _model, _report, _reading, _output)
     command('compare', (own, 'compare'), 'learn with baselines and GANs, score, and write one table',
             _compare, _output)
     command('info', (own, 'about_model'), 'show what a model file holds', _info, _output)
@@ -184,23 +202,61 @@ def completion(arguments):
 # %% ../nbs/files/50_cli.ipynb #fc2d992a
 def main(argv=None): # Arguments; those of the process if None
     "Entry point of the command `ganad`; the exit code is 2 for a mistake that the user can mend"
-    arguments = parser().parse_args(argv)
-    try: code = _run(arguments)
-    except BrokenPipeError: code = 141
-    except KeyboardInterrupt: code = 130
+    is_process = argv is None
+    with _streams(), _stopped_by_signals(is_process):
+        try:
+            code = _exit_code(argv, is_process)
+            if sys.stdout: sys.stdout.flush()
+        except KeyboardInterrupt: code = 130
+        except OSError as error: code = _system_refused(error)
+        for stream in filter(None, (sys.stdout, sys.stderr)): _forget(stream)
     sys.exit(code)
 
-def _run(arguments)->int: # Exit code
-    from ganad.core import GanadError                                # takes PyTorch with it
-    module, name = arguments.work
-    work = getattr(import_module(module), name)
-    try: return work(arguments)
+def _exit_code(argv, is_process):
+    try: return _run(parser().parse_args(argv), is_process)
+    except SystemExit as end: return end.code                        # help, or an option that there is not
+
+def _run(arguments, is_process=False)->int: # Exit code
+    if sys.stdout is None and not getattr(arguments, 'quiet', False):
+        return _mistake('standard output is closed; give it a place, as > /dev/null')
+    with _stopped_at_once(is_process):
+        from ganad.core import GanadError                            # takes PyTorch with it
+        module, name = arguments.work
+        work = getattr(import_module(module), name)
+    try:
+        with _standard_input(arguments): return work(arguments)
     except GanadError as error: text = error_text(error, arguments)
     except (MemoryError, RuntimeError) as error:
         is_memory = isinstance(error, MemoryError) or 'allocate memory' in str(error)        # PyTorch's own
         if not is_memory: raise
         text = 'not enough memory; give it fewer rows, or smaller pictures (--size)'
-    print(f'ganad: {text}', file=sys.stderr)
+    return _mistake(text)
+
+@contextmanager
+def _standard_input(arguments):
+    "`-` for a table: what comes in lies in a file as long as the command runs, for it is read more than once"
+    if getattr(arguments, 'data', None)!='-' or not hasattr(arguments, 'quiet'):
+        yield
+        return
+    from ganad.core import GanadError
+    if sys.stdin is None: raise GanadError('standard input is closed', 'give a file')
+    with tempfile.TemporaryDirectory() as folder:
+        start = sys.stdin.buffer.read(4)
+        ending = next((ending for mark, ending in _MARKS.items() if start.startswith(mark)), '.csv')
+        arguments.data = os.path.join(folder, 'standard-input' + ending)
+        with open(arguments.data, 'wb') as file:
+            file.write(start)
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        try: yield
+        except GanadError as error:
+            if str(error.file)==arguments.data: error.file = 'standard input'
+            raise
+
+_MARKS = {b'PAR1':'.parquet', b'PK':'.npz', b'\x1f\x8b':'.csv.gz'}        # what such a file begins with
+
+def _mistake(text)->int: # Exit code
+    try: print(f'ganad: {text}', file=sys.stderr)
+    except OSError: pass                                             # nobody can be told
     return 2
 
 _MENDS = dict(impute='drop them, or fit with --impute median')    # of gaps: the API's words are Python's
@@ -214,6 +270,61 @@ def error_text(error, arguments)->str:
     is_option = hasattr(arguments, error.option)
     typed = f"--{error.option.replace('_', '-')}" if is_option else f'--set {error.option}=…'
     return f'{error} ({typed})'
+
+# %% ../nbs/files/50_cli.ipynb #6dc0564b
+_REFUSALS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EACCES, errno.EPERM, errno.EROFS,
+             getattr(errno, 'EDQUOT', None)}                         # not on Windows
+
+def _system_refused(error)->int: # Exit code
+    "Say in one line what the system would not do; anything else keeps its traceback"
+    if isinstance(error, BrokenPipeError): return 141
+    if error.errno not in _REFUSALS: raise error
+    where = error.filename or 'standard output'                      # other files are written by `atomic`
+    return _mistake(f"{where}: {os.strerror(error.errno).lower()}; free some room, or write to another place")
+
+def _forget(stream):
+    "What it holds back and cannot write: Python would try again, and complain, at its end"
+    try: stream.flush()
+    except OSError: os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+@contextmanager
+def _streams():
+    "Letters that an output cannot show are written out; messages never get among the rows"
+    usual = [(stream, stream.errors) for stream in (sys.stdout, sys.stderr) if hasattr(stream, 'reconfigure')]
+    no_errors = sys.stderr is None                                   # print would take the other
+    if no_errors: sys.stderr = open(os.devnull, 'w')
+    for stream, _ in usual: stream.reconfigure(errors='backslashreplace')
+    try: yield
+    finally:
+        for stream, errors in usual:
+            with suppress(OSError): stream.reconfigure(errors=errors)
+        if no_errors: sys.stderr = None
+
+@contextmanager
+def _handlers(numbers, handler): # Of signals; what nohup or a program has set stays
+    "Signals that are handled so in the block"
+    usual = {number:signal.getsignal(number) for number in numbers}
+    taken = [number for number in numbers if usual[number] in (signal.SIG_DFL, signal.default_int_handler)]
+    if threading.current_thread() is not threading.main_thread(): taken = []
+    for number in taken: signal.signal(number, handler)
+    try: yield
+    finally:
+        for number in taken: signal.signal(number, usual[number])
+
+_STOPS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+
+@contextmanager
+def _stopped_by_signals(is_process):
+    "SIGTERM, as of a scheduler or a container, is what Ctrl-C is; who has finished just ends"
+    with _handlers(_STOPS, signal.default_int_handler): yield
+    if is_process and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+
+def _stopped_at_once(is_process):
+    "While modules are loaded there is nothing to tidy up, and some of them take an interruption for an error"
+    return _handlers([signal.SIGINT, *_STOPS] if is_process else [], _end)
+
+def _end(number, frame): os._exit(130)
 
 # %% ../nbs/files/50_cli.ipynb #a62eb357
 if __name__=='__main__' and '__file__' in globals(): main()

@@ -428,7 +428,14 @@ class Detector(Scorer):
         if best.state: average.state = best.state
         self.val_scores = best.values
         average.install()
+        self._check_weights()
         return self.eval()
+
+    def _check_weights(self):
+        for weights,value in self.state_dict().items():
+            if not value.is_floating_point() or value.isfinite().all(): continue
+            what = f'weights of {type(self).__name__} are no longer finite ({weights})'
+            raise NonFiniteLoss(what, 'try a smaller lr, or scaled features')
 
     def _labels_seen(self):
         "What `fit` was given of anomalies, for `_run`"
@@ -517,6 +524,7 @@ def read_tensors(path, # Made by `write_tensors`
                  weights:bool=True, # Read the tensors, too?
                 )->tuple[dict, dict]: # Header; name → tensor
     "What is in a file of ours; nothing in it is run, for it can hold nothing that runs"
+    if Path(path).exists() and not Path(path).is_file(): raise _no_model(path)       # a pipe may never end
     try:
         with safe_open(path, 'pt') as file:
             text = (file.metadata() or {})['ganad']

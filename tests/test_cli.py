@@ -16,7 +16,7 @@ from ganad.cli import parser
 from ganad.core import DataError, GanadError
 from ganad.detector import detectors
 from ganad.evidence.run import split_of
-from ganad.files.demo import demo_runs
+from ganad.files.demo import demo_runs, verdict
 
 ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
 COMMAND = [sys.executable, '-c', 'from ganad.cli import main; main()']
@@ -172,14 +172,15 @@ def wait_for(folder, pattern, seconds=120):
 
 
 @POSIX
-def test_ctrl_c_leaves_what_was_finished_and_goes_on(tmp_path):
+@pytest.mark.parametrize('how', ['SIGINT', 'SIGTERM'])
+def test_a_stop_leaves_what_was_finished_and_goes_on(tmp_path, how):
     out = tmp_path/'d'
     argv = [*COMMAND, 'demo', '--methods', 'meanrow,pca,bigan', '--out', str(out)]
     def hears_ctrl_c(): signal.signal(signal.SIGINT, signal.SIG_DFL)        # a background job ignores it
     process = subprocess.Popen(argv, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                preexec_fn=hears_ctrl_c)
     wait_for(out, 'runs/pca*.json')
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.Signals[how])
     _, err = process.communicate(timeout=120)
     assert process.returncode==130 and 'stopped: 1 runs are left' in err and 'Traceback' not in err
     results = json.loads((out/'results.json').read_text())
@@ -229,6 +230,14 @@ def test_the_demo_says_why_labelled_methods_are_left_out(tmp_path, capsys):
     few = demo_runs(str(images(tmp_path/'few', ['good', 'bad'])), normal='good', methods=['classifier'])
     known = few[0].protocol.known
     assert 1<=known<=20 and len(split_of(few[0]).known)==known
+
+
+def test_the_verdict_calls_nothing_a_gan_that_is_none():
+    def row(label, auroc, baseline): return dict(label=label, auroc=auroc, baseline=baseline)
+    yardsticks = [row('classifier', .9, True), row('meanrow', .8, True)]
+    assert 'no GAN to compare it with' in verdict(yardsticks)
+    assert 'no baseline to compare it with' in verdict([row('bigan', .9, False)])
+    assert 'GAN' not in verdict(yardsticks).replace('no GAN', '')
 
 
 def test_missing_data_is_looked_for_once_and_is_no_want_of_labels(monkeypatch):

@@ -433,6 +433,9 @@ def mnist(monkeypatch, folder):
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in files.items()]
     monkeypatch.setattr(data._torchvision().MNIST, 'resources', sums)
+    unpacked = {name: gzip.decompress(content) for name, content in files.items()}
+    shas = [hashlib.sha256(unpacked[f'{name}.gz']).hexdigest() for name in data._IDX_FILES]
+    monkeypatch.setitem(data._IDX_SHA, 'MNIST', shas)
     return Web(monkeypatch, files)
 
 
@@ -447,6 +450,35 @@ def test_mnist_goes_on_after_half_a_file(cache, monkeypatch, gz):
     torn.write_bytes(torn.read_bytes()[:999])
     assert len(load('mnist'))==60
     assert {*web.asked}==({torn.name} if gz else set())                 # fetched, or unpacked again
+
+
+@pytest.mark.parametrize('gz', [False, True])
+def test_what_was_changed_in_the_cache_is_fetched_again(cache, monkeypatch, gz):
+    folder = cache/'MNIST/raw'
+    web = mnist(monkeypatch, folder)
+    if not gz: load('mnist')
+    changed = folder/'t10k-labels-idx1-ubyte'
+    if gz: changed = changed.with_name(f'{changed.name}.gz')
+    else:
+        for path in folder.glob('*.gz'): put(path.with_suffix(''), gzip.decompress(path.read_bytes()))
+    content = gzip.decompress(changed.read_bytes()) if gz else changed.read_bytes()
+    forged = content[:-1] + bytes([content[-1]^1])                      # as long as before, another label
+    changed.write_bytes(gzip.compress(forged) if gz else forged)
+    assert len(load('mnist'))==60 and {*web.asked}==({changed.name} if gz else set())
+    unpacked = changed.with_suffix('') if gz else changed
+    assert unpacked.read_bytes()==content
+
+
+def test_every_download_is_https_and_has_a_sum(cache, monkeypatch):
+    asked = []
+    def answer(url, path, **_):
+        asked.append(url)
+        Path(path).write_bytes(b'forged')
+    monkeypatch.setattr('torch.hub.download_url_to_file', answer)
+    for name in ('mnist', 'fashion', 'cifar10', 'svhn'):
+        refused(partial(load, name), 'another check sum')
+    with pytest.raises(DataError): load('kdd99')
+    assert len(asked)==5 and all(url.startswith('https://') for url in asked)
 
 
 def test_kdd_goes_on_after_half_a_file(cache, monkeypatch):
@@ -496,7 +528,7 @@ def test_no_place_to_unpack(archive, monkeypatch, function, number, what, mend):
 def test_no_place_to_download_to(cache, monkeypatch, number, what, mend):
     svhn(monkeypatch)
     path = str(cache/'svhn/train_32x32.mat')
-    monkeypatch.setattr('torchvision.datasets.utils._urlretrieve', failing(number, path))
+    monkeypatch.setattr('torch.hub.download_url_to_file', failing(number, path))
     error = refused(lambda: load('svhn'))
     assert (error.file, error.what)==(path, what)
     assert error.mend.startswith(mend)                             # and not: connect to the network

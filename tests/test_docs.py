@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -303,6 +304,7 @@ def preview(toy, tmp_path):
 def test_preview_builds_again_and_tells_the_pages(preview):
     "A change in a notebook: a new site, and a new version for the pages that are open"
     root, get = preview
+    with pytest.raises(HTTPError, match='400'): get('%00.html')     # it names no file
     version = get('__smalldocs__/version')
     assert '__smalldocs__/version' in get('losses.html') and '__smalldocs__/version' in get('')
     assert '__smalldocs__/version' not in page(root)          # of the site itself

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,6 +57,80 @@ def test_cluster_that_loses_a_worker_still_makes_every_run(tmp_path):
     assert len(set(process_ids.values()))==2
     for run in runs[:2]:                                            # it does not matter where it ran
         assert records[run.name]['metrics']==execute_alone(run)['metrics']
+
+
+def workers_of(process):
+    "Of a command that leads its process group: the others of that group that are alive"
+    listed = subprocess.run(['ps', '-eo', 'pid,pgid,stat'], capture_output=True, text=True).stdout
+    rows = [line.split() for line in listed.splitlines()[1:]]
+    return [pid for pid, group, state in rows if group==str(process.pid)!=pid and 'Z' not in state]
+
+
+@posix
+@pytest.mark.parametrize('how', ['Ctrl-C', 'SIGTERM', 'SIGKILL'])
+def test_workers_end_with_the_command(tmp_path, how):
+    command = [sys.executable, '-m', 'ganad.cli', 'bench', '--matrix', 'quick']
+    command += ['--jobs', '2', '--out', str(tmp_path)]
+    def hears_ctrl_c(): signal.signal(signal.SIGINT, signal.SIG_DFL)        # a background job ignores it
+    process = subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True, preexec_fn=hears_ctrl_c)
+    until = time.time()+120
+    while not [*tmp_path.rglob('*.json')] and time.time()<until: time.sleep(.05)
+    assert len(workers_of(process))>=2
+    if how=='Ctrl-C': os.killpg(process.pid, signal.SIGINT)                 # a terminal sends it to all
+    else: process.send_signal(signal.Signals[how])
+    _, err = process.communicate(timeout=60)
+    until = time.time()+20
+    while workers_of(process) and time.time()<until: time.sleep(.1)
+    assert not workers_of(process)
+    if how!='SIGKILL':
+        assert process.returncode==130 and err.count('\n')==1 and 'the same command goes on' in err
+    assert {path.suffix for path in (tmp_path/'quick').iterdir()}=={'.json'}
+
+
+@pytest.fixture
+def scheduler():
+    "Address and process of a Dask scheduler that can be killed"
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, '-m', 'distributed.cli.dask_scheduler', '--no-dashboard']
+    process = subprocess.Popen([*command, '--host', '127.0.0.1', '--port', str(port)], **quiet)
+    yield f'tcp://127.0.0.1:{port}', process
+    process.kill()
+    process.wait()
+
+
+@posix
+def test_a_cluster_without_a_worker_and_one_without_a_scheduler_are_one_line(tmp_path, scheduler):
+    address, process = scheduler
+    runs = bigan_runs(8, 200)
+    with pytest.raises(GanadError, match='has no worker'): next(run_all(runs, 'm', tmp_path, cluster=address))
+    module = [sys.executable, '-m', 'distributed.cli.dask_worker']
+    worker = subprocess.Popen([*module, address, '--no-dashboard', '--nthreads', '1'], env=ENV,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        made = run_all(runs, 'm', tmp_path, cluster=address)
+        first = next(made)[0]
+        process.kill()
+        with pytest.raises(GanadError, match='is gone'): list(made)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert first.name in records_of(tmp_path/'m')                           # no run is lost
+
+
+def test_minutes_of_zero_begin_nothing(tmp_path):
+    assert [*run_all(bigan_runs(1), 'm', tmp_path, minutes=0)]==[]
+
+
+@pytest.mark.parametrize('wrong', ['--jobs 0', '--jobs -2', '--threads 0', '--threads 9999999', '--verify 0',
+                                   '--max-minutes nan', '--max-minutes -1'])
+def test_a_number_that_means_nothing_is_one_line(tmp_path, run, wrong):
+    code, _, err = run('bench', '--matrix', 'quick', *wrong.split(), '--out', tmp_path)
+    assert (code, err.count('\n'))==(2, 1) and wrong.split()[0] in err
+    assert not [*tmp_path.iterdir()]
 
 
 @posix

@@ -1,10 +1,10 @@
 "Readers: what is wrong in a file is named or skipped and listed; how a file is cut makes no difference"
+import csv
 import gzip
 import io
-import struct
 import tempfile
+import tracemalloc
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from ganad.core import DataError, GanadError, UnknownName
-from ganad.files.readers import (CSV, NPZ, Pictures, csv_line, joined, picture, records, rows_of, sha256,
-                                 writing)
+from ganad.estimator.preprocess import read_columns
+from ganad.files.pictures import rows_of
+from ganad.files.readers import (CSV, NPZ, Layout, Parquet, _types_of, csv_line, fields_of, joined,
+                                 records, writing)
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 # a value may be anything that is text in UTF-8, line ends, quotes and separators among it; NUL is no text
@@ -107,6 +108,276 @@ def test_parquet_with_gaps_says_the_same_without_types(tmp_path, first):
     assert [*parquet.dtypes.astype(str)]==['float64', 'float64', 'object']
 
 
+INDEXES = {
+    'none': lambda n: pd.RangeIndex(n),
+    'range': lambda n: pd.RangeIndex(5, 5 + n),
+    'named range': lambda n: pd.RangeIndex(n, name='no'),
+    'filtered': lambda n: pd.Index([*range(3, 3 + 2*n, 2)]),
+    'named': lambda n: pd.Index([f'p{i}' for i in range(n)], name='order'),
+    'named like a column': lambda n: pd.Index(range(9, 9 + n), name='f'),
+    'number as name': lambda n: pd.Index([*range(n)][::-1], name=0),
+    'time': lambda n: pd.date_range('2026-01-01', periods=n, freq='h'),
+    'named time': lambda n: pd.date_range('2026-01-01', periods=n, freq='D', tz='Europe/Berlin', name='when'),
+    'levels': lambda n: pd.MultiIndex.from_arrays([['q']*n, range(n)], names=['site', None]),
+    'unnamed levels': lambda n: pd.MultiIndex.from_arrays([range(n), range(n)]),
+    'categories': lambda n: pd.CategoricalIndex(['u']*n, name='kind'),
+}
+COLUMNS = {
+    'float64': [.1, -2.5, 1e300], 'float32': [.5, .25, 3], 'int64': [2**60, -1, 0], 'uint8': [255, 0, 1],
+    'Int64': [1, pd.NA, 3], 'Float64': [.5, pd.NA, 1.],
+    'boolean': [True, pd.NA, False], 'bool': [True, False, True],
+    'object': ['a', None, 'ü'], 'str': ['7 x', 'b', ''], 'category': ['u', 'v', 'u'],
+}
+
+
+@few
+@given(kind=st.sampled_from([*INDEXES]), dtypes=st.permutations([*COLUMNS]).map(lambda names: names[:3]),
+       n=st.integers(3, 30), group=st.integers(1, 40), size=st.integers(1, 40))
+def test_a_parquet_file_is_the_frame_that_pandas_reads(kind, dtypes, n, group, size):
+    columns = {f'c{i}':pd.Series(COLUMNS[dtype]*n, dtype=dtype)[:n] for i, dtype in enumerate(dtypes)}
+    df = pd.DataFrame(dict(f=np.arange(n)/7) | columns).set_axis(INDEXES[kind](n), axis=0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)/'t.parquet'
+        df.to_parquet(path, row_group_size=group)
+        frame = pd.read_parquet(path)
+        assert Parquet(path).features==[*frame]
+        rows = Parquet(path, types=_types_of(Parquet(path).all().x))
+        chunks = [*rows.chunks(size)]
+        whole = joined(chunks, path)
+        read, expected = (read_columns(x, is_text=[values=='text' for values in rows.types.values()])
+                          for x in (whole.x, frame))
+        assert read.names==expected.names
+        assert np.array_equal(read.numbers, expected.numbers, equal_nan=True)
+        assert {i:[*v] for i, v in read.text.items()}=={i:[*v] for i, v in expected.text.items()}
+        names, *values = csv.reader([rows.header, *whole.text])
+        assert len(names)==len(values[0]) and [float(row[rows.position['f']]) for row in values]==[*frame.f]
+
+
+@pytest.mark.parametrize('kind', ['named', 'levels', 'named time'])
+def test_a_label_or_a_dropped_column_may_be_the_index(tmp_path, kind):
+    df = pd.DataFrame(dict(f=[1., 2, 3, 4]), index=INDEXES[kind](4))
+    df.to_parquet(tmp_path/'t.parquet')
+    name = df.index.names[0]
+    rows = Parquet(tmp_path/'t.parquet', label=name)
+    assert rows.features==['f']
+    assert [*rows.all().label]==[str(value) for value in df.index.get_level_values(0)]
+    assert Parquet(tmp_path/'t.parquet', drop=[name]).features==['f']
+
+
+# Numbers, words, and what is neither
+
+STRAYS = ['?', '-', '.', 'n.a.', 'missing', '#DIV/0!', '<1', '>10', '5%', '1 2', 'km', '2O']
+HINTS = {'1,5':'--decimal', '1,200':'--thousands', '12,345,678.5':'--thousands'}
+
+
+@few
+@given(token=st.sampled_from([*STRAYS, *HINTS]), row=st.integers(0, 39),
+       end=st.sampled_from(['csv', 'tsv', 'parquet']), whole=st.booleans())
+def test_a_stray_token_among_numbers_is_refused_with_its_line(token, row, end, whole):
+    numbers = [str(i%7) if whole else f'{i/7}' for i in range(40)]
+    df = pd.DataFrame(dict(a=range(40), b=[*numbers[:row], token, *numbers[row + 1:]]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)/f't.{end}'
+        if end=='parquet': df.to_parquet(path)
+        else: df.to_csv(path, index=False, sep=',' if end=='csv' else '\t')
+        with pytest.raises(DataError) as error: rows_of(path).all()
+        found = error.value
+        assert (found.file, found.column, found.what)==(path, 'b', f'{token!r} is no number')
+        assert found.line==(f'row {row + 1}' if end=='parquet' else row + 2) and is_one_line(error)
+        wanted = [HINTS[token]] if token in HINTS else ['--impute median', '--words b']
+        assert all(option in found.mend for option in wanted)
+        assert rows_of(path, words=['b']).all().x.b[row]==token
+        if token in HINTS: return
+        rows = rows_of(path, strays_are_gaps=True)
+        assert rows.all().x.b.isna().sum()==1 and repr(token) in rows.notes()[0]
+        with pytest.raises(DataError) as error: rows_of(path, types=dict(b='number')).all()
+        assert error.value.what==f'{token!r} is no number'
+
+
+WORDS = {'names': ['ann', 'bob', 'eve', '7'], 'codes': ['007', '012', '100'], 'ranges': ['10-20', '20-30'],
+         'countries': ['NA', 'ZA', 'DE'], 'answers': ['None', 'one', 'two'], 'nothing': ['null', 'nan', 'x']}
+
+
+@pytest.mark.parametrize('values', WORDS.values(), ids=WORDS)
+def test_words_are_kept_as_they_stand(tmp_path, values):
+    df = pd.DataFrame(dict(a=range(60), b=(values*60)[:60]))
+    df.to_csv(tmp_path/'t.csv', index=False)
+    df.to_parquet(tmp_path/'t.parquet')
+    for name in ('t.csv', 't.parquet'): assert rows_of(tmp_path/name).all().x.b.tolist()==df.b.tolist()
+    rows = rows_of(tmp_path/'t.csv')
+    rows.all()
+    assert bool(rows.notes())==bool({*values} & {'NA', 'None', 'null', 'nan'})            # it is said
+    assert CSV(tmp_path/'t.csv', label='b').all().label.tolist()==df.b.tolist()
+
+
+def test_only_an_empty_value_is_a_gap_among_words(tmp_path):
+    path = write(tmp_path/'t.csv', 'a,b\nNA,1\n,NA\nZA,\n')
+    x = CSV(path).all().x
+    assert x.a.isna().tolist()==[False, True, False] and x.b.isna().tolist()==[False, True, True]
+
+
+TRUTHS = [('TRUE', 'FALSE'), ('True', 'False'), ('true', 'false')]
+
+
+@pytest.mark.parametrize('yes,no', TRUTHS)
+def test_true_is_true_in_every_file(tmp_path, yes, no):
+    truth = np.arange(20)%3==0
+    lines = [f'{i},{yes if is_true else no}\n' for i, is_true in enumerate(truth)]
+    write(tmp_path/'t.csv', 'a,b\n' + ''.join(lines))
+    pd.DataFrame(dict(a=range(20), b=truth)).to_parquet(tmp_path/'t.parquet')
+    np.savez(tmp_path/'t.npz', truth[:, None])
+    for name in ('t.csv', 't.parquet', 't.npz'):
+        values = rows_of(tmp_path/name).all().x.iloc[:, -1]
+        assert values.tolist()==truth.tolist() and values.dtype==float
+    for name in ('t.csv', 't.parquet'):                        # a model that was made when these were words
+        words = rows_of(tmp_path/name, types=dict(b='text')).all().x.b
+        assert words.tolist()==[str(bool(value)) for value in truth]
+
+
+def test_dates_are_refused_in_every_file(tmp_path):
+    df = pd.DataFrame(dict(a=range(9), day=pd.date_range('2026-01-01', periods=9)))
+    df.to_csv(tmp_path/'t.csv', index=False)
+    df.to_parquet(tmp_path/'t.parquet')
+    np.savez(tmp_path/'t.npz', df.day.to_numpy()[:, None])
+    for name in ('t.csv', 't.parquet', 't.npz'):
+        with pytest.raises(DataError) as error: rows_of(tmp_path/name).all()
+        assert error.value.file==tmp_path/name and is_one_line(error)
+    for name in ('t.csv', 't.parquet'): assert [*rows_of(tmp_path/name, drop=['day']).all().x]==['a']
+
+
+# What a text file looks like
+
+PLAIN = [[f'{i/7:.3f}', str(i*i), 'tea' if i%2 else 'coffee'] for i in range(30)]
+
+
+NAMES = ['heat', 'flow', 'drink']
+
+
+def text_of(rows, sep=',', end='\n', names=NAMES):
+    return ''.join(sep.join(row) + end for row in [names, *rows] if row)
+
+
+GERMAN = [[heat.replace('.', ','), f'{int(flow):,}'.replace(',', '.'), drink] for heat, flow, drink in PLAIN]
+LAYOUTS = {                                                          # text, how it is to be read
+    'bars': (text_of(PLAIN, '|'), {}),
+    'tabs': (text_of(PLAIN, '\t'), {}),
+    'sep= of Excel': ('sep=;\n' + text_of(PLAIN, ';'), {}),
+    'old Mac': (text_of(PLAIN, end='\r'), {}),
+    'Windows': (text_of(PLAIN, end='\r\n'), {}),
+    'empty lines first': ('\n\n' + text_of(PLAIN), {}),
+    'separators behind the names': (text_of([[*row, '', ''] for row in PLAIN], names=[*NAMES, '', '']), {}),
+    'index of pandas': (text_of([[str(i), *row] for i, row in enumerate(PLAIN)], names=['', *NAMES]), {}),
+    'colons': (text_of(PLAIN, ':'), dict(sep=':')),
+    'thousands': (text_of([[a, f'"{int(b):,}"', c] for a, b, c in PLAIN]), dict(thousands=',')),
+    'German': (text_of(GERMAN, ';'), dict(thousands='.', decimal=',')),
+    'comments': ('# by hand\n' + text_of(PLAIN).replace('\n0.143', '\n# half\n0.143'), dict(comment='#')),
+    'title': ('Pumps\n2026, in July,\n' + text_of(PLAIN), dict(skip_rows=2)),
+    'years as names': (text_of(PLAIN, names=['2024', '7', 'x']), dict(header='first')),
+    'no names': (text_of(PLAIN, names=()), dict(header='none')),
+}
+
+
+@pytest.mark.parametrize('text,options', LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize('end', ['csv', 'csv.gz'])
+def test_a_layout_changes_nothing_of_the_rows(tmp_path, text, options, end):
+    path = tmp_path/f't.{end}'
+    path.write_bytes(gzip.compress(text.encode()) if end=='csv.gz' else text.encode())
+    rows = rows_of(path, layout=Layout(**options) if options else None)
+    whole = rows.all()
+    expected = CSV(write(tmp_path/'plain.csv', text_of(PLAIN))).all().x
+    assert (whole.x.to_numpy(object)==expected.to_numpy(object)).all() and len(whole)==30
+    lines = text.replace('\r\n', '\n').replace('\r', '\n').split('\n')
+    assert [lines[int(name) - 1] for name in whole.names]==whole.text              # as an editor counts
+    types = _types_of(whole.x)
+    cut = [*rows_of(path, types=types, layout=rows.layout).chunks(7)]
+    assert joined(cut, path).x.equals(whole.x)
+
+
+ASKED = {                                                            # text, what helps
+    'row of numbers and words': (text_of(PLAIN, names=()), '--header none'),
+    'row of numbers': ('1.5,2\n2,3\n', '--header none'),
+    'row of words': ('tea,milk\ncoffee,milk\ntea,none\n', '--header none'),
+    'comment': ('# made by hand\n' + text_of(PLAIN), "--comment '#'"),
+    'comments': ('% made by hand, on a day, in July, or so\n' + text_of(PLAIN), '--comment %'),
+    'title': ('Pumps\n' + text_of(PLAIN), '--skip-rows 1'),
+    'blanks': (text_of(PLAIN, ' '), "--sep ' '"),
+    'colons': (text_of(PLAIN, ':'), '--sep :'),
+    'units': (text_of([['°C', 'l', ''], *PLAIN]), 'delete the line'),
+    'separator behind rows': (text_of([[*row, ''] for row in PLAIN]), "delete the ','"),
+    'value without a name': (text_of([[*row, 'x'] for row in PLAIN], names=[*NAMES, '']), 'give the column'),
+    'thousands': (text_of([[a, f'"{int(b) + 1000:,}"', c] for a, b, c in PLAIN]), '--thousands ,'),
+    'decimal commas': (text_of([[a.replace('.', ','), b, c] for a, b, c in PLAIN], ';'), '--decimal ,'),
+    'Excel': ('PK\3\4 and so on', 'save the sheet as CSV'),
+    'Parquet': ('PAR1 and so on', 'name it .parquet'),
+}
+
+
+@pytest.mark.parametrize('text,mend', ASKED.values(), ids=ASKED)
+def test_what_a_text_file_is_and_what_helps_is_said(tmp_path, text, mend):
+    path = write(tmp_path/'t.csv', text)
+    with pytest.raises(DataError) as error: rows_of(path).all()
+    assert mend in error.value.mend and error.value.file==path and is_one_line(error)
+
+
+def test_a_table_in_an_archive_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path/'t.csv.zip', 'w') as archive: archive.writestr('t.csv', text_of(PLAIN))
+    with pytest.raises(DataError) as error: rows_of(tmp_path/'t.csv.zip')
+    assert "'t.csv'" in error.value.what and 'unpack' in error.value.mend
+
+
+def test_options_of_text_files_are_for_text_files(tmp_path):
+    np.savez(tmp_path/'t.npz', np.ones((3, 2)))
+    with pytest.raises(DataError): rows_of(tmp_path/'t.npz', layout=Layout(sep=';'))
+    for options in (dict(sep='::'), dict(sep='a'), dict(comment='"'), dict(header='yes'), dict(skip_rows=-1)):
+        with pytest.raises(DataError) as error: Layout(**options)
+        assert error.value.option in options
+
+
+# Small files that would be large
+
+def zeros(n): return np.zeros((n, 1000), bool)
+
+
+LONG_TEXTS = pd.Series(pd.Categorical.from_codes(np.zeros(10**4, int), ['x'*10**5]), name='a')
+BOMBS = {
+    'npz': lambda path: np.savez_compressed(path, zeros(10**5)),
+    'pictures.npz': lambda path: np.savez_compressed(path, x=zeros(10**5).view('u1').reshape(10**5, 20, 50)),
+    'label.npz': lambda path: np.savez_compressed(path, x=np.ones((5, 2)), y=np.array(['x'*10**6, *'abcd'])),
+    'csv.gz': lambda path: path.write_bytes(gzip.compress(b'a,b\n' + (b'1,' + b'2'*1000 + b'\n')*10**5)),
+    'line.csv.gz': lambda path: path.write_bytes(gzip.compress(b'a,b\n1,' + b' '*10**8 + b'2\n')),
+    'parquet': lambda path: pd.DataFrame(dict(a=np.zeros(10**7))).to_parquet(path),
+    'text.parquet': lambda path: LONG_TEXTS.to_frame().to_parquet(path),
+}
+
+
+@pytest.mark.parametrize('end', BOMBS)
+def test_small_files_that_take_much_memory_are_refused_before_they_do(tmp_path, end):
+    path = tmp_path/f't.{end}'
+    BOMBS[end](path)
+    tracemalloc.start()
+    with pytest.raises(DataError) as error:
+        for _ in rows_of(path, label='y' if end=='label.npz' else None, max_gb=.01).chunks(): pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error.value.file==path and is_one_line(error) and peak<5e8
+    if end!='line.csv.gz': assert '--max-gb' in error.value.mend
+
+
+def test_no_memory_is_no_damage(tmp_path, monkeypatch):
+    def read_csv(*_, **__): raise pd.errors.ParserError('Error tokenizing data. C error: out of memory')
+    monkeypatch.setattr(pd, 'read_csv', read_csv)
+    with pytest.raises(MemoryError): CSV(write(tmp_path/'t.csv', 'a\n1\n')).all()
+
+
+@pytest.mark.parametrize('quoted', [False, True])
+def test_a_long_value_is_written_or_refused(tmp_path, quoted):
+    text = 'x'*140_000
+    if not quoted: assert fields_of(f'1\t{text}', '\t')==['1', text]
+    else:
+        with pytest.raises(DataError) as error: fields_of(f'1\t"{text}"', '\t')
+        assert is_one_line(error)
+
+
 def test_a_misspelt_option_is_an_error(tmp_path):
     path = write(tmp_path/'t.csv', 'a\n1\n')
     with pytest.raises(TypeError, match='lable'): rows_of(path, lable='y')
@@ -149,7 +420,7 @@ def test_other_encodings_and_files(tmp_path):
     wide = tmp_path/'u.csv'
     wide.write_bytes('a,b\nü,1\n'.encode('utf-16'))
     for path in (latin, wide):
-        with pytest.raises(DataError, match='no text in UTF-8') as error: rows_of(path).all()
+        with pytest.raises(DataError, match='UTF-') as error: rows_of(path).all()
         assert error.value.file==path and is_one_line(error)
     (tmp_path/'t.csv.gz').write_bytes(gzip.compress(b'a,b\n' + b'1,2\n'*9000)[:-20])
     with pytest.raises(DataError, match='damaged'): rows_of(tmp_path/'t.csv.gz').all()
@@ -201,153 +472,6 @@ def test_npz_that_lies_or_holds_code(tmp_path):
     with pytest.raises(DataError, match="arrays 'a', 'b'; call that of the rows x"): NPZ(path)
     np.savez(path, x=np.zeros(5))
     with pytest.raises(DataError, match='has shape'): NPZ(path)
-
-
-# Pictures
-
-@pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path/'pics'
-    rng = np.random.default_rng(0)
-    for name in ('good', 'bad'): (folder/name).mkdir(parents=True)
-    for i in range(4):
-        x = (rng.random((40, 30, 3))*255).astype('u1')
-        Image.fromarray(x).save(folder/f'good/{i}.jpg')
-    return folder
-
-
-def test_corrupted_jpeg_in_the_middle(pictures):
-    torn = pictures/'good/1.jpg'
-    torn.write_bytes(torn.read_bytes()[:-300])
-    (pictures/'good/2.jpg').write_bytes(b'')
-    rows = Pictures(pictures)
-    assert rows.all().names==['good/0.jpg', 'good/3.jpg']
-    assert [name for name, _ in rows.skipped]==['good/2.jpg', 'good/1.jpg']
-    assert all(why and '\n' not in why and '/pics/' not in why for _, why in rows.skipped)
-    with pytest.raises(DataError) as error: Pictures(pictures, strict=True)
-    assert (error.value.file, error.value.line)==(pictures, 'good/2.jpg') and is_one_line(error)
-
-
-def test_links_hidden_files_and_devices(pictures, tmp_path):
-    good = pictures/'good'
-    secret = tmp_path/'secret.png'
-    Image.new('L', (4, 4)).save(secret)
-    (good/'out.png').symlink_to(secret)
-    (pictures/'away').symlink_to(tmp_path)
-    (good/'loop').symlink_to(pictures)
-    (good/'in.jpg').symlink_to(good/'0.jpg')                                   # inside: read
-    (good/'null.png').symlink_to('/dev/zero')
-    (good/'.hidden.jpg').write_bytes((good/'0.jpg').read_bytes())
-    (good/'d.png').mkdir()
-    rows = Pictures(pictures, size=8)
-    assert rows.files==['good/0.jpg', 'good/1.jpg', 'good/2.jpg', 'good/3.jpg', 'good/in.jpg']
-    why = dict(rows.skipped)
-    assert why['good/out.png']==why['good/null.png']=='a link that leads out of the folder'
-    assert why['away']=='a link to a folder'
-
-
-@pytest.mark.parametrize('name', ['../x.png', '/etc/x.png', 'a/../../x.png', '..\\x.png', 'C:\\x.png'])
-def test_zip_that_would_leave_its_folder(tmp_path, name):
-    path = tmp_path/'a.zip'
-    with zipfile.ZipFile(path, 'w') as archive:
-        archive.writestr('good/a.png', b'')
-        archive.writestr(name, b'')
-    with pytest.raises(DataError, match='would leave the folder') as error: rows_of(path)
-    assert error.value.file==path and is_one_line(error)
-
-
-def test_zip_is_read_in_place(pictures, tmp_path):
-    with zipfile.ZipFile(tmp_path/'a.zip', 'w') as archive:
-        for path in pictures.rglob('*.jpg'): archive.write(path, path.relative_to(pictures))
-        archive.writestr('__MACOSX/good/._0.jpg', b'junk')
-    before = {*tmp_path.rglob('*')}
-    zipped, plain = (rows_of(path, size=8, grey=False).all() for path in (tmp_path/'a.zip', pictures))
-    assert zipped.names==plain.names and (zipped.x==plain.x).all()
-    assert {*tmp_path.rglob('*')}==before
-
-
-def bomb(path, side=50_000):
-    "A PNG of a few kilobytes that says it has 2.5 billion pixels"
-    def block(kind, data):
-        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-    head = struct.pack('>IIBBBBB', side, side, 1, 0, 0, 0, 0)
-    blocks = block(b'IHDR', head) + block(b'IDAT', zlib.compress(bytes(10**6))) + block(b'IEND', b'')
-    path.write_bytes(b'\x89PNG\r\n\x1a\n' + blocks)
-
-
-def test_image_bombs_are_not_unfolded(pictures):
-    bomb(pictures/'good/bomb.png')
-    bomb(pictures/'good/small.png', 10_000)                          # 100 million: over the limit too
-    rows = Pictures(pictures, size=8)
-    assert len(rows.all())==4
-    assert {name for name, _ in rows.skipped}=={'good/bomb.png', 'good/small.png'}
-    assert 'exceeds limit' in rows.skipped[0][1]
-
-
-RED, BLUE = (Image.new('RGB', (8, 8), color) for color in ('red', 'blue'))
-PALETTE = Image.new('RGB', (8, 8), (10, 20, 30)).convert('P', palette=Image.Palette.ADAPTIVE)
-ANIMATED = dict(save_all=True, append_images=[BLUE])
-MODES = {                                              # picture, ending, how to save it, colour as read
-    '16 bit': (Image.fromarray(np.full((8, 8), 257*100, 'u2')), 'png', {}, (100, 100, 100)),
-    '32 bit': (Image.fromarray(np.full((8, 8), 257*100, 'i4')), 'tif', {}, (100, 100, 100)),
-    'CMYK': (Image.new('CMYK', (8, 8), (255, 0, 255, 0)), 'jpg', {}, (0, 255, 0)),
-    'palette': (PALETTE, 'png', {}, (10, 20, 30)),
-    'transparent': (Image.new('RGBA', (8, 8), (200, 0, 0, 0)), 'png', {}, (255, 255, 255)),
-    'grey and alpha': (Image.new('LA', (8, 8), (40, 255)), 'png', {}, (40, 40, 40)),
-    'truth': (Image.new('1', (8, 8), 1), 'png', {}, (255, 255, 255)),
-    'animated': (RED, 'gif', ANIMATED, (255, 0, 0)),
-    'animated webp': (RED, 'webp', ANIMATED | dict(lossless=True), (255, 0, 0)),
-}
-
-
-@pytest.mark.parametrize('image,end,options,rgb', MODES.values(), ids=MODES)
-def test_every_kind_of_picture(tmp_path, image, end, options, rgb):
-    path = tmp_path/f'a.{end}'
-    image.save(path, **options)
-    x = picture(path)
-    assert x.shape==(8, 8, 3) and x.dtype==np.uint8
-    assert np.abs(x.astype(int).reshape(-1, 3).mean(0) - rgb).max()<=2
-
-
-@pytest.mark.parametrize('tag,shape,corner', [(1, (4, 8, 3), (0, 0)), (3, (4, 8, 3), (0, -1)),
-                                              (6, (8, 4, 3), (0, 0)), (8, (8, 4, 3), (-1, 0))])
-def test_exif_orientation(tmp_path, tag, shape, corner):
-    x = np.zeros((4, 8, 3), 'u1')
-    x[:, :4] = 255                                                              # the left half is white
-    image = Image.fromarray(x)
-    exif = image.getexif()
-    exif[0x112] = tag
-    image.save(tmp_path/'a.png', exif=exif)
-    upright = picture(tmp_path/'a.png')
-    assert upright.shape==shape and upright[corner].tolist()==[255]*3
-
-
-MAGIC = [b'', b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff\xe0', b'GIF89a', b'II*\0', b'RIFF', b'BM']
-
-
-@few
-@given(blob=st.binary(max_size=300), head=st.sampled_from(MAGIC))
-def test_any_bytes_are_a_picture_or_skipped(blob, head):
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder)/'a.png').write_bytes(head + blob)
-        Image.new('L', (8, 8)).save(Path(folder)/'b.png')
-        rows = Pictures(Path(folder))
-        assert 'b.png' in rows.all().names
-        assert len(rows.all()) + len({name for name, _ in rows.skipped})==2
-
-
-def test_layouts(pictures, tmp_path):
-    flat = Pictures(pictures/'good', size=8)
-    assert flat.classes==[''] and flat.header=='file'
-    for part in ('train', 'test'):
-        (pictures/part/'good').mkdir(parents=True)
-        Image.new('L', (8, 8)).save(pictures/part/'good/a.png')
-        assert Pictures(pictures, part=part).files==[f'{part}/good/a.png']
-    assert len(Pictures(pictures).files)==6 and Pictures(pictures).classes==['good']
-    assert sha256(Pictures(pictures, part='train'))!=sha256(Pictures(pictures, part='test'))
-    (tmp_path/'none').mkdir()
-    with pytest.raises(DataError, match='no pictures') as error: Pictures(tmp_path/'none')
-    assert error.value.file==tmp_path/'none' and is_one_line(error)
 
 
 FAILURES = [OSError(28, 'No space left on device'), OSError(27, 'File too large'),

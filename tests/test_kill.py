@@ -34,7 +34,7 @@ COMMANDS = dict(fit='fit t.csv --save {folder}/m.safetensors --method alice --se
                 report='report t.csv --model m.safetensors --out {folder}/r.html --quiet',
                 bench='demo --quick --methods meanrow,pca,gan --out {folder}')
 # ending of a name, which write to such a name is aimed at; of other commands the first write to any
-WRITES = dict(fit=[('.part', 1), ('.part', 2), ('m.safetensors', 1), ('.tmp', 1)], bench=[('.json', 2)])
+WRITES = dict(fit=[('.part', 1), ('.part', 2), ('m.safetensors', 1)], bench=[('.json', 2)])
 os.chdir(where)
 
 
@@ -48,12 +48,10 @@ class Killer:
         self.made = []                                  # temporary files for names with this ending
         self.temporary = self.name = None               # of the write that is aimed at
         self.replace = os.replace
-        self.chmod = os.chmod
-        self.mkstemp = core.tempfile.mkstemp
+        self.temporary_file = core._temporary_file
 
     def install(self):
-        core.tempfile.mkstemp = self.when_begun
-        os.chmod = self.when_written
+        core._temporary_file = self.when_begun
         os.replace = self.when_named
 
     def die_at(self, moment):
@@ -61,24 +59,20 @@ class Killer:
         with open(self.log, 'a') as file: file.write(f'{moment} {self.name}\n')
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def when_begun(self, **options):
-        handle, temporary = self.mkstemp(**options)
-        name = options['prefix'][1:-1]
-        if name.endswith(self.ending):
+    def when_begun(self, path):
+        handle, temporary = self.temporary_file(path)
+        if path.name.endswith(self.ending):
             self.made.append(temporary)
-            if len(self.made)==self.nth: self.temporary, self.name = temporary, name
+            if len(self.made)==self.nth: self.temporary, self.name = temporary, path.name
         if temporary==self.temporary: self.die_at('begun')
         return handle, temporary
 
-    def when_written(self, path, *options):
-        if self.moment=='half' and str(path)==self.temporary:
-            content = Path(path).read_bytes()
-            Path(path).write_bytes(content[:len(content)//2])
-            self.die_at('half')
-        self.chmod(path, *options)
-
     def when_named(self, temporary, path):
-        is_aimed_at = str(temporary)==self.temporary
+        is_aimed_at = temporary==self.temporary
+        if is_aimed_at and self.moment=='half':
+            content = temporary.read_bytes()
+            temporary.write_bytes(content[:len(content)//2])
+            self.die_at('half')
         if is_aimed_at: self.die_at('before')
         self.replace(temporary, path)
         if is_aimed_at: self.die_at('after')
@@ -160,7 +154,8 @@ def kill_often(job, n):
         moment = moments.pop() if moments else ()
         kills, resumes = kill_and_resume(job, folder, moment, 3 if n>16 else 1, seconds)
         assert content(folder)==expected, f'{folder}, killed {kills} times, ended otherwise'
-        assert not [*folder.rglob('*.part')], folder
+        left = [path for path in folder.rglob('*') if path.suffix in ('.part', '.tmp')]
+        assert not left, 'whoever ends clears up after who was killed'
         killed += kills
         resumed += resumes
     return dict(killed=killed, resumed=resumed, took=seconds, at=Path(f'{job}-log').read_text().splitlines())
@@ -198,7 +193,7 @@ def test_killed_and_resumed(place):
     hit = {job:{*result['at']} for job, result in results.items()}
     def moments_of(name): return {f'{moment} {name}' for moment in ('begun', 'half', 'before', 'after')}
     assert moments_of('m.safetensors.part') | moments_of('m.safetensors')<=hit['fit'], hit
-    assert len(results['fit']['at'])==16 and moments_of('s.csv')==hit['score'], hit
+    assert len(results['fit']['at'])==12 and moments_of('s.csv')==hit['score'], hit
     assert results['report']['killed']>=2 and len(hit['bench'])==2, hit
     assert results['fit']['resumed']>=8, 'a checkpoint that was whole is there for the next'
 

@@ -1,11 +1,12 @@
 "The demos of the page Live, driven in a real browser, and their numbers beside PyTorch's"
 import re
 
+import jinja2
 import numpy as np
 import pytest
 import torch
 from browser import Visit
-from project import NBS
+from project import NBS, ROOT
 
 from ganad import metrics
 from ganad.core import set_seed
@@ -14,27 +15,19 @@ from ganad.models.gan import GAN
 from ganad.site import live
 
 DEMOS = 'playground', 'latent', 'pick', 'search', 'threshold'
-STILL = '<div class="ganad-live" data-demo="{0}"><img src="live/{0}.png" alt="{0}"></div>'
-PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>t</title>
-<link rel="icon" href="data:,">{head}</head>
-<body style="{style}"><main>{body}</main><script defer src="live/live.js"></script></body>
-</html>"""
-OWN_HOST_ONLY = """<meta http-equiv="Content-Security-Policy"
-  content="default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:">"""
 ADDRESS = '**/demo.html'
 
 
-def page_with(*names, head='', style=''):
+def page_with(*names, **options):
     "A bare page of demos"
-    return PAGE.format(head=head, style=style, body=''.join(STILL.format(name) for name in names))
+    template = (ROOT/'tests/live.html.j2').read_text(encoding='utf-8')
+    return jinja2.Template(template, autoescape=True).render(names=names, **options)
 
 
 class Demo:
     "Demos on a bare page that allows no script but those of its own host, and no eval"
     def __init__(self, chrome, base, *names, width=800, style='', **options):
-        self.html = page_with(*names, head=OWN_HOST_ONLY, style=style)
+        self.html = page_with(*names, own_host_only=True, style=style)
         self.base = base
         self.errors = []
         self.foreign = []

@@ -91,7 +91,7 @@ def test_terms_of_two_discriminators_are_their_formulas(settings, weights, turns
 @three_shapes
 def test_patches_over_the_whole_picture_are_noticed(shape, monkeypatch, exact):
     "A student's report has a patch loss that is the reconstruction loss once more"
-    monkeypatch.setattr(imbalance, 'patch_error', lambda x, r, n=3: imbalance.error(x, r))
+    monkeypatch.setattr(imbalance, '_patch_error', lambda x, r, n=3: imbalance.error(x, r))
     with pytest.raises(AssertionError, match='weight|bias'):
         check_terms(only('patch'), dict(patch=1.), shape, monkeypatch)
 
@@ -168,7 +168,7 @@ def boundary_as_number(errors):
     return torch.tensor(-math.log(1 - math.exp(-errors.mean().item()))) + 0*errors.sum()
 
 
-def patches_as_numbers(x, r, n=3, patch_error=imbalance.patch_error):
+def patches_as_numbers(x, r, n=3, patch_error=imbalance._patch_error):
     "By a new tensor from the values of another"
     return torch.tensor([value.item() for value in patch_error(x, r, n)]) + 0*r.sum()
 
@@ -176,7 +176,7 @@ def patches_as_numbers(x, r, n=3, patch_error=imbalance.patch_error):
 @shapes
 @in_turns
 @pytest.mark.parametrize('term,function,dead', [('abc', 'boundary', boundary_as_number),
-                                                ('patch', 'patch_error', patches_as_numbers)])
+                                                ('patch', '_patch_error', patches_as_numbers)])
 def test_a_loss_that_is_a_number_is_noticed(term, function, dead, turns, shape, monkeypatch):
     def check():
         model = make('twodiscriminators', shape, only(term, **turns))

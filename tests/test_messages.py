@@ -7,7 +7,9 @@ import contextlib
 import io
 import os
 import shlex
+import shutil
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -32,6 +34,23 @@ MISTAKES = {
     'no header': 'fit no-header.csv --save new',
     'other encoding': 'fit latin.csv --save new',
     'decimal comma': 'fit comma.csv --save new',
+    'one word among numbers': 'fit stray.csv --save new',
+    'line of units': 'fit of-units.csv --save new',
+    'thousands': 'fit thousands.csv --save new',
+    'dates': 'fit dates.csv --save new',
+    'codes among numbers': 'fit codes.csv --save new',
+    'row where names should be': 'fit headerless.csv --save new',
+    'comment above the names': 'fit comment.csv --save new',
+    'title above the names': 'fit title.csv --save new',
+    'separator at the end of rows': 'fit trailing.csv --save new',
+    'value without a name': 'fit unnamed.csv --save new',
+    'columns between blanks': 'fit blanks.csv --save new',
+    'sheet that is called a table': 'fit sheet.csv --save new',
+    'table in an archive': 'fit table.zip --save new',
+    'separator of two signs': 'fit train.csv --save new --sep ::',
+    'words that are no column': 'fit train.csv --save new --words what',
+    'small file that takes much memory': 'fit bomb.npz --save new',
+    'separator of an archive': 'fit x.npz --save new --sep ,',
     'Parquet with times': 'fit times.parquet --save new',
     'NPZ with objects': 'fit objects.npz --save new',
     'NPZ that promises too much': 'fit lies.npz --save new',
@@ -42,6 +61,9 @@ MISTAKES = {
     'folder without pictures': 'fit none --save new',
     'no picture can be read': 'fit junk --save new',
     'torn picture, strictly': 'fit torn-pictures --save new --strict',
+    'two pictures of one name': 'fit twice.zip --save new',
+    'zipped table': 'fit table.csv.zip --save new',
+    'several data sets in one folder': 'fit sets --save new',
     'archive that leaves its folder': 'fit evil.zip --save new',
     # rows to learn from
     'one row': 'fit one-row.csv --save new --method pca',
@@ -77,6 +99,8 @@ MISTAKES = {
     'size': 'fit pictures --save new --size 30',
     'place of the model': FIT + ' --save none',
     'model over data': 'fit test.csv --save test.csv --drop no,bad',
+    'model over a file that is none': 'fit train.csv --save words.csv --method pca',
+    'names in no quotes': 'fit train.csv --save new --drop "a\nb"',
     'checkpoint of another seed': GAN + ' --seed 1',
     'checkpoint of other rows': GAN.replace('train', 'test'),
     'checkpoint of another setting': GAN.replace('nz=2', 'nz=3'),
@@ -106,7 +130,8 @@ MISTAKES = {
     'report of no rows': 'report test.csv --model m --out report.html --top 0',
     'report with no such normal label': 'report test.csv --model m --out report.html --normal good',
     'comparison without labels': 'compare train.csv test.csv --out c.html --drop no,bad',
-    'comparison with a method that is none': 'compare train.csv test.csv --out c.html --label bad --methods alda',
+
+       'comparison with a method that is none': 'compare train.csv test.csv --out c.html --label bad --methods alda',
     'label that is a feature': 'score test.csv --model m --out scores.csv --label heat',
     'label that is not there': 'score test.csv --model m --out scores.csv --label state',
     'label of pictures': 'fit pictures --save new --label good',
@@ -120,6 +145,8 @@ MISTAKES = {
     'labels of KDD': 'demo --out new --data kdd99 --methods classifier',
     'seeds': 'demo --out new --seeds 0',
     'table of the course': 'bench --matrix digitz',
+    'processes': 'bench --matrix quick --jobs 0',
+    'minutes': 'bench --matrix quick --max-minutes nan',
 }
 
 
@@ -141,6 +168,12 @@ TEXTS = {
     'comma.csv': 'a;b\n' + '1,5;2\n-2,25;3\n'*9,
     'one-row.csv': 'a,b\n1,2\n', 'names.csv': ''.join(['a,name\n', *(f'{i},n{i}\n' for i in range(99))]),
     'no-values.csv': 'a,b\n' + '1,\n2,\n'*9, 'infinity.csv': 'a\n' + '1\n2\ninf\n'*9,
+    'stray.csv': 'a,b\n' + '1,2\n'*9 + '?,3\n', 'of-units.csv': 'a,b\nm,kg\n' + '1,2\n'*9,
+    'thousands.csv': 'a;b\n' + '1,200;3\n'*9, 'dates.csv': 'a,day\n' + '1,2026-01-31\n'*9,
+    'codes.csv': 'a\n' + '1\n'*9 + '007\n', 'headerless.csv': '7,tcp\n' + '8,tcp\n'*9,
+    'comment.csv': '# made by hand\na,b\n1,2\n', 'title.csv': 'Pumps\na,b\n1,2\n',
+    'trailing.csv': 'a,b\n' + '1,2,\n'*9, 'unnamed.csv': 'a,,b\n1,,2\n1,7,2\n',
+    'blanks.csv': 'a b\n1 2\n3 4\n', 'sheet.csv': 'PK\3\4',
     'categories.csv': ''.join(['a,b\n', *(f'{i},c{i//3}\n' for i in range(900))]),
     'unlabelled.csv': 'a,bad\n' + '1,\n2,unknown\n'*9,
     'anomalous.csv': 'a,bad\n' + '1,1\n2,1\n'*9, 'words.csv': 'a,bad\n' + '1,ok\n2,no\n'*9,
@@ -176,6 +209,7 @@ def write_arrays():
     np.savez('x.npz', x=np.zeros((2, 2)))
     np.savez('labels.npz', x=np.zeros((5, 2)), y=np.zeros(4))
     np.savez('forgotten.npz', x=np.zeros((5, 2)), y=np.zeros(5))
+    np.savez_compressed('bomb.npz', x=np.zeros((2**24, 16), bool))
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, dict(descr='<f8', fortran_order=False, shape=(10**12, 10)))
     with zipfile.ZipFile('lies.npz', 'w') as archive: archive.writestr('x.npy', header.getvalue() + bytes(80))
@@ -188,6 +222,14 @@ def write_pictures():
             x = np.random.default_rng(i).integers(256, size=(8, 8)).astype('u1')
             Image.fromarray(x).save(f'{folder}/{i:02}.png')
     for path in ('torn-pictures/02.png', 'junk/00.png'): Path(path).write_bytes(b'no picture')
+    with zipfile.ZipFile('table.zip', 'w') as archive: archive.writestr('t.csv', 'a,b\n1,2\n')
+    for name in ('bottle', 'cable'): shutil.copytree('pictures', f'sets/{name}/train')
+    archives = {'twice.zip':['good/a.png', 'good/a.png'], 'table.csv.zip':['table.csv']}
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')                              # zipfile says what it does
+        for path, names in archives.items():
+            with zipfile.ZipFile(path, 'w') as archive:
+                for name in names: archive.writestr(name, b'')
     with zipfile.ZipFile('evil.zip', 'w') as archive: archive.writestr('../x.png', b'')
 
 

@@ -361,6 +361,17 @@ def test_onnx_keeps_small_steps_of_large_columns(tmp_path):
     assert np.allclose(onnx_scores(e, tmp_path/'m.onnx', x), e.anomaly_score(x), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.filterwarnings('ignore')
+def test_what_training_never_saw_is_odd_after_loading_and_as_onnx(tmp_path):
+    d = mixed().assign(leak=.002)
+    new = d.assign(leak=np.where(np.arange(len(d))%2, .002, .2))
+    new.loc[:40, '🌍'] = 'moon'
+    e = AutoEncoderDetector(epochs=2, random_state=0).fit(d)
+    assert (e.predict(new)[:41]==-1).all()
+    assert np.array_equal(load(e.save(tmp_path/'m.safetensors')).anomaly_score(new), e.anomaly_score(new))
+    assert np.allclose(onnx_scores(e, tmp_path/'m.onnx', new), e.anomaly_score(new), rtol=1e-3, atol=1e-4)
+
+
 WITHOUT = AnoGANDetector(encoder=True, steps=2, tries=8, epochs=1), GANDetector(epochs=1), MeanRowDetector()
 
 

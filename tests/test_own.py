@@ -19,7 +19,8 @@ from ganad.core import CheckpointError, DataError
 from ganad.detector import detectors, save_model
 from ganad.estimator import PCADetector, info, load
 from ganad.files.fit_and_score import fit_rows, open_for, score_file, scored_chunks
-from ganad.files.readers import csv_line, rows_of
+from ganad.files.pictures import rows_of
+from ganad.files.readers import csv_line
 from ganad.files.report import usual_values
 from ganad.files.warnings import diversity, model_warnings
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 from sklearn.isotonic import isotonic_regression
-from ..core import DataError, GanadError
+from ..core import DataError, GanadError, NonFiniteLoss
 
 # %% ../../nbs/estimator/20_threshold.ipynb #1fd79c29
 def by_contamination(scores, # Of the training rows, anomalies among them
@@ -123,6 +123,10 @@ class Threshold:
              contamination:float=.1, # For training rows: share of anomalies among them
             )->'Threshold':
         "A line at `value`; else by a rate of false alarms, if rows were held out; else by a share"
+        finite = np.isfinite(scores)
+        if not np.all(finite):
+            what = f"{np.sum(~finite)} of {len(finite)} normal rows have a score that is not finite"
+            raise NonFiniteLoss(what, "try a smaller lr, or scaled features")
         if value is None:
             if held_out and false_alarms is not None: value = by_false_alarms(scores, false_alarms)
             else: value = by_contamination(scores, contamination)

@@ -6,35 +6,40 @@
 __all__ = ['VERDICTS', 'as_run', 'stored', 'estimate', 'pool', 'run_all', 'verify', 'spot_check']
 
 # %% ../../nbs/evidence/02_executor.ipynb #f6c61113
-import json,random,time
-from concurrent.futures import BrokenExecutor,as_completed
-from contextlib import contextmanager
+import logging,os,random,signal,threading,time
+from concurrent.futures import BrokenExecutor,CancelledError,as_completed
+from contextlib import closing,contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 import numpy as np
 from loky import ProcessPoolExecutor
+from tqdm.auto import tqdm
 from .. import data
-from .run import Run,done,execute_alone
-from ..core import DataError,GanadError,write_json
+from .run import Run,_saving,done,execute_alone,read_record
+from ..core import DataError,GanadError,pick,write_json
 from ..detector import detectors
 
 # %% ../../nbs/evidence/02_executor.ipynb #2539a74e
 def as_run(rec:dict)->Run: # Of a record
     "The run that a record tells of"
     said = {name:tuple(value) if isinstance(value, list) else value for name,value in rec['protocol'].items()}
-    protocol = getattr(data, rec['protocol']['name'])
+    protocols = {name:kind for name,kind in vars(data).items()
+                 if isinstance(kind, type) and issubclass(kind, data.Protocol) and kind is not data.Protocol}
+    protocol = protocols[pick(str(said.get('name')), protocols, 'protocol')]
     arguments = {field.name:said[field.name] for field in fields(protocol) if field.name in said}
     label = rec['label'] if rec['label']!=rec['method'] else ''
     others = {field.name:rec[field.name] for field in fields(Run) if field.name not in ('protocol','label')}
-    return Run(protocol=protocol(**arguments), label=label, **others)
+    try: return Run(protocol=protocol(**arguments), label=label, **others)
+    except TypeError as error:
+        raise DataError(f'{label or rec["method"]} has no protocol ({error})', 'delete its file') from error
 
 def stored(root='results', # Where the tables are
            matrix:str|None=None, # Only this table
           )->list: # Records of the runs that ended well
     "Every run that has a file"
     paths = sorted(Path(root).glob(f"{matrix or '*'}/*.json"))
-    records = [json.loads(path.read_text(encoding='utf-8')) for path in paths]
+    records = [read_record(path) for path in paths]
     return [record for record in records if record.get('status')=='ok']
 
 def estimate(run:Run, recs:list, # Records, as of `stored`
@@ -57,21 +62,67 @@ def pool(jobs:int, # Processes on this machine
         ): # Executor of `concurrent.futures`
     "Where runs go; an interrupted pool takes its processes with it"
     if cluster:
-        with _dask(cluster) as client: yield client.get_executor(pure=False)
+        with _dask(cluster) as executor: yield executor
         return
-    executor = ProcessPoolExecutor(jobs)
-    try: yield executor
+    executor = ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),))
+    try:
+        with _deaf_children(): executor.submit(int)                  # the first task starts all processes
+        yield executor
     except BaseException:
         executor.shutdown(wait=False, kill_workers=True)
         raise
     executor.shutdown(wait=True)
 
-def _dask(address):
-    try: from dask.distributed import Client
+
+# %% ../../nbs/evidence/02_executor.ipynb #0d4aac04
+@contextmanager
+def _deaf_children():
+    "Processes that are started in the block do not hear Ctrl-C and SIGTERM (on Windows they do)"
+    if not hasattr(signal, 'pthread_sigmask'):
+        yield
+        return
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try: yield
+    finally: signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+def _end_with(parent): # Its process id
+    "In a worker: live no longer than the process that started it"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())                                 # its own would outlive who is killed
+    def watch():
+        while os.getppid()==parent: time.sleep(.5)
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
+
+@contextmanager
+def _dask(address): # Executor, or an error that says what to start
+    try: from dask.distributed import Client,TimeoutError as TooLate
     except ImportError as e: raise GanadError('a cluster needs Dask', "pip install 'ganad[cluster]'") from e
-    try: return Client(address, timeout=10)
-    except (OSError,ValueError) as e:
+    with _silence('distributed'), closing(_client(Client, address)) as client:
+        try: client.wait_for_workers(1, timeout=10)
+        except (TooLate,OSError) as e:
+            mend = f'start one with `dask worker {address}`'
+            raise GanadError(f'the Dask scheduler at {address} has no worker', mend) from e
+        try: yield client.get_executor(pure=False)
+        except CancelledError as e:                                  # of a run: nobody else cancels any
+            mend = 'start it, and the same command goes on'
+            raise GanadError(f'the Dask scheduler at {address} is gone', mend) from e
+
+def _client(kind, address):
+    try: return kind(address, timeout=10)
+    except (OSError,ValueError,TypeError,ImportError) as e:          # whatever an address can be
         raise GanadError(f'no Dask scheduler answers at {address}', 'start one with `dask scheduler`') from e
+
+@contextmanager
+def _silence(name):
+    "Nothing is logged in the block: what goes wrong is said once, by us"
+    loggers = [logger for known,logger in logging.root.manager.loggerDict.items()
+               if known.partition('.')[0]==name and isinstance(logger, logging.Logger)]
+    usual = [logger.level for logger in loggers]
+    for logger in loggers: logger.setLevel(logging.CRITICAL + 1)
+    try: yield
+    finally:
+        for logger,level in zip(loggers, usual): logger.setLevel(level)
 
 # %% ../../nbs/evidence/02_executor.ipynb #c5238075
 def run_all(runs:list, matrix:str, root='results', # As for `bench`
@@ -83,7 +134,7 @@ def run_all(runs:list, matrix:str, root='results', # As for `bench`
     "`bench` for many runs at once: what has no good file yet is run, wherever there is room"
     paths = {run.name:Path(root)/matrix/f'{run.name}.json' for run in runs}
     missing = [run for run in runs if not done(run, paths[run.name])]
-    until = minutes and time.time() + 60*minutes
+    until = None if minutes is None else time.time() + 60*minutes
     if not missing: return
     with pool(min(jobs, len(missing)), cluster) as executor:
         run_of = {executor.submit(execute_alone, run, threads, until):run for run in missing}
@@ -91,7 +142,7 @@ def run_all(runs:list, matrix:str, root='results', # As for `bench`
             for future in as_completed(run_of):
                 run,record = run_of[future],future.result()
                 if not record: continue                               # its time was over before it began
-                write_json(paths[run.name], record)
+                with _saving(paths[run.name]): write_json(paths[run.name], record)
                 yield run,record
         except BrokenExecutor as e:
             raise GanadError('a process was killed, perhaps for want of memory',
@@ -119,8 +170,8 @@ def _made_elsewhere(rec, again): # What the numbers depend on and what is not th
         return {**r['versions'], **{name:r.get(name) for name in ('machine','processor','threads')}}
     then,now = circumstances(rec),circumstances(again)
     def is_same(name):
-        is_build_of = str(then[name]).startswith(f'{now[name]}+')     # 0.29.1+cu130 is 0.29.1
-        return name=='ganad' or then[name]==now[name] or is_build_of
+        is_build_of = str(then[name]).startswith(f'{now.get(name)}+')     # 0.29.1+cu130 is 0.29.1
+        return name=='ganad' or then[name]==now.get(name) or is_build_of
     return ', '.join(f"made with {name} {then[name] or 'unknown'}" for name in then if not is_same(name))
 
 # %% ../../nbs/evidence/02_executor.ipynb #ce50fe80

@@ -10,14 +10,15 @@ import ast, csv, json, sys
 from pathlib import Path
 import pandas as pd
 from .. import data
-from ..core import CheckpointError, GanadError, pick
+from ..core import CheckpointError, GanadError, pick, printable
 from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator.modelfile import read
 from ..estimator.threshold import Threshold
 from .compare import compare_files
 from .fit_and_score import DEFAULT, fit_file, score_file
-from .readers import _counted
+from .pictures import settings_text
+from .readers import Layout, _counted
 from .report import report_file
 from .warnings import rate_text
 
@@ -41,16 +42,27 @@ def _value(text): # A number, None, True or a text
     try: return ast.literal_eval(text)
     except (ValueError, SyntaxError): return text
 
+def _reading(arguments)->dict: # As for `Rows`
+    "How a file is to be read, as typed"
+    names = 'sep', 'thousands', 'decimal', 'comment', 'skip_rows', 'header'
+    typed = {name:getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if typed.get('sep') in ('tab', r'\t'): typed['sep'] = '\t'
+    return dict(layout=Layout(**typed) if typed else None, max_gb=arguments.max_gb)
+
 def _column_names(text)->list: # Between commas; a name with a comma in it is in quotes
     "The names, as given with --drop"
-    return [name for name in next(csv.reader([text or ''], skipinitialspace=True), []) if name]
+    try: names = next(csv.reader([text or ''], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise GanadError(f"--drop {text!r} is no list of names", "quote such a name twice") from error
+    return [name for name in names if name]
 
 # %% ../../nbs/files/40_commands.ipynb #1dccb3c9
-def _print_outcome(arguments, text, about)->int: # Parsed; a sentence; the same for JSON → exit code
-    "Say what was done"
-    if arguments.json: print(json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False, default=str))
+def _print_outcome(arguments, text, about, said=())->int: # Parsed; a sentence; for JSON; notes that were said
+    "Say what was done; the exit code"
+    if arguments.json: print(json.dumps(about, indent=1, allow_nan=False, default=str))
     elif not arguments.quiet:
-        for note in about.get('notes', []): print(f'ganad: {note}', file=sys.stderr)
+        for note in about.get('notes', []):
+            if note not in said: print(f'ganad: {printable(note)}', file=sys.stderr)
         if text: print(text)
     return 0
 
@@ -72,9 +84,14 @@ def fit(arguments):
     settings = {name:getattr(arguments, name) for name in _OPTIONAL if getattr(arguments, name) is not None}
     settings |= {'progress':_training_progress(arguments)} | {name:getattr(arguments, name) for name in _SAME}
     settings |= _method_settings(cls, arguments.set)
-    settings = dict(drop=_column_names(arguments.drop)) | settings
+    settings = dict(drop=_column_names(arguments.drop)) | _reading(arguments) | settings
+    if arguments.words: settings['words'] = _column_names(arguments.words)
     save = arguments.save
-    try: est, about = fit_file(arguments.data, save, method, **settings)
+    said = []
+    def say(note):
+        if not (arguments.quiet or arguments.json): print(f'ganad: {note}', file=sys.stderr)
+        said.append(note)
+    try: est, about = fit_file(arguments.data, save, method, say=say, **settings)
     except KeyboardInterrupt:
         if Path(f'{save}.part').exists(): print("stopped; the same command goes on", file=sys.stderr)
         raise
@@ -86,7 +103,8 @@ def fit(arguments):
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
     if not arguments.method: text += f"\n{_DEFAULT_TEXT}"
     if about['baseline']: text += f"\n{_baseline_text(about['baseline'], method)}"
-    return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about))
+    return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about),
+                          said)
 
 _DEFAULT_TEXT = (f"{DEFAULT} is the default: of what learns within a minute it did best on average; "
                  "`ganad compare` says what is best on your rows")
@@ -107,14 +125,16 @@ def score(arguments):
     if arguments.json and not out:
         raise GanadError("scores and JSON cannot both go to standard output", "give --out")
     done = score_file(arguments.model, arguments.data, out, arguments.threshold, arguments.strict,
-                      arguments.prefix, _shows_progress(arguments), arguments.label, arguments.normal)
+                      arguments.prefix, _shows_progress(arguments), arguments.label, arguments.normal,
+                      **_reading(arguments))
     return _print_outcome(arguments, _flagged(done) if out else '', done)
 
 def report(arguments):
     "The command `ganad report`"
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
     done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
-                       arguments.top, _shows_progress(arguments), arguments.label, arguments.normal)
+                       arguments.top, _shows_progress(arguments), arguments.label, arguments.normal,
+                       **_reading(arguments))
     return _print_outcome(arguments, _flagged(done), done)
 
 def compare(arguments):
@@ -158,7 +178,9 @@ def _summary(header, line)->dict: # Of a model file; its `Threshold`
             'p-values':'yes' if header.get('calibrated') else 'no',
             'trained':extra.get('file'), 'rows':data.get('rows'), 'held':data.get('held'),
             'label':extra.get('label'), 'normal':extra.get('normal_is'), 'dropped':extra.get('drop'),
-            'features':prep.get('names') or prep.get('shape'), 'settings':settings,
+            'features':prep.get('names') or prep.get('shape'),
+            'pictures':settings_text(extra.get('pictures')),
+            'settings':settings,
             **{f'card: {name}':text for name, text in extra.get('card', {}).items() if name!='limits'},
             'notes':extra.get('notes'), 'versions':header.get('versions'), 'format':header['format']}
 
@@ -176,8 +198,9 @@ def _threshold_source(header)->str|None: # None if there is no threshold
     return None
 
 def _one_line(value)->str: # Of a header
-    if isinstance(value, dict): return ', '.join(f'{name} {v}' for name, v in value.items() if v is not None)
-    return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
+    parts = value if isinstance(value, list) else [value]
+    if isinstance(value, dict): parts = [f'{name} {v}' for name, v in value.items() if v is not None]
+    return printable(', '.join(map(str, parts)))
 
 # %% ../../nbs/files/40_commands.ipynb #e8945cd3
 def about_methods(arguments):

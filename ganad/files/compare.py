@@ -16,7 +16,8 @@ from ..estimator import estimators
 from .fit_and_score import (BASELINES, check_ending, compared, fit_file, labels_for, open_for,
                                        refuse_overwriting, scored_chunks)
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED
-from .readers import rows_of, writing
+from .pictures import rows_of
+from .readers import writing
 from .report import figure_of, render
 from ..metrics import auroc_se
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from joblib import cpu_count
 from .. import data, plots
-from ..core import DataError, GanadError, atomic, pick, writable, write_json
+from ..core import DataError, GanadError, atomic, pick, printable, writable, write_json
 from ..detector import detectors, load_model
 from ..evidence import matrices, tables
 from ..evidence import run as evidence
@@ -87,8 +87,9 @@ def verdict(rows:list, # Of `table`, the best first
     gan = next((row for row in rows if not row['baseline']), None)
     baseline = next((row for row in rows if row['baseline']), None)
     if not (gan and baseline):
+        missing = 'baseline' if gan else 'GAN'
         return (f"{rows[0]['label']} is best of {len(rows)} with an AUROC of {rows[0]['auroc']:.3f}; "
-                f"there was nothing to compare it with.{and_labelled}")
+                f"there was no {missing} to compare it with.{and_labelled}")
     difference = gan['auroc'] - baseline['auroc']
     noise = max(row.get('auroc_sd') or 0 for row in (gan, baseline))
     if abs(difference) < max(.005, noise):
@@ -122,7 +123,7 @@ def _left_to_run(matrix, out, records): # All runs; those that are left; what th
 # %% ../../nbs/files/45_demo.ipynb #a58459fe
 def _outcome(record, name=''):
     name = name or f"{record['label']:16} seed {record['seed']}"
-    if record['status']!='ok': return f"{name}  failed: {record['error']}"
+    if record['status']!='ok': return f"{name}  failed: {printable(record['error'])}"
     return f"{name}  AUROC {record['metrics']['auroc']:.3f}  {record['seconds']['fit']:5.1f} s"
 
 def _make_table(left, costs, jobs, arguments): # → exit code
@@ -139,6 +140,7 @@ def _make_table(left, costs, jobs, arguments): # → exit code
             print(f"  {finished:>3}/{len(left)}  {_outcome(record, run.name)}{wait}", flush=True)
             if record['status']!='ok': code = 1
     except KeyboardInterrupt: code = 130
+    finally: made.close()                                                  # and with it all processes
     if (Path(out)/matrix).is_dir():
         print(tables.markdown(tables.table(evidence.results(matrix, root=out))))
     if finished<len(left):
@@ -148,11 +150,22 @@ def _make_table(left, costs, jobs, arguments): # → exit code
 def _wait(rest, total, seconds): # Estimates of what is left, and of all; how long it has taken until now
     return f"  {_time(rest*seconds/(total-rest))} left" if 0<rest<total else ''
 
+def _check_numbers(arguments):
+    "`GanadError` for an option that is no number of processes, threads, runs or minutes"
+    for name in ('jobs', 'threads', 'verify'):
+        number = getattr(arguments, name, None)
+        if number is not None and not 1<=number<=4096:
+            raise GanadError(f"--{name} {number}", "give a number from 1 to 4096")
+    minutes = getattr(arguments, 'max_minutes', None)
+    if minutes is not None and not minutes>=0:                             # nan is neither
+        raise GanadError(f"--max-minutes {minutes:g}", "give a number of minutes, 0 or more")
+
 def _verify(arguments): # → exit code
     count:Counter = Counter()
     for check in spot_check(stored(arguments.out, arguments.matrix), arguments.verify, arguments.seed):
         difference = f"  by {check['difference']:.2g}" if check['difference'] else ''
-        print(f"{check['verdict']:13}  {check['name']}{difference}  {check['note']}", flush=True)
+        note = printable(check['note'])
+        print(f"{check['verdict']:13}  {check['name']}{difference}  {note}", flush=True)
         count[check['verdict']] += 1
     made = count.total() - count['left out']
     verdicts = ', '.join(f'{n} {verdict}' for verdict, n in count.items())
@@ -162,6 +175,7 @@ def _verify(arguments): # → exit code
 # %% ../../nbs/files/45_demo.ipynb #02e50b90
 def bench(arguments):
     "The command `ganad bench`"
+    _check_numbers(arguments)
     if arguments.verify: return _verify(arguments)
     is_one_table = arguments.matrix and not arguments.list
     jobs = arguments.jobs or cpu_count()
@@ -195,7 +209,7 @@ def write_page(runs:list, # What was asked
                folder, # Where the models lie
                path, # HTML file to write
               )->Path: # `path`
-    "Write the report of a demo: table, sentence, and pictures of the best GAN and the best baseline"
+    "Write the report of a demo: table, sentence, and pictures of the best of each side"
     rows = tables.table(records)
     best = _best_of_each(rows)
     first = {record['label']:(run, record) for run, record in reversed([*zip(runs, records)])}
@@ -205,14 +219,14 @@ def write_page(runs:list, # What was asked
     board = [dict(row, name=row['label'], sd=row['auroc_sd']) for row in rows]
     curves = plots.roc_pr(split.y, scores)
     figures = [figure_of(plots.leaderboard(board), 'AUROC of every method; baselines in grey.'),
-               figure_of(curves, 'ROC and precision-recall, best GAN and best baseline.')]
+               figure_of(curves, f"ROC and precision-recall of {', '.join(best)}.")]
     for name in best: figures += _run_figures(first[name][1], models[name], split, scores[name])
     versions = ', '.join(f'{name} {version}' for name, version in records[0]['versions'].items())
     page = render('demo.html.j2', data=runs[0].data, normal=split.normal,
                   is_quick=bool(runs[0].protocol.n_train), verdict=verdict(rows),
                   table=_cells_of(tables.markdown(rows)), figures=figures, split=repr(split),
                   versions=versions)
-    with atomic(path) as temporary: temporary.write_text(page, encoding='utf-8')
+    with atomic(path) as temporary: temporary.write_text(page, 'utf-8', 'xmlcharrefreplace')
     return Path(path)
 
 def _cells_of(markdown): # Of a table: its head, its rows
@@ -228,7 +242,7 @@ def demo(arguments):
     split = evidence.split_of(runs[0])                                     # a wrong question stops here
     out = Path(arguments.out)
     writable(out)
-    print(f"{len(runs)} runs on {arguments.data}: {split!r}")
+    print(printable(f"{len(runs)} runs on {arguments.data}: {split!r}"))
     records:list = []
     was_stopped = False
     try:
@@ -249,6 +263,7 @@ def _conclude(done, out): # (run, record) of those that ended well
     runs, records = map(list, zip(*done))
     rows = tables.table(records)
     print('\n' + tables.markdown(rows) + '\n\n' + verdict(rows))
-    write_json(out/'results.json', dict(verdict=verdict(rows), table=rows, runs=records))
-    page = write_page(runs, records, out/'runs', out/'report.html')
+    with evidence._saving(out):
+        write_json(out/'results.json', dict(verdict=verdict(rows), table=rows, runs=records))
+        page = write_page(runs, records, out/'runs', out/'report.html')
     print(f"\n{page} shows the pictures; results.json has every number")

@@ -9,22 +9,22 @@ __all__ = ['BASELINES', 'DEFAULT', 'kinds_of_rows', 'threshold_settings', 'fit_r
            'doubts', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import csv, gzip, math, sys, time, traceback
+import gzip, io, math, sys, time, traceback, warnings
 from array import array
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, GanadError, pick, writable
-from ..estimator import estimators, load
-from ..estimator.preprocess import wanted
+from ..estimator import estimators, info, load
+from ..estimator.preprocess import ConstantScoreWarning, NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement
-from .readers import (_drop_option, _listed, _skipped_text, at_lines, csv_line, rows_of, sha256,
-                                 writing)
+from .pictures import rows_of, sha256
+from .readers import _drop_option, _listed, _skipped_text, at_lines, csv_line, fields_of, writing
 from .shift import light
-from .warnings import (Tally, diversity, file_warnings, model_warnings, rate_text, refuse_names,
-                                  row_warnings, score_warnings, shift_warnings, threshold_warnings)
+from .warnings import (Tally, diversity, file_warnings, model_warnings, picture_notes, rate_text,
+                                  refuse_names, row_warnings, score_warnings, shift_warnings, threshold_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
@@ -176,12 +176,16 @@ def fit_file(path, # What to learn from
              label=None, normal=None, drop=(), # Column of labels, its value for normal rows; no features
              size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
              seed=0, contamination=None, false_alarms=None,
+             say=None, # Called before the training with each sentence on the file, if given
+             layout=None, max_gb=1, # As for `Rows`
              **settings, # More for the estimator
             )->tuple: # The estimator; what is worth saying
     "Fit a method to a file or folder, and save it"
     cls = estimators()[pick(method, estimators(), 'method')]
     save = Path(save)
-    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict)
+    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict, layout=layout,
+                               max_gb=max_gb, words=settings.get('words') or (),
+                               strays_are_gaps=settings.get('impute') is not None)
     refuse_overwriting(save, path)
     _check_before_training(save, size, settings.get('random_state', seed))
     chunk = rows.all()
@@ -190,18 +194,22 @@ def fit_file(path, # What to learn from
     x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
     anomalies = chunk.x[kinds==ANOMALY]
     refuse_names(x, path)
+    for note in file_warnings(rows) if say else []: say(note)
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
     as_handed_over = [*np.flatnonzero(is_normal), *np.flatnonzero(kinds==ANOMALY)]
-    with at_lines(rows, [chunk.names[i] for i in as_handed_over]):
+    with at_lines(rows, [chunk.names[i] for i in as_handed_over]), warnings.catch_warnings(record=True) as said:
+        for kind in _NOTED: warnings.simplefilter('always', kind)
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
+    notes += [*label_notes, *(f'{warning.message}.' for warning in said if warning.category in _NOTED)]
     variety = diversity(est.model_, as_read(est, x[:500]))
-    notes += [*label_notes, *row_warnings(x), *model_warnings(variety), *file_warnings(rows),
+    notes += [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
               *threshold_warnings(est.line_, est.false_alarms)]
     about = dict(file=Path(path).name, sha256=sha256(rows),
                  rows=len(chunk), normal=len(x), anomalies=len(anomalies),
                  unlabelled=int((kinds==UNLABELLED).sum()),
                  label=label, normal_is=normal, drop=drop, skipped=rows.skipped,
+                 pictures=getattr(rows, 'settings', None),
                  found=_auroc_of_known(est, anomalies), usual=_usual_features(est, x))
     est.progress = False                                                      # of this run, not of the model
     about['baseline'] = baseline_beside(est, x, anomalies)
@@ -210,16 +218,18 @@ def fit_file(path, # What to learn from
     _checkpoint(save).unlink(missing_ok=True)
     return est, dict(about, notes=notes)
 
+_NOTED = NewValueWarning, ConstantScoreWarning             # what Python warns of, as a note of the command line
 def require_label(rows, label)->None: # `Rows`; its column of labels as asked for, if at all
     "`DataError` if there is no such label"
     if label is None: return
     if rows.unit=='file':                                             # a folder of pictures
         mend = "name the normal folder, as --normal good"
         raise DataError("the label of a picture is its folder", mend, file=rows.path, option='label')
-    there = getattr(rows, 'heads', rows.position)                     # of arrays, or of columns
-    what = 'array' if hasattr(rows, 'heads') else 'column'
-    if label not in there:
-        raise DataError(f"no {what} {label!r}", f"it has {_listed([*there])}", file=rows.path, option='label')
+    is_array = hasattr(rows, 'heads')
+    there = rows.heads if is_array else rows.position
+    name = rows.labels if is_array else label                         # 'test_labels' for 'train_labels'
+    if name not in there:
+        raise DataError(f"no {'array' if is_array else 'column'} {label!r}", f"it has {_listed([*there])}", file=rows.path, option='label')
 
 def _open_to_learn_from(path, label, **options): # `Rows`
     try: rows = rows_of(path, label=label, part='train', **options)
@@ -245,12 +255,21 @@ def _checkpoint(save): return save.with_name(save.name+'.part')        # what a 
 
 def _check_before_training(save, size, seed):
     "`DataError` before the training, not after it, for what will not do"
+    _refuse_no_model(save)
     if save.is_dir():
         raise DataError("this is a folder", f"name a file, as {save/'m.safetensors'}", file=save)
     if not (isinstance(seed, int) and 0<=seed<2**32):
         raise DataError(f"{seed!r} is no seed", "give 0 to 2**32-1", option='seed')
     wanted(size)
     writable(save.parent)
+
+def _refuse_no_model(save)->None:
+    "`DataError` if what has the name of the model to be written is something else"
+    if not save.is_file() or not save.stat().st_size: return
+    try: info(save)
+    except CheckpointError as error:
+        what = "this is no model, and would be written over"
+        raise DataError(what, "name another file, or delete it", file=save) from error
 
 def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is read
     "`DataError` if what is written would take the place of what is read"
@@ -286,6 +305,7 @@ def as_fitted(est, x):
 def open_for(est, path, # Of the estimator: what to read
              strict=False, # Stop at a picture that cannot be read?
              label=None, # Its column of labels, which must be there; None: the model's, if it is there
+             layout=None, max_gb=1, # As for `Rows`
             ): # `Rows`
     "A file or folder, opened as this model wants to see it"
     prep = est.prep_
@@ -294,7 +314,9 @@ def open_for(est, path, # Of the estimator: what to read
     is_array = prep.kind=='table' and not prep.names                  # no names of columns: nothing to drop
     drop = [] if is_array else est.extra_.get('drop') or []
     column = est.extra_.get('label') if label is None else label
-    rows = rows_of(path, label=column, drop=drop, strict=strict, part='test', **_wants(prep))
+    rows = rows_of(path, label=column, drop=drop, strict=strict, part='test',
+                   pictures=est.extra_.get('pictures'), layout=layout, max_gb=max_gb,
+                   **_wants(prep))
     if rows.kind!=prep.kind:
         what = dict(table='a table', images='pictures')
         differs = f"it holds {what[rows.kind]}, but the model was fitted on {what[prep.kind]}"
@@ -324,12 +346,15 @@ def compared(labels, scores, path, is_asked)->tuple: # … → kinds or None; `a
 def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
     if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
     columns = zip(prep.names or [], prep.values)
-    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None)
+    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None,
+                strays_are_gaps=prep.impute is not None)
 
 def scored_chunks(est, rows): # Estimator, `Rows`
     "(chunk, its scores), a chunk at a time"
     for chunk in rows.chunks():
-        with at_lines(rows, chunk.names): scores = est.anomaly_score(as_fitted(est, chunk.x))
+        with at_lines(rows, chunk.names), warnings.catch_warnings():
+            warnings.simplefilter('ignore', NewValueWarning)                  # `Tally` counts them
+            scores = est.anomaly_score(as_fitted(est, chunk.x))
         yield chunk, scores
 
 def features_of(est, read)->np.ndarray|None: # Rows as the network reads them → (N,F); None: not known
@@ -355,10 +380,27 @@ def _text_output(out): # File to write; None: standard output
     "A text file that appears when it is whole, or standard output"
     check_ending(out, '.csv', '.tsv', '.txt', '.gz')
     if out is None:
-        yield sys.stdout
+        with _rows_to(sys.stdout) as file: yield file
         return
-    opener = gzip.open if Path(out).suffix.lower()=='.gz' else open
-    with writing(out) as temporary, opener(temporary, 'wt', encoding='utf-8', newline='') as file: yield file
+    opener = _gzip_text if Path(out).suffix.lower()=='.gz' else open
+    with writing(out) as temporary, opener(temporary, 'w', encoding='utf-8', newline='') as file: yield file
+
+@contextmanager
+def _rows_to(stream):
+    "Standard output as a file of rows, in UTF-8 like every other, unless a person looks at it"
+    if stream.isatty() or not hasattr(stream, 'reconfigure'):
+        yield stream
+        return
+    usual = dict(encoding=stream.encoding, errors=stream.errors, newline=None)
+    stream.reconfigure(encoding='utf-8', errors='strict', newline='')
+    try: yield stream
+    finally: stream.reconfigure(**usual)
+
+@contextmanager
+def _gzip_text(path, mode, **text):
+    "A text file in gzip that holds neither a name nor a time: the same rows are the same bytes"
+    with (open(path, 'wb') as raw, gzip.GzipFile('', 'wb', fileobj=raw, mtime=0) as packed,
+          io.TextIOWrapper(packed, **text) as file): yield file
 
 def check_ending(out, *endings)->None: # File to write, if any; endings that say what it will be
     "`DataError` if its name says that it is something else"
@@ -374,7 +416,7 @@ def _output_separator(rows, out)->str: # What was read; file to write, if any
 
 def _with_separator(text, old, new)->list: # Records; what stands between their values; what shall stand there
     if old==new: return text
-    return [csv_line(next(csv.reader([record], delimiter=old)), new) for record in text]
+    return [csv_line(fields_of(record, old), new) for record in text]
 
 def _with_scores(text, scores, p, is_flagged, sep)->list: # Records; p-values or None
     "Each record as it stood in the file, and then what is new"
@@ -405,11 +447,12 @@ def score_file(model, path, # Model file; what to score
                threshold=None, strict=False, # Instead of the model's; as for `Rows`
                prefix='', progress=False, # Of the new columns; show a bar?
                label=None, normal=None, # Column to compare the scores with; its value for normal rows
+               layout=None, max_gb=1, # As for `Rows`
               )->dict: # What is worth saying
     "Write the rows with a score, a p-value and a flag beside each"
     refuse_overwriting(out, path, model)
     est = load(model)
-    rows = open_for(est, path, strict, label)
+    rows = open_for(est, path, strict, label, layout, max_gb)
     is_asked = label is not None or normal is not None
     labels = labels_for(est, label, normal)
     all_scores = array('d')                                           # kept only for labels

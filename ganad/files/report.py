@@ -7,14 +7,14 @@ __all__ = ['TopRow', 'Scored', 'moved_columns', 'usual_values', 'reasons', 'top_
            'threshold_choices', 'render', 'figure_of', 'against_labels', 'verdict', 'report_file']
 
 # %% ../../nbs/files/30_report.ipynb #d3c9bd69
-import base64, csv, io, math
+import base64, io, math
 from array import array
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
-import numpy as np, pandas as pd
+import numpy as np, pandas as pd, torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 from tqdm.auto import tqdm
@@ -27,7 +27,8 @@ from .fit_and_score import (as_fitted, as_read, check_ending, compared, doubts, 
                                        labels_for, open_for, p_values_of, refuse_overwriting, scored_chunks,
                                        threshold_of)
 from .labels import ANOMALY, UNLABELLED, Labels, agreement
-from .readers import _skipped_text, writing
+from .pictures import Pictures, settings_text
+from .readers import _skipped_text, fields_of, writing
 from .warnings import Tally, file_warnings, rate_text
 
 # %% ../../nbs/files/30_report.ipynb #62da612c
@@ -110,7 +111,7 @@ def _short(value): return f'{value:.4g}' if isinstance(value, float) else str(va
 # %% ../../nbs/files/30_report.ipynb #fa01765b
 def _no_features(scored, rows)->pd.DataFrame: # Of the most anomalous rows
     "The label, and the columns that are no features: numbers of orders, names, dates"
-    text = pd.DataFrame([next(csv.reader([row.text], delimiter=rows.sep)) for row in scored.top])
+    text = pd.DataFrame([fields_of(row.text, rows.sep) for row in scored.top])
     names = [name for name in (*rows.drop, rows.label) if name in rows.position]
     return pd.DataFrame({name:text[rows.position[name]] for name in names})
 
@@ -131,8 +132,8 @@ def top_rows(est, scored, rows)->dict: # As of `_cells`
     values = x.iloc[:,:8].map(_short).reset_index(drop=True)
     return _cells(pd.concat([first, _no_features(scored, rows), values], axis=1))
 
-def top_pictures(est, scored)->list: # Of dict: png, map, name, caption
-    "The most anomalous pictures, and where they are odd"
+def top_pictures(est, scored, rows)->list: # Of dict: png, map, kind, name, caption
+    "The most anomalous pictures at their own size, and where they are odd"
     pixels = np.concatenate([row.x for row in scored.top])
     as_seen = as_read(est, pixels)
     p = p_values_of(est, np.array([row.score for row in scored.top]))
@@ -140,16 +141,22 @@ def top_pictures(est, scored)->list: # Of dict: png, map, name, caption
     except GanadError: maps = None
     found = []
     for i, row in enumerate(scored.top):
-        odd = None if maps is None else _png(overlay(as_seen[i], maps[i], maps.max()))
+        x, m = as_seen[i], None if maps is None else maps[i]
+        if isinstance(rows, Pictures):
+            x = torch.from_numpy(rows.original(row.name)).permute(2, 0, 1)/127.5 - 1
+            m = None if m is None else rows.on_original(m, *x.shape[1:])
+        kind = 'png' if max(x.shape[1:])<=128 else 'jpeg'                # photographs would make a large page
+        odd = None if m is None else _encoded(overlay(x, m, maps.max()), kind)
         caption = f'{row.name}: score {row.score:.4g}' + ('' if p is None else f', p {p[i]:.3g}')
-        found.append(dict(png=_png(_to_bytes(as_seen[i])), map=odd, name=row.name, caption=caption))
+        png = _encoded(_to_bytes(x), kind)
+        found.append(dict(png=png, map=odd, kind=kind, name=row.name, caption=caption))
     return found
 
 def _to_bytes(x): return ((x+1)*127.5).round().byte().expand(3, -1, -1).permute(1, 2, 0).numpy()
 
-def _png(x)->str: # (H,W,3) bytes → base64
+def _encoded(x, kind)->str: # (H,W,3) bytes, 'png' or 'jpeg' → base64
     file = io.BytesIO()
-    Image.fromarray(x).save(file, 'png')
+    Image.fromarray(x).save(file, kind)
     return base64.b64encode(file.getvalue()).decode()
 
 # %% ../../nbs/files/30_report.ipynb #dcb3b227
@@ -251,6 +258,7 @@ def _settings_rows(est, header, # Estimator, its model file's header
             ('digest of the training data', extra.get('sha256', data.get('sha256', ''))),
             ('false alarms', rate_text(est.line_, est.false_alarms, est.holdout)),
             ('features', features),
+            *([('pictures', settings_text(extra['pictures']))] if extra.get('pictures') else []),
             ('settings', _listing(header['settings'])),
             ('versions', _listing(header.get('versions', {})))]
 
@@ -276,7 +284,7 @@ def _page_values(est, scored, scores, threshold, rows, model)->dict:
     moved = moved_columns(est, scored).map(_short) if is_table else pd.DataFrame()
     losses = plots.plot_losses(est.history_) if any(est.history_.values()) else None
     return dict(top_rows=top_rows(est, scored, rows) if is_table else None,
-                top_pictures=None if is_table else top_pictures(est, scored),
+                top_pictures=None if is_table else top_pictures(est, scored, rows),
                 histogram=figure_of(histogram, 'Scores of these rows, and of normal rows.'),
                 points=points, start=start, rows=len(scores), command=_score_command(rows, model),
                 moved=_cells(moved),
@@ -297,12 +305,13 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
                 threshold=None, strict=False, # Instead of the model's; as for `Rows`
                 top=12, progress=False, # Rows to show; show a bar?
                 label=None, normal=None, # Column of labels; its value for normal rows; None: as in training
+                layout=None, max_gb=1, # As for `Rows`
                )->dict: # What is worth saying
     "Score, and write the page"
     refuse_overwriting(out, path, model)
     check_ending(out, '.html', '.htm')
     est = load(model)
-    rows = open_for(est, path, strict, label)
+    rows = open_for(est, path, strict, label, layout, max_gb)
     limit = threshold_of(est, threshold)
     scored = Scored(labels=labels_for(est, label, normal), threshold=limit)
     _score_all(est, rows, scored, top, progress)
@@ -314,6 +323,6 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
     values = _page_values(est, scored, scores, limit, rows, model)
     page = render('report.html.j2', name=Path(path).name, verdict=verdict(scores, limit, est), warnings=notes,
                   against_labels=against_labels(kinds, scores), **values)
-    with writing(out) as temporary: temporary.write_text(page, encoding='utf-8')
+    with writing(out) as temporary: temporary.write_text(page, 'utf-8', 'xmlcharrefreplace')
     return dict(rows=len(scores), flagged=int((scores>limit).sum()), threshold=limit, out=str(out),
                 skipped=rows.skipped, labels=found, notes=notes)

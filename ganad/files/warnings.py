@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['row_warnings', 'row_numbers', 'refuse_names', 'diversity', 'model_warnings', 'rate_text', 'threshold_warnings',
-           'file_warnings', 'Tally', 'score_warnings', 'shift_warnings']
+           'picture_notes', 'file_warnings', 'Tally', 'score_warnings', 'shift_warnings']
 
 # %% ../../nbs/files/15_warnings.ipynb #31e35b7c
 import math
 import numpy as np, torch
 from ..core import DataError
+from ..estimator.preprocess import as_word
 from ..estimator.threshold import rows_for_interval
 from .readers import _counted, _drop_option, _listed, _skipped_text
 from .shift import (Moments, false_alarms_differ, places, scores_differ, share_above_usual)
@@ -73,10 +74,10 @@ def diversity(model, # Fitted detector
 def _spread(rows): return rows.double().std(0, correction=0).mean().item()
 
 def _generated(model, x): # 256 rows; of a generator that begins with a row, what it makes of `x`
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
+    with torch.no_grad():
         try:
-            return model.G(torch.randn(256, model.nz, device=model.device())).cpu()
+            codes = torch.randn(256, model.nz, generator=torch.Generator().manual_seed(0))
+            return model.G(codes.to(model.device())).cpu()
         except (AttributeError, RuntimeError):
             return model.reconstruct(x) if hasattr(model, 'rec_batch') else None
 
@@ -122,9 +123,14 @@ def threshold_warnings(line, # `Threshold`
     return found
 
 # %% ../../nbs/files/15_warnings.ipynb #93f045a2
+def picture_notes(prep)->list: # Of an estimator → sentences
+    "What was done with pictures to learn from, if they are pictures"
+    if prep.kind!='images': return []
+    return [f'{note[0].upper()}{note[1:]}.' for note in prep.notes('--size')]
+
 def file_warnings(rows)->list: # `Rows` → sentences
     "What a reader left out"
-    found = []
+    found = [*rows.notes()]
     if rows.skipped:
         found.append(f"{_counted(len(rows.skipped), 'picture')} skipped{_skipped_text(rows.skipped, 20)}.")
     unknown = [name for name in rows.ignored if name] if rows.types else []
@@ -142,8 +148,11 @@ class Tally:
         self.moments = Moments()                    # of the features of rows that may be normal
         self.at_threshold = 0                       # rows that score just that
         self.known_texts = _known_texts(est.prep_)
+        self.constants = _constants(est.prep_)
         self.rows = 0
         self.with_gaps = 0
+        self.prep = est.prep_
+        self.outside = 0                            # pictures with values that no training picture had
         self.lowest = math.inf
         self.highest = -math.inf
         self.unseen = {}                            # column → how many values are new, four of them at most
@@ -155,16 +164,21 @@ class Tally:
         self.rows += len(scores)
         at = np.searchsorted(self.places, scores)
         self.counts += np.bincount(at, minlength=len(self.counts))
-        for name, known in self.known_texts.items(): self._add_texts(name, chunk.x[name].dropna(), known)
         self.at_threshold += int(np.isclose(scores, self.threshold, rtol=1e-9, atol=0).sum())
         self.lowest = min(self.lowest, scores.min())
         self.highest = max(self.highest, scores.max())
         if _is_table(chunk.x): self.with_gaps += int(chunk.x.isna().any(axis=1).sum())
+        else: self.outside += int(self.prep.outside(chunk.x).sum())
+        for name, known in self.known_texts.items():
+            texts = chunk.x[name].dropna()
+            self._add_unseen(name, texts[~texts.map(as_word).isin({*map(as_word, known)})])
+        for name, known in self.constants.items():
+            numbers = chunk.x[name].dropna().astype(float)
+            self._add_unseen(name, numbers[~np.isclose(numbers, known, rtol=1e-7, atol=0)].map('{:g}'.format))
         if features is None: return
         self.moments.add(features if may_be_normal is None else features[may_be_normal])
 
-    def _add_texts(self, name, values, known):
-        values = values[~values.isin(known)]
+    def _add_unseen(self, name, values):
         if not len(values): return
         count, examples = self.unseen.get(name, (0, []))
         self.unseen[name] = count + len(values), [*dict.fromkeys([*examples, *values])][:4]
@@ -172,6 +186,10 @@ class Tally:
 def _known_texts(prep): # Column of text → the categories that training has seen
     names = getattr(prep, 'names', None) or []
     return {name:values for name, values in zip(names, getattr(prep, 'values', [])) if values}
+
+def _constants(prep): # Column of numbers that held one value → that value
+    names = getattr(prep, 'names', None) or []
+    return {names[prep.owner[i]]:prep.mean[i] for i in getattr(prep, 'constant', ()) if names}
 
 def score_warnings(tally:Tally,
                    same_file=False, # The very file that was learned from?
@@ -188,6 +206,9 @@ def score_warnings(tally:Tally,
     if tally.with_gaps:
         found.append(f"{tally.with_gaps:,} of {tally.rows:,} rows had gaps, which were filled; "
                      "they may look odd.")
+    if tally.outside:
+        found.append(f"{tally.outside:,} of {tally.rows:,} pictures have values outside of the training's "
+                     "black and white; what is outside is cut off.")
     if tally.rows>1 and tally.lowest==tally.highest:
         found.append(f"All rows have the same score ({tally.lowest:.4g}): no ranking.")
     for name, (count, examples) in tally.unseen.items():

@@ -6,7 +6,7 @@
 __all__ = ['features', 'cross_entropy', 'rate', 'descend', 'with_spectral_norm', 'AnoGAN']
 
 # %% ../../nbs/methods/30_anogan.ipynb #dbab1a1b
-import math
+import copy, math
 from functools import partial
 import torch
 from torch import nn
@@ -133,7 +133,7 @@ class AnoGAN(GAN):
     def codes(self, n):
         "Always the same `n` codes, from a generator of our own; coordinates beyond 2 are drawn again"
         generator = torch.Generator().manual_seed(self.seed)
-        return nn.init.trunc_normal_(torch.empty(n, self.nz), generator=generator)
+        return nn.init.trunc_normal_(torch.empty(n, self.nz, dtype=torch.float32), generator=generator)
 
     def terms(self, x, fx, z):
         "(1), and (2) or (3), in units (7): L_R and L_D (S,N) of codes (S,N,nz); `fx` is f(x)"
@@ -167,16 +167,14 @@ class AnoGAN(GAN):
         # Tables in double precision: steps amplify rounding, which depends on a batch's size
         is_table = x.ndim==2 and x.device.type!='mps'
         dtype = torch.float64 if is_table else x.dtype
-        try:
-            *_, (z, losses) = self.to(dtype).path(x.to(dtype))
-        finally:
-            self.float()
+        model = self if self.unit.dtype==dtype else copy.deepcopy(self).to(dtype)    # this one stays as it is
+        *_, (z, losses) = model.path(x.to(dtype))
         return z[losses.argmin(0), torch.arange(len(x))].float(), losses.amin(0).float()
 
     def rec_batch(self, x):
         "The nearest row that the search has found, for each row"
         z, _ = self.best(x)
-        return self.G(z)
+        return self.G(z.to(self.unit))
 
     def score_batch(self, x):
         "(6): what the best search leaves over, (N,)"

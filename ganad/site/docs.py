@@ -58,6 +58,16 @@ def _outside_code(change, # Text → text
     parts = _CODE.split(markdown)
     return ''.join(part if i%2 else change(part) for i, part in enumerate(parts))
 
+# nbdev knows functions by name, and not what a page means by the name
+_METHODS = {'files/commands.html#fit':'toolkit/detector.html#detector',
+            'files/commands.html#score':'toolkit/detector.html#scorer'}
+
+def _without_links(markdown:str)->str:
+    "Markdown whose code has names in place of links to them, as nbdev puts them into signatures"
+    parts = _CODE.split(markdown)
+    return ''.join(re.sub(r'\[(`[^`\n]+`)\]\(https?:[^)\s]*\)', r'\1', part) if i%2 else part
+                   for i, part in enumerate(parts))
+
 @dataclass
 class _Links:
     "The links between notebooks in folders, aimed at pages that all lie in one folder"
@@ -82,14 +92,25 @@ class _Links:
         if not self.base: return text
         return re.sub(re.escape(self.base) + r'(?:\w+/)?([\w-]+)\.html', self.to_name, text)
 
-    def aim_all(self, notebook:dict)->None:
+    def of_methods(self, text:str)->str:
+        "Text in which `fit` and `score` lead to the methods, not to the commands of that name"
+        if not self.base: return text
+        for command, method in _METHODS.items():
+            text = text.replace(f'{self.base}{command})', f'{self.base}{method})')
+        return text
+
+    def aim_all(self, notebook:dict, # Changed
+                commands:bool=False, # Is it about the command line?
+               )->None:
         "All links of a notebook's texts and outputs, outside of code"
+        def aim(text): return self.aim(text if commands else self.of_methods(text))
         for cell in notebook['cells']:
-            if cell['cell_type']=='markdown': cell['source'] = _outside_code(self.aim, _text(cell))
+            if cell['cell_type']=='markdown': cell['source'] = _outside_code(aim, _text(cell))
             for output in cell.get('outputs', []):
                 data = output.get('data', {})
                 if 'text/markdown' in data:
-                    data['text/markdown'] = _outside_code(self.aim, ''.join(data['text/markdown']))
+                    markdown = _without_links(''.join(data['text/markdown']))
+                    data['text/markdown'] = _outside_code(aim, markdown)
                 if 'text/html' in data: data['text/html'] = self.aim(''.join(data['text/html']))
 
 # %% ../../nbs/site/50_docs.ipynb #4aa5a1f2
@@ -316,7 +337,7 @@ def _prepare(notebooks:Path, # nbdev's, in folders
     _write(src/'_quarto.yml', yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     links = _Links({page.stem:page.file for page in pages}, base)
-    for page in pages: links.aim_all(page.notebook)
+    for page in pages: links.aim_all(page.notebook, commands=page.path.parts[0]=='files')
     _enrich(pages, website.get('sidebar', {}).get('contents', []))
     if api: pages.append(Page(Path('api.ipynb'), api))
     for page in pages:
@@ -506,11 +527,19 @@ def _rebuild_on_change(look, # → what would be built from, as `_stamps`
         if now!=seen and make(): handler.version += 1
         seen = now
 
+def _preview_handler():
+    "What answers a browser: a NUL in an address is a wrong address, no traceback"
+    class Preview(_tool('smalldocs.serve').Handler):
+        def send_head(self):
+            try: return super().send_head()
+            except ValueError: self.send_error(400)
+    return Preview
+
 def _serve()->None:
     "Build a preview and show it until Ctrl-C; build it again when what it is made from changes"
     config, stop = _settings(), threading.Event()
     site = build('smalldocs', config.config_path/'build/preview', preview=True)
-    show = functools.partial(_tool('smalldocs.serve').Handler, directory=site)
+    show = functools.partial(_preview_handler(), directory=site)
     with ThreadingHTTPServer(('127.0.0.1', 0), show) as server:
         print(f'http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)', flush=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
