@@ -58,6 +58,11 @@ def test_another_case_of_the_word_is_the_word(run, tmp_path, other):
     assert about['found']['auroc']==1
 
 
+def test_a_blank_word_that_is_named_is_the_normal_one(run, tmp_path):
+    about = fitted(run, tmp_path, statuses(normal='NA', third=''), '--normal', 'NA')
+    assert (about['normal'], about['anomalies'], about['unlabelled'])==(240, 30, 30)
+
+
 def test_a_third_class_is_said_with_its_number(run, tmp_path):
     about = fitted(run, tmp_path, statuses(third='rework'), '--normal', 'ok')
     assert about['anomalies']==60

@@ -129,6 +129,8 @@ MISTAKES = {
     'ending of the report': 'report test.csv --model m --out report.pdf',
     'report of no rows': 'report test.csv --model m --out report.html --top 0',
     'report with no such normal label': 'report test.csv --model m --out report.html --normal good',
+    'comparison without labels': 'compare train.csv test.csv --out c.html --drop no,bad',
+    'method of a comparison': 'compare train.csv test.csv --out c.html --label bad --methods alda',
     'label that is a feature': 'score test.csv --model m --out scores.csv --label heat',
     'label that is not there': 'score test.csv --model m --out scores.csv --label state',
     'label of pictures': 'fit pictures --save new --label good',

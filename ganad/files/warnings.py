@@ -56,7 +56,7 @@ def _all_alike(x): return len(_constant_columns(x))==x.shape[1] if _is_table(x) 
 
 def refuse_names(x, path)->None: # Normal rows; the file, for the message
     "`DataError` for columns of text that differs from row to row, such as a name or a date"
-    text = x.select_dtypes(object) if _is_table(x) else []
+    text = x.select_dtypes(exclude='number') if _is_table(x) else []
     names = [name for name in text if x[name].nunique()>max(50, .5*len(x))]
     if not names: return
     what = f"the text in column {_listed(names)} differs from row to row"
