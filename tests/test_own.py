@@ -624,7 +624,8 @@ def test_read_only_folder_is_said_before_the_training(run, place, path, monkeypa
 def test_full_disk_leaves_what_was_there(run, place, tmp_path, what):
     "A limit on the size of files stands in for a full disk: writing fails in the middle"
     out, table, model = tmp_path/'out', place/'train.csv', place/'m.safetensors'
-    out.write_text('old')
+    old = model.read_bytes()                                  # a model: nothing else is written over
+    out.write_bytes(old)
     fit = ['fit', table, '--save', out, *LABELS, '--method']
     judge = [table, '--model', model, '--out', out]
     argv = dict(score=['score', *judge], report=['report', *judge], fit=[*fit, 'knn'],
@@ -634,7 +635,7 @@ def test_full_disk_leaves_what_was_there(run, place, tmp_path, what):
     try: result = run(*argv[what])
     finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert is_mistake(result) and re.search('[Ff]ile too large|room|cannot be written', result[2]), result
-    assert out.read_text()=='old' and [*tmp_path.iterdir()]==[out]
+    assert out.read_bytes()==old and [*tmp_path.iterdir()]==[out]
 
 
 @pytest.mark.skipif(sys.platform!='linux' or os.geteuid()!=0, reason='needs root for a disk of its own')

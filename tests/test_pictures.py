@@ -319,7 +319,7 @@ def test_archives_of_windows_and_one_folder_down(tmp_path, members):
 
 
 def test_an_archive_of_tables_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match="it holds 't.csv': unpack it") as error:
+    with pytest.raises(DataError, match="it holds 't.csv' and no picture") as error:
         rows_of(zip_of(tmp_path/'t.csv.zip', [('t.csv', 'a,b\n1,2\n')]))
     assert is_one_line(error)
 

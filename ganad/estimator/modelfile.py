@@ -74,8 +74,12 @@ _PREP = dict(
     table=dict(impute=_or_none(_one_of('median', 'mean', 'most_frequent')),
                names=_or_none(_list_of(_is_name)), values=_list_of(_or_none(_are_categories)),
                fill=_list_of(_is_usual), mean=_list_of(_is_number), scale=_list_of(_is_positive),
-               middle=_list_of(_is_interval)),
-    images=dict(size=_or_none(_is_size), shape=_is_shape, range=_is_range, seen=_list_of(_is_size, 2)))
+               middle=_list_of(_is_interval), words=_or_none(_list_of(_is_name)),
+               constant=_list_of(_is_count), worth=_list_of(_is_number), lowest=_is_number,
+               centre=_list_of(_is_number), precision=_list_of(_is_number),
+               usual=_list_of(_is_positive), unit=_list_of(_is_positive), clear=_is_number),
+    images=dict(size=_or_none(_is_size), shape=_is_shape, range=_is_range, seen=_list_of(_is_size, 2),
+                dtype=_is_text))
 _SETTINGS = dict(false_alarms=_or_none(_is_number), contamination=_is_number, threshold=_or_none(_is_number))
 _DATA = dict(rows=_is_count, held=_is_count, known=_is_count, sha256=_is_text)
 _METRICS = dict(losses=_map_of(_is_number))
@@ -118,7 +122,14 @@ def _misfit_of_words(header, number): # Of this format
 def _misfit_of_table(header, prep):
     "Columns and features are as many wherever they are counted"
     values, fill, names = prep.get('values', []), prep.get('fill', []), prep.get('names')
-    if len(prep.get('mean', []))!=len(prep.get('scale', [])): return 'prep.scale'
+    n_features = len(prep.get('mean', []))
+    explains = bool(prep.get('unit'))                          # older files do not say what is usual
+    sizes = dict(scale=(n_features,), worth=(len(values), 0),
+                 **dict.fromkeys(('usual', 'unit'), (len(values)*explains,)), centre=(n_features*explains,),
+                 precision=(n_features*explains, n_features*(n_features+1)//2*explains))
+    for name, allowed in sizes.items():
+        if len(prep.get(name, [])) not in allowed: return f'prep.{name}'
+    if any(feature>=n_features for feature in prep.get('constant', [])): return 'prep.constant'
     if not header['features']==len(values)==len(fill): return 'features'
     if names is not None and len(names)!=len(values): return 'prep.names'
     if header['columns'] not in (None, names): return 'columns'

@@ -130,7 +130,8 @@ def baseline_beside(est, x, anomalies)->dict: # A fitted GAN; its normal rows; k
     for name in BASELINES:
         began = time.perf_counter()
         cls = estimators()[name]
-        other = cls(random_state=0, false_alarms=est.false_alarms, impute=est.impute, size=est.size).fit(some)
+        other = cls(random_state=0, false_alarms=est.false_alarms, impute=est.impute, words=est.words,
+                    size=est.size).fit(some)
         found = auroc_beside_held_out(other, unlike)
         if found>best.get('auroc', 0): best = dict(name=name, auroc=found, seconds=time.perf_counter()-began)
     if best['auroc']<max(own-.005, .6): return {}
@@ -205,7 +206,8 @@ def fit_file(path, # What to learn from
     est.progress = False                                                      # of this run, not of the model
     about['baseline'] = baseline_beside(est, x, anomalies)
     about['card'] = _card(est, about, notes)
-    with writing(save) as temporary: est.save(temporary, notes=notes, **about)
+    timeless = {**about, 'baseline':{name:value for name, value in about['baseline'].items() if name!='seconds'}}
+    with writing(save) as temporary: est.save(temporary, notes=notes, **timeless)   # same command, same file
     _checkpoint(save).unlink(missing_ok=True)
     return est, dict(about, notes=notes)
 

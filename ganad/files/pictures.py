@@ -50,8 +50,6 @@ def _in_folder(root)->tuple[list, list]: # Names in order; (name, why) of what i
     return names, skipped
 
 def _why_not(path, root): # Why this picture is not opened, if it is not
-    try: str(path.relative_to(root)).encode()
-    except UnicodeEncodeError: return 'its name is no UTF-8; rename it'
     if not path.resolve().is_relative_to(root): return 'a link that leads out of the folder'
     return '' if path.is_file() else 'no file'
 
