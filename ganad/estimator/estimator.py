@@ -233,7 +233,7 @@ class FittedDetector:
         with torch.device('meta'), single_precision(): probe = method(**settings)
         if not method.once and _sizes(probe.state_dict())!=_sizes(weights):
             raise ValueError("weights of another size")
-        with _OwnGenerator(): model = method(**settings)
+        with _OwnGenerator(), single_precision(): model = method(**settings)
         model.grow(weights)
         model.load_state_dict(weights)
         model.history = history
