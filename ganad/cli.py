@@ -91,6 +91,7 @@ def _compare(parser):
     option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
     option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
+    option('--words', metavar='A,B', help='columns of words, even if they look like numbers, as codes do')
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
@@ -146,6 +147,7 @@ _OWN_DATA = """examples:
   ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
   zcat days/*.gz | ganad score - --model m.safetensors > scores.csv
   ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html
+  ganad compare old.csv new.csv --sep ';' --decimal , --label bad --out compare.html
   ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
   ganad fit export.txt --sep '|' --decimal , --comment '#' --words zip --save m.safetensors
   ganad score new-pictures/ --model m.safetensors --out scores.csv
@@ -184,7 +186,7 @@ def parser()->argparse.ArgumentParser:
     command('report', (own, 'report'), 'write one page: scores, odd rows and why',
             _data, _model, _report, _reading, _output)
     command('compare', (own, 'compare'), 'learn with baselines and GANs, score, and write one table',
-            _compare, _output)
+            _compare, _reading, _output)
     command('info', (own, 'about_model'), 'show what a model file holds', _info, _output)
     command('methods', (own, 'about_methods'), 'list the methods', _output)
     command('data', (own, 'about_data'), 'list the data sets of the course and where they lie', _output)
