@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
-from ..core import CheckpointError, DataError, GanadError, pick, writable
+from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
 from ..estimator import estimators, info, load
 from ..estimator.preprocess import ConstantScoreWarning, NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
-from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement
+from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
 from .pictures import rows_of, sha256
 from .readers import _drop_option, _listed, _skipped_text, at_lines, csv_line, fields_of, writing
 from .shift import light
@@ -89,6 +89,9 @@ _DIFFERS = dict(seed='another --seed', data=_OTHER_ROWS, val=_OTHER_ROWS, known=
 
 def _fit(est, x, y, checkpoint):
     try: return est.fit(x, y, checkpoint=checkpoint)
+    except NonFiniteLoss:                                   # nobody goes on with it: another lr is another training
+        if checkpoint is not None: checkpoint.unlink(missing_ok=True)
+        raise
     except CheckpointError as error:
         had = _DIFFERS.get(error.differs or '')
         if had: error.what = f"of another training: it had {had}"
@@ -126,7 +129,7 @@ def baseline_beside(est, x, anomalies)->dict: # A fitted GAN; its normal rows; k
     unlike = anomalies[:2000] if is_known else mixed_rows(x)
     some = x if len(x)<=_ENOUGH else x[np.random.default_rng(0).permutation(len(x))<_ENOUGH]
     own = auroc_beside_held_out(est, unlike)
-    best = {}
+    best:dict = {}
     for name in BASELINES:
         began = time.perf_counter()
         cls = estimators()[name]
@@ -267,6 +270,8 @@ def _refuse_no_model(save)->None:
 def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is read
     "`DataError` if what is written would take the place of what is read"
     if str(out)=='-': raise DataError("- is no name of a file", "give one")
+    if out=='': raise DataError("the name of what is to be written is empty", "give one")
+    if str(out)=='/dev/stdout': raise DataError("this is standard output, no file", "name a file", file=out)
     read = [Path(path).expanduser().resolve() for path in inputs]
     if out is None or Path(out).resolve() not in read: return
     raise DataError("this is what is read, and would be written over", "write to another file", file=out)
@@ -320,21 +325,30 @@ def open_for(est, path, # Of the estimator: what to read
 def labels_for(est, label=None, normal=None)->Labels: # As asked for; None: as in training
     "Labels of rows to score, none of them read yet"
     is_models = label in (None, est.extra_.get('label'))
-    return Labels(est.extra_.get('normal_is') if normal is None and is_models else normal)
+    models = est.extra_.get('normal_is') if is_models else None
+    labels = Labels(models if normal is None else normal)
+    if models is not None: labels.is_sure = kind_of_label(str(models), labels.normal)==NORMAL_ROW
+    return labels
 
-def compared(labels, scores, path, is_asked)->tuple: # … → kinds or None; `agreement`; sentences
+def compared(labels, scores, path, is_asked, threshold=None)->tuple: # … → kinds or None; `agreement`; sentences
     "What labels say of scores. What is wrong with them is an error, if they were asked for, else a sentence"
     if not labels.are_given():
         if is_asked: raise DataError("no row has a label", "say which column holds them: --label", file=path)
         return None, {}, []
     try:
-        labels.check_normal(path)
+        labels.check_normal(path, may_lack=True)
         kinds = labels.kinds()
     except GanadError as error:
         error.row = None                                # among all rows, of which only the labels were kept
         if is_asked: raise error.at(file=path) from None
         return None, {}, [f"The labels were not used: {error.what}; {error.mend}."]
-    return kinds, agreement(kinds, scores), labels.notes()
+    return kinds, agreement(kinds, scores), [*labels.notes(), *_one_kind_note(kinds, scores, threshold)]
+
+def _one_kind_note(kinds, scores, threshold): # Sentences
+    "What can be said of labelled rows that are all anomalies"
+    if threshold is None or not (kinds==ANOMALY).any() or (kinds==NORMAL_ROW).any(): return []
+    found = np.asarray(scores)[kinds==ANOMALY]>threshold
+    return [f"No row is labelled normal: no AUROC. Of {len(found):,} labelled anomalies {found.mean():.1%} are flagged."]
 
 def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
     if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
@@ -467,7 +481,7 @@ def score_file(model, path, # Model file; what to score
             flagged += int((scores>limit).sum())
             bar.update(len(scores))
         if not tally.rows: raise DataError(f"no rows to score{_skipped_text(rows.skipped)}", file=path)
-        kinds, found, on_labels = compared(labels, all_scores, path, is_asked)
+        kinds, found, on_labels = compared(labels, all_scores, path, is_asked, limit)
     notes = [*doubts(tally, rows, kinds, all_scores), *file_warnings(rows), *on_labels]
     return dict(rows=tally.rows, flagged=flagged, threshold=limit, out=out and str(out), skipped=rows.skipped,
                 labels=found, notes=notes)
