@@ -32,13 +32,14 @@ def _strict(parser):
 
 def _reading(parser):
     option = parser.add_argument
-    option('--sep', metavar='C', help='what stands between values of a text file (default: see its first line)')
+    option('--sep', metavar='C', help='what stands between values of a text file (default: as in its head)')
     option('--thousands', metavar='C', help='what stands between thousands, as the comma of 1,200')
     option('--decimal', metavar='C', help='what stands before a fraction, as the comma of 1,5 (default: .)')
     option('--comment', metavar='C', help='leave out lines that begin with it, as #')
     option('--skip-rows', type=int, metavar='N', help='leave out the first N lines')
     option('--header', choices=['first', 'none'],
-           help='first: the first line holds names, whatever it looks like; none: it is a row, columns are 0, 1, …')
+           help='first: the first line holds names, whatever it looks like; '
+                'none: it is a row, columns are 0, 1, …')
     option('--max-gb', type=float, default=1, metavar='N',
            help='memory that a small, packed file may take (default: 1 GB, or 100 times its size)')
 
@@ -182,7 +183,8 @@ def parser()->argparse.ArgumentParser:
     command('bench', (demo, 'bench'), 'make a table of the course; runs that exist are kept', _bench)
     command('fit', (own, 'fit'), 'learn what is normal from a file or a folder of pictures',
             _data, _fit, _reading, _output)
-    command('score', (own, 'score'), 'write a score beside every row', _data, _model, _score, _reading, _output)
+    command('score', (own, 'score'), 'write a score beside every row',
+            _data, _model, _score, _reading, _output)
     command('report', (own, 'report'), 'write one page: scores, odd rows and why',
             _data, _model, _report, _reading, _output)
     command('compare', (own, 'compare'), 'learn with baselines and GANs, score, and write one table',

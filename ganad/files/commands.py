@@ -139,7 +139,8 @@ def report(arguments):
 
 def compare(arguments):
     "The command `ganad compare`"
-    given = dict(epochs=arguments.epochs, impute=arguments.impute, words=_column_names(arguments.words) or None)
+    given = dict(epochs=arguments.epochs, impute=arguments.impute,
+                 words=_column_names(arguments.words) or None)
     settings = _reading(arguments) | {name:value for name, value in given.items() if value is not None}
     done = compare_files(arguments.train, arguments.test, arguments.out, _column_names(arguments.methods),
                          arguments.label, arguments.normal, drop=_column_names(arguments.drop),

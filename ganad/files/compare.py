@@ -13,8 +13,8 @@ import numpy as np
 from .. import plots
 from ..core import DataError, pick
 from ..estimator import estimators
-from .fit_and_score import (BASELINES, as_read, check_ending, compared, doubts, features_of, fit_file,
-                                       labels_for, open_for, refuse_overwriting, scored_chunks)
+from .fit_and_score import (BASELINES, as_read, check_ending, compared, doubts, features_of,
+                                       fit_file, labels_for, open_for, refuse_overwriting, scored_chunks)
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED
 from .pictures import rows_of
 from .readers import writing

@@ -20,7 +20,7 @@ _NOT_KNOWN = {'', '?', '-', '--', '.', 'na', 'n/a', 'n.a.', '#n/a', '<na>', 'nan
               'nil', 'missing', 'unknown', 'unlabelled', 'unlabeled', 'not labelled', 'not labeled',
               'no label', 'undefined', 'undecided', 'unclear', 'unsure', 'unverified', 'pending', 'tbd',
               'tbc', 'todo', 'to do', *(f'{how}{done}' for how in ('un', 'not ', 'not yet ', 'to be ')
-                                        for done in ('checked', 'tested', 'inspected', 'reviewed', 'verified')),
+                 for done in ('checked', 'tested', 'inspected', 'reviewed', 'verified')),
               'not yet', 'to check', 'to test', 'to inspect', 'to review', 'not known'}
 _TRUTHS = dict(false='0', true='1')
 

@@ -330,8 +330,8 @@ def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `P
         found.append(f"Pictures of {_sizes_text(sizes)} become {size}×{size}{how}; --size chooses another.")
     for depth, (black, white) in settings['levels'].items():
         if (depth, black, white) in (('8', 0, 255), ('16', 0, 65535)): continue
-        found.append(f"In pictures of {_BITS[depth]} a value {black} is taken for black and {white} for white: "
-                     "these use no more.")
+        found.append(f"In pictures of {_BITS[depth]} a value {black} is taken for black and {white} for "
+                     "white: these use no more.")
     if masks: found.append(_masks_note(masks))
     doubled, empty = _doubled(looks), _empty(looks)
     if doubled:
@@ -359,12 +359,14 @@ def settings_text(settings:dict|None, # Of `Pictures`, or of a model
 def _in_no_part_note(names): # Sentences
     if not names: return []
     are = 'lies' if len(names)==1 else 'lie'
-    return [f"{_counted(len(names), 'picture')} left out, which {are} neither in train nor in test ({_examples(names)})."]
+    return [f"{_counted(len(names), 'picture')} left out, which {are} neither in train nor in test "
+            f"({_examples(names)})."]
 
 def _pages_note(pages:dict): # Name → pages; sentences
     if not pages: return []
     shown = _examples([f'{name}: {n}' for name, n in pages.items()])
-    return [f"{_counted(len(pages), 'picture')} of more than one page or frame ({shown}): only the first is looked at."]
+    return [f"{_counted(len(pages), 'picture')} of more than one page or frame ({shown}): "
+            "only the first is looked at."]
 
 def _masks_note(masks):
     return f"{_counted(len(masks), 'mask')} left out ({_examples(masks)})."
@@ -571,9 +573,11 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
 def _refuse_table(path): # Archive
     "`DataError` for tables in an archive, and no pictures"
     with reading(path), zipfile.ZipFile(path) as archive: names = archive.namelist()
-    tables = [name for name in names if name.lower().endswith((*_READERS,)) and not name.lower().endswith('.zip')]
+    endings = tuple({*_READERS} - {'.zip'})
+    tables = [name for name in names if name.lower().endswith(endings)]
     if not tables or any(map(_is_picture, names)): return
-    raise DataError(f"it holds {_listed(tables, 3)} and no picture", "unpack it, and give the table", file=path)
+    what = f"it holds {_listed(tables, 3)} and no picture"
+    raise DataError(what, "unpack it, and give the table", file=path)
 
 def sha256(rows:Rows)->str: # Hexadecimal
     "Digest of the bytes of a file, or of the pictures that are read and their names"
