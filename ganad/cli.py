@@ -32,13 +32,14 @@ def _strict(parser):
 
 def _reading(parser):
     option = parser.add_argument
-    option('--sep', metavar='C', help='what stands between values of a text file (default: see its first line)')
+    option('--sep', metavar='C', help='what stands between values of a text file (default: as in its head)')
     option('--thousands', metavar='C', help='what stands between thousands, as the comma of 1,200')
     option('--decimal', metavar='C', help='what stands before a fraction, as the comma of 1,5 (default: .)')
     option('--comment', metavar='C', help='leave out lines that begin with it, as #')
     option('--skip-rows', type=int, metavar='N', help='leave out the first N lines')
     option('--header', choices=['first', 'none'],
-           help='first: the first line holds names, whatever it looks like; none: it is a row, columns are 0, 1, …')
+           help='first: the first line holds names, whatever it looks like; '
+                'none: it is a row, columns are 0, 1, …')
     option('--max-gb', type=float, default=1, metavar='N',
            help='memory that a small, packed file may take (default: 1 GB, or 100 times its size)')
 
@@ -91,6 +92,7 @@ def _compare(parser):
     option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
     option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
+    option('--words', metavar='A,B', help='columns of words, even if they look like numbers, as codes do')
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
@@ -146,6 +148,7 @@ _OWN_DATA = """examples:
   ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
   zcat days/*.gz | ganad score - --model m.safetensors > scores.csv
   ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html
+  ganad compare old.csv new.csv --sep ';' --decimal , --label bad --out compare.html
   ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
   ganad fit export.txt --sep '|' --decimal , --comment '#' --words zip --save m.safetensors
   ganad score new-pictures/ --model m.safetensors --out scores.csv
@@ -180,11 +183,12 @@ def parser()->argparse.ArgumentParser:
     command('bench', (demo, 'bench'), 'make a table of the course; runs that exist are kept', _bench)
     command('fit', (own, 'fit'), 'learn what is normal from a file or a folder of pictures',
             _data, _fit, _reading, _output)
-    command('score', (own, 'score'), 'write a score beside every row', _data, _model, _score, _reading, _output)
+    command('score', (own, 'score'), 'write a score beside every row',
+            _data, _model, _score, _reading, _output)
     command('report', (own, 'report'), 'write one page: scores, odd rows and why',
             _data, _model, _report, _reading, _output)
     command('compare', (own, 'compare'), 'learn with baselines and GANs, score, and write one table',
-            _compare, _output)
+            _compare, _reading, _output)
     command('info', (own, 'about_model'), 'show what a model file holds', _info, _output)
     command('methods', (own, 'about_methods'), 'list the methods', _output)
     command('data', (own, 'about_data'), 'list the data sets of the course and where they lie', _output)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ganad.cli import parser
 from ganad.estimator import info
 from ganad.files.compare import Competitor, auroc_difference, verdict_of
 from ganad.files.fit_and_score import mixed_rows
@@ -88,6 +89,31 @@ def test_arrays_and_folders(run, tmp_path):
             Image.fromarray(pixels.clip(0, 255).astype('u1')).save(tmp_path/part/kind/f'{i}.png')
     done, _ = compared(run, tmp_path, '--normal', 'good', train='train', test='test')
     assert float(done['table'][0]['AUROC'].split()[0])>.95
+
+
+def test_a_file_is_read_as_typed_and_what_score_says_is_said_once(run, files):
+    "A European file whose codes look like numbers, with a word that training never saw, from another place"
+    train, test = table(400, 0).drop(columns='bad'), table(300, 1, 30)
+    test.loc[40:49, 'mode'] = 'turbo'
+    test['a'] += 2
+    for frame, name in ((train, 'train.csv'), (test, 'test.csv')):
+        frame['code'] = [f'0{i%3}' for i in range(len(frame))]
+        frame.round(3).to_csv(files/name, index=False, sep=';', decimal=',')
+    typed = ['--sep', ';', '--decimal', ',', '--words', 'code', '--max-gb', '2']
+    done, _ = compared(run, files, '--label', 'bad', *typed)
+    for words in ('never seen in training (turbo)', "Lies elsewhere than in training: 'a'"):
+        assert len([note for note in done['notes'] if words in note])==1, words
+    argv = ['compare', files/'train.csv', files/'test.csv', '--out', files/'d.html', '--label', 'bad', *QUICK]
+    assert run(*argv, '--words', 'code')[0]==2
+
+
+def test_what_a_message_advises_is_an_option():
+    "Of `compare` as of `fit`: how a file is read"
+    commands = next(action.choices for action in parser()._actions if 'fit' in (action.choices or ()))
+    options = {name:{*commands[name]._option_string_actions} for name in ('fit', 'compare')}
+    advised = {'--sep', '--thousands', '--decimal', '--comment', '--skip-rows', '--header', '--words',
+               '--impute', '--drop', '--max-gb', '--size', '--strict', '--label', '--normal', '--epochs'}
+    for name, there in options.items(): assert advised<=there, (name, advised - there)
 
 
 MISTAKES = [[], ['--label', 'good'], ['--label', 'a'], ['--label', 'bad', '--normal', '7']]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganad.core import DataError
+from ganad.core import DataError, GanadError
 from ganad.estimator import info
 from ganad.files.labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
 
@@ -67,6 +67,28 @@ def test_a_third_class_is_said_with_its_number(run, tmp_path):
     about = fitted(run, tmp_path, statuses(third='rework'), '--normal', 'ok')
     assert about['anomalies']==60
     assert any("'rework' (30)" in note and "'defect' (30)" in note for note in about['notes'])
+
+
+@pytest.mark.parametrize('word', ['not tested', 'Not yet', 'to_check', 'to be inspected', 'untested',
+                                  ' not  checked'])
+def test_words_for_not_yet_are_no_labels(word):
+    assert kind_of_label(word, 'ok')==UNLABELLED and kind_of_label(word, word)==NORMAL_ROW
+
+
+@pytest.mark.parametrize('other', ['later', '-1', '2', 'defect'])
+def test_one_other_label_is_named_with_its_number(run, tmp_path, other):
+    about = fitted(run, tmp_path, statuses(anomalous=other, third=''), '--normal', 'ok')
+    assert any(f"'{other}' (30)" in note for note in about['notes'])
+    _, printed, _ = run('score', tmp_path/'train.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv',
+                        '--label', 'status', '--json')
+    assert any(f"'{other}' (30)" in note for note in json.loads(printed)['notes'])
+
+
+@pytest.mark.parametrize('normal, anomalous', [('0', '1'), ('False', 'TRUE'), ('1', '0')])
+def test_zero_and_one_need_no_names(normal, anomalous):
+    labels = Labels(normal)
+    labels.add([normal]*3 + [anomalous])
+    assert labels.kinds().tolist()==[0, 0, 0, 1] and not any('anomal' in note for note in labels.notes())
 
 
 @pytest.mark.parametrize('kind', ['csv', 'parquet', 'npz'])
@@ -147,6 +169,36 @@ def test_score_and_report_take_a_label(run, normals, command):
                   ['--label', 'status', '--normal', 'good']):
         code, _, err = run(*argv, *wrong)
         assert code==2 and err.count('\n')==1, (wrong, err)
+
+
+@pytest.mark.parametrize('in_training', [True, False])
+@pytest.mark.parametrize('word', ['ok', 'defect'])
+def test_a_file_of_one_kind_is_reported(run, tmp_path, in_training, word):
+    options = ['--label', 'status', '--normal', 'ok']
+    frame = table().assign(status='ok')
+    (frame if in_training else frame.drop(columns='status')).to_csv(tmp_path/'t.csv', index=False)
+    argv = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--quiet', *PCA]
+    assert run(*argv, *(options if in_training else []))[0]==0
+    table().assign(status=word).to_csv(tmp_path/'test.csv', index=False)
+    for command, out in (('score', 's.csv'), ('report', 'r.html')):
+        argv = [command, tmp_path/'test.csv', '--model', tmp_path/'m', '--out', tmp_path/out, '--json']
+        code, printed, err = run(*argv, *options)
+        assert (code, err)==(0, '')
+        done = json.loads(printed)
+        counts = (300, 0) if word=='ok' else (0, 300)
+        found = done['labels']
+        assert (found['normal'], found['anomalies'])==counts and 'auroc' not in found
+        said = [note for note in done['notes'] if 'no AUROC' in note]
+        assert len(said)==(word!='ok') and all(f"{done['flagged']/300:.1%}" in note for note in said)
+
+
+@pytest.mark.parametrize('there, normal, is_sure', [
+    (['ok'], 'okay', None), (['ok', 'bad'], 'good', None), (['good'], 'fine', False), ([''], 'ok', True)])
+def test_a_normal_label_that_may_be_a_mistake_is_refused(there, normal, is_sure):
+    labels = Labels(normal, is_sure)
+    labels.add(there)
+    with pytest.raises(GanadError) as error: labels.check_normal('t.csv', may_lack=True)
+    assert error.value.file=='t.csv'
 
 
 def test_the_label_of_an_npz(run, tmp_path):

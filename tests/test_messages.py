@@ -65,6 +65,9 @@ MISTAKES = {
     'zipped table': 'fit table.csv.zip --save new',
     'several data sets in one folder': 'fit sets --save new',
     'archive that leaves its folder': 'fit evil.zip --save new',
+    'no name of what to read': 'fit "" --save new',
+    'no limit of memory': 'fit train.csv --save new --max-gb 0',
+    'one sign for thousands and fractions': 'fit train.csv --save new --thousands .',
     # rows to learn from
     'one row': 'fit one-row.csv --save new --method pca',
     'name in each row': 'fit names.csv --save new',
@@ -119,12 +122,15 @@ MISTAKES = {
     'scored already': 'score scored.csv --model m',
     'pictures for a model of tables': 'score pictures --model m',
     'table for a model of pictures': 'score test.csv --model p',
+    'pictures of another depth': 'score deep --model p',
     'torn picture to score, strictly': 'score torn-pictures --model p --strict',
     'threshold': 'score test.csv --model m --threshold nan',
     'JSON and scores to one place': 'score test.csv --model m --json',
     'ending of the scores': 'score test.csv --model m --out scores.parquet',
     'scores over data': 'score test.csv --model m --out test.csv',
     'scores into a folder': 'score test.csv --model m --out none',
+    'scores without a name': 'score test.csv --model m --out ""',
+    'report to standard output': 'report test.csv --model m --out /dev/stdout',
     'report without a name': 'report test.csv --model m --out -',
     'ending of the report': 'report test.csv --model m --out report.pdf',
     'report of no rows': 'report test.csv --model m --out report.html --top 0',
@@ -220,6 +226,8 @@ def write_pictures():
         for i in range(n):
             x = np.random.default_rng(i).integers(256, size=(8, 8)).astype('u1')
             Image.fromarray(x).save(f'{folder}/{i:02}.png')
+    Path('deep').mkdir()
+    for i in range(4): Image.fromarray(np.full((8, 8), 100*i, 'u2')).save(f'deep/{i}.png')
     for path in ('torn-pictures/02.png', 'junk/00.png'): Path(path).write_bytes(b'no picture')
     with zipfile.ZipFile('table.zip', 'w') as archive: archive.writestr('t.csv', 'a,b\n1,2\n')
     for name in ('bottle', 'cable'): shutil.copytree('pictures', f'sets/{name}/train')

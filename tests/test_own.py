@@ -155,6 +155,46 @@ def test_report_of_awkward_names(place, tmp_path, report):
     assert '<data>' not in page
 
 
+def test_the_command_on_a_report_reads_as_the_report_did(run, tmp_path):
+    pump(300).to_csv(tmp_path/'t.csv', index=False, sep='|', decimal=',')
+    text = (tmp_path/'t.csv').read_text()
+    (tmp_path/'t.csv').write_text(f'a title\n{text}# the end\n')
+    typed = ['--sep', '|', '--decimal', ',', '--comment', '#', '--skip-rows', '1', '--max-gb', '2.5']
+    fit = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet', '--drop', 'no,bad']
+    assert run(*fit, *typed)[0]==0
+    argv = ['report', tmp_path/'t.csv', '--model', tmp_path/'m', '--out', tmp_path/'r.html', '--json', *typed]
+    code, printed, _ = run(*argv)
+    page = (tmp_path/'r.html').read_text('utf-8')
+    command = json.loads(re.search(r"el\('c'\).textContent=(\".*?\")\+", page)[1])
+    _, *line = shlex.split(command)
+    code, again, _ = run(*line, '--out', tmp_path/'s.csv', '--json')
+    assert code==0 and json.loads(again)['flagged']==json.loads(printed)['flagged']
+
+
+@pytest.mark.parametrize('argv', [
+    ['fit', '', '--save', 'n', '--method', 'pca'], ['fit', 'test.csv', '--save', ''],
+    ['compare', '', 'test.csv', '--out', 'c.html'],
+    ['score', 'test.csv', '--model', 'm', '--out', ''],
+    ['report', 'test.csv', '--model', 'm', '--out', '/dev/stdout'],
+    *(['fit', 'test.csv', '--save', 'n', '--max-gb', limit] for limit in ('0', '-1', 'nan')),
+    ['score', 'test.csv', '--model', 'm', '--out', 's.csv', '--max-gb', '0'],
+    ['fit', 'test.csv', '--save', 'n', '--decimal', '.', '--thousands', '.'],
+    ['fit', 'test.csv', '--save', 'n', '--thousands', '.'],
+    ['fit', 'test.csv', '--save', 'n', '--decimal', ',', '--thousands', ',']])
+def test_names_and_settings_that_mean_nothing(run, tmp_path, monkeypatch, argv):
+    monkeypatch.chdir(tmp_path)
+    pump(300).drop(columns=['no', 'bad']).to_csv('test.csv', index=False)
+    draw(tmp_path/'good', 30)                                      # what an empty name stands for
+    assert run('fit', 'test.csv', '--save', 'm', '--method', 'pca', '--quiet')[0]==0
+    before = {*tmp_path.iterdir()}
+    assert is_mistake(run(*argv)) and {*tmp_path.iterdir()}==before
+
+
+def test_standard_output_by_name_is_standard_output(run, place):
+    argv = ['score', place/'test.csv', '--model', place/'m.safetensors']
+    assert run(*argv, '--out', '/dev/stdout')[:2]==run(*argv)[:2] and run(*argv)[1].count('\n')>100
+
+
 def test_report_of_folders(run, tmp_path, report):
     folder, page = tmp_path/'pictures', tmp_path/'r.html'
     draw(folder, 30)

@@ -425,6 +425,58 @@ def test_a_test_picture_outside_of_the_range_is_said(tmp_path):
     assert 'brighter.png' in said[0] and 'bytes.png' in said[0]
 
 
+@pytest.mark.parametrize('deep', ['train', 'test'])
+def test_pictures_of_another_depth_are_refused_as_in_python(tmp_path, deep):
+    rng = np.random.default_rng(0)
+    for part in ('train', 'test'):
+        (tmp_path/part).mkdir()
+        kind, white = ('u2', 1023) if part==deep else ('u1', 250)
+        for i in range(12): of_type(kind)(rng.integers(0, white, (8, 8)), tmp_path/part/f'{i}')
+    fit_file(tmp_path, tmp_path/'m.safetensors', method='pca')
+    for function, out in ((score_file, 's.csv'), (report_file, 'r.html')):
+        with pytest.raises(DataError) as error:
+            function(tmp_path/'m.safetensors', tmp_path/'test', tmp_path/out)
+        assert error.value.file==tmp_path/'test' and 'alike' in error.value.mend and is_one_line(error)
+        assert not (tmp_path/out).exists()
+
+
+@pytest.mark.parametrize('ending', ['tif', 'gif', 'png', 'webp'])
+def test_more_pages_than_one_are_said(tmp_path, ending):
+    rng = np.random.default_rng(0)
+    for part, n in (('train', 12), ('test', 4)):
+        (tmp_path/part).mkdir()
+        for i in range(n):
+            pages = [Image.fromarray(rng.integers(0, 256, (8, 8)).astype('u1')) for _ in range(5)]
+            more = dict(save_all=True, append_images=pages[1:]) if i<2 else {}
+            pages[0].save(tmp_path/part/f'{i}.{ending}', **more)
+    _, about = fit_file(tmp_path, tmp_path/'m.safetensors', method='pca')
+    done = score_file(tmp_path/'m.safetensors', tmp_path, tmp_path/'s.csv')
+    for notes, part in ((about['notes'], 'train'), (done['notes'], 'test')):
+        said = [note for note in notes if 'page' in note]
+        assert len(said)==1 and said[0].startswith('2 pictures') and f'{part}/0.{ending}: 5' in said[0]
+
+
+@pytest.mark.parametrize('train, test', [('train', 'test'), ('Train', 'Test'), ('TRAIN', 'test')])
+@pytest.mark.parametrize('top', ['.', 'bottle'])
+@pytest.mark.parametrize('third', ['validation', 'Val', ''])
+def test_parts_in_any_case_and_what_lies_in_none(tmp_path, train, test, top, third):
+    root = tmp_path/'set'
+    for part, kind, n in ((train, 'good', 12), (test, 'good', 4), (test, 'crack', 3), (third, 'good', 5)):
+        if not part: continue
+        (root/top/part/kind).mkdir(parents=True)
+        for i in range(n):
+            x = np.random.default_rng(i).integers(0, 256, (8, 8)).astype('u1')
+            Image.fromarray(x).save(root/top/part/kind/f'{i}.png')
+    _, about = fit_file(root, tmp_path/'m.safetensors', method='pca', normal='good')
+    assert (about['rows'], about['anomalies'])==(12, 0)
+    done = score_file(tmp_path/'m.safetensors', root, tmp_path/'s.csv', normal='good')
+    assert (done['labels']['normal'], done['labels']['anomalies'])==(4, 3)
+    for notes in (about['notes'], done['notes']):
+        said = [note for note in notes if 'neither in train nor in test' in note]
+        assert len(said)==bool(third)
+        assert all(note.startswith('5 pictures') and third in note for note in said)
+
+
 ARRAYS = [(1, 'u1'), (15, 'u1'), (1023, 'u2'), (4095, 'u2'), (4095, 'i4'), (1/16, 'f4')]
 
 

@@ -49,6 +49,17 @@ def test_nothing_is_saved(tmp_path, monkeypatch, capsys):
     assert not (tmp_path/'m.safetensors').exists()
 
 
+def test_another_try_under_the_same_name_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.savetxt('train.csv', TABLE, delimiter=',', header='a,b,c,d,e,f', comments='')
+    for method, settings, code in (('gan', '--set lr=1e8 --epochs 6', 2), ('gan', '--epochs 2', 0),
+                                   ('egbad', '--set lr=1e8 --epochs 6', 2), ('bigan', '--epochs 1', 0)):
+        with pytest.raises(SystemExit) as stopped:
+            main(f'fit train.csv --save m --method {method} {settings} --quiet'.split())
+        assert stopped.value.code==code, (method, capsys.readouterr().err)
+        assert not (tmp_path/'m.part').exists()
+
+
 def test_a_bare_detector_with_infinite_weights_has_not_learned():
     set_seed(0)
     x = torch.tensor(PICTURES[:, None], dtype=torch.float32)/127.5 - 1

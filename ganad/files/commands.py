@@ -121,7 +121,7 @@ def _learned_from(about, est)->str: # Of `fit_file`
 
 def score(arguments):
     "The command `ganad score`"
-    out = None if arguments.out=='-' else arguments.out
+    out = None if arguments.out in ('-', '/dev/stdout') else arguments.out
     if arguments.json and not out:
         raise GanadError("scores and JSON cannot both go to standard output", "give --out")
     done = score_file(arguments.model, arguments.data, out, arguments.threshold, arguments.strict,
@@ -139,8 +139,9 @@ def report(arguments):
 
 def compare(arguments):
     "The command `ganad compare`"
-    given = dict(epochs=arguments.epochs, impute=arguments.impute)
-    settings = {name:value for name, value in given.items() if value is not None}
+    given = dict(epochs=arguments.epochs, impute=arguments.impute,
+                 words=_column_names(arguments.words) or None)
+    settings = _reading(arguments) | {name:value for name, value in given.items() if value is not None}
     done = compare_files(arguments.train, arguments.test, arguments.out, _column_names(arguments.methods),
                          arguments.label, arguments.normal, drop=_column_names(arguments.drop),
                          size=arguments.size, seed=arguments.seed, strict=arguments.strict,

@@ -7,18 +7,19 @@ __all__ = ['Competitor', 'compete', 'auroc_difference', 'verdict_of', 'compare_f
 
 # %% ../../nbs/files/35_compare.ipynb #e8bf82f9
 import tempfile, time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
 from .. import plots
 from ..core import DataError, pick
 from ..estimator import estimators
-from .fit_and_score import (BASELINES, check_ending, compared, fit_file, labels_for, open_for,
-                                       refuse_overwriting, scored_chunks)
+from .fit_and_score import (BASELINES, as_read, check_ending, compared, doubts, features_of,
+                                       fit_file, labels_for, open_for, refuse_overwriting, scored_chunks)
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED
 from .pictures import rows_of
 from .readers import writing
 from .report import figure_of, render
+from .warnings import Tally, file_warnings
 from ..metrics import auroc_se
 
 # %% ../../nbs/files/35_compare.ipynb #c888e83a
@@ -32,6 +33,7 @@ class Competitor:
     found:dict # As of `agreement`
     threshold:float
     notes:list # Sentences
+    doubts:list = field(default_factory=list) # … on the rows that were scored
 
     def share_flagged(self, kind)->float:
         "Of the rows of one kind, which share lies above the threshold"
@@ -48,30 +50,34 @@ class Competitor:
                 'seconds to learn':f'{self.seconds:.1f}'}
 
 def compete(name, train, test, label=None, normal=None, # Method; files; as of `open_for` and `labels_for`
-            strict=False, **settings)->Competitor: # As of `fit_file`
+            strict=False, layout=None, max_gb=1, **settings)->Competitor: # As of `fit_file`
     "Learn from one file with a method, and score another, which has labels"
     began = time.perf_counter()
-    has_label = label is None or label in _columns(train)
+    has_label = label is None or label in _columns(train, layout=layout, max_gb=max_gb)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder)/'m.safetensors'
         est, about = fit_file(train, model, name, label if has_label else None,
-                              normal if has_label else None, strict=strict, **settings)
+                              normal if has_label else None, strict=strict, layout=layout, max_gb=max_gb,
+                              **settings)
     seconds = time.perf_counter() - began
     est.extra_ = about                                  # as `load` would have them
-    rows = open_for(est, test, strict, label)
+    rows = open_for(est, test, strict, label, layout, max_gb)
     labels = labels_for(est, label, normal)
+    tally = Tally(est, est.threshold_)
     scores = []
     for chunk, values in scored_chunks(est, rows):
         scores.append(values)
-        if chunk.label is not None: labels.add(chunk.label)
+        may_be_normal = None if chunk.label is None else labels.add(chunk.label)
+        tally.add(chunk, values, features_of(est, as_read(est, chunk.x)), may_be_normal)
     scores = np.concatenate(scores) if scores else np.zeros(0)
     kinds, found, notes = compared(labels, scores, test, is_asked=True)
     if 'auroc' not in found:
         raise DataError("its labels must name normal rows and anomalies, some of both", file=test)
-    return Competitor(name, seconds, scores, kinds, found, est.threshold_, [*notes, *about['notes']])
+    on_test = [*doubts(tally, rows, kinds, scores), *file_warnings(rows)]
+    return Competitor(name, seconds, scores, kinds, found, est.threshold_, [*notes, *about['notes']], on_test)
 
-def _columns(path): # Of a table, arrays of an NPZ; of pictures any, for they have folders
-    rows = rows_of(path)
+def _columns(path, **options): # Of a table, arrays of an NPZ; of pictures any, for they have folders
+    rows = rows_of(path, **options)
     if rows.unit=='file': return [None]
     return getattr(rows, 'heads', rows.position)
 
@@ -110,7 +116,7 @@ def verdict_of(competitors)->str:
 
 def compare_files(train, test, out, # What to learn from; what to score, with labels; HTML file to write
                   methods=('alad',), # Beside the baselines
-                  label=None, normal=None, **settings, # As of `fit_file`
+                  label=None, normal=None, **settings, # As of `fit_file`, also `layout` and `max_gb`
                  )->dict: # verdict, table, notes
     "Learn with each method, score, and write the page"
     refuse_overwriting(out, train, test)
@@ -119,7 +125,8 @@ def compare_files(train, test, out, # What to learn from; what to score, with la
     competitors = [compete(name, train, test, label, normal, **settings) for name in names]
     competitors.sort(key=lambda each: -each.found['auroc'])
     table = [each.row() for each in competitors]
-    notes = [*dict.fromkeys(note for each in competitors for note in each.notes)]
+    baseline = next(each for each in competitors if each.name in BASELINES)                  # the best one
+    notes = [*dict.fromkeys([*baseline.doubts, *(note for each in competitors for note in each.notes)])]
     sentence = verdict_of(competitors)
     curves = _curves(competitors)
     cells = dict(columns=[*table[0]], rows=[[*row.values()] for row in table])

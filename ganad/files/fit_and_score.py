@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
-from ..core import CheckpointError, DataError, GanadError, pick, writable
+from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
 from ..estimator import estimators, info, load
 from ..estimator.preprocess import ConstantScoreWarning, NewValueWarning, wanted
 from ..estimator.threshold import p_values, rows_needed
-from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement
+from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
 from .pictures import rows_of, sha256
 from .readers import _drop_option, _listed, _skipped_text, at_lines, csv_line, fields_of, writing
 from .shift import light
 from .warnings import (Tally, diversity, file_warnings, model_warnings, picture_notes, rate_text,
-                                  refuse_names, row_warnings, score_warnings, shift_warnings, threshold_warnings)
+                                  refuse_names, row_warnings, score_warnings, shift_warnings,
+                                  threshold_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
@@ -89,6 +90,9 @@ _DIFFERS = dict(seed='another --seed', data=_OTHER_ROWS, val=_OTHER_ROWS, known=
 
 def _fit(est, x, y, checkpoint):
     try: return est.fit(x, y, checkpoint=checkpoint)
+    except NonFiniteLoss:                         # nobody goes on with it: another lr is another training
+        if checkpoint is not None: checkpoint.unlink(missing_ok=True)
+        raise
     except CheckpointError as error:
         had = _DIFFERS.get(error.differs or '')
         if had: error.what = f"of another training: it had {had}"
@@ -190,7 +194,8 @@ def fit_file(path, # What to learn from
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
     as_handed_over = [*np.flatnonzero(is_normal), *np.flatnonzero(kinds==ANOMALY)]
-    with at_lines(rows, [chunk.names[i] for i in as_handed_over]), warnings.catch_warnings(record=True) as said:
+    names = [chunk.names[i] for i in as_handed_over]
+    with at_lines(rows, names), warnings.catch_warnings(record=True) as said:
         for kind in _NOTED: warnings.simplefilter('always', kind)
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
     notes += [*label_notes, *(f'{warning.message}.' for warning in said if warning.category in _NOTED)]
@@ -206,12 +211,14 @@ def fit_file(path, # What to learn from
     est.progress = False                                                      # of this run, not of the model
     about['baseline'] = baseline_beside(est, x, anomalies)
     about['card'] = _card(est, about, notes)
-    timeless = {**about, 'baseline':{name:value for name, value in about['baseline'].items() if name!='seconds'}}
-    with writing(save) as temporary: est.save(temporary, notes=notes, **timeless)   # same command, same file
+    timeless = {name:value for name, value in about['baseline'].items() if name!='seconds'}
+    with writing(save) as temporary:                                          # same command, same file
+        est.save(temporary, notes=notes, **{**about, 'baseline':timeless})
     _checkpoint(save).unlink(missing_ok=True)
     return est, dict(about, notes=notes)
 
-_NOTED = NewValueWarning, ConstantScoreWarning             # what Python warns of, as a note of the command line
+_NOTED = NewValueWarning, ConstantScoreWarning         # what Python warns of, as a note of the command line
+
 def require_label(rows, label)->None: # `Rows`; its column of labels as asked for, if at all
     "`DataError` if there is no such label"
     if label is None: return
@@ -222,7 +229,8 @@ def require_label(rows, label)->None: # `Rows`; its column of labels as asked fo
     there = rows.heads if is_array else rows.position
     name = rows.labels if is_array else label                         # 'test_labels' for 'train_labels'
     if name not in there:
-        raise DataError(f"no {'array' if is_array else 'column'} {label!r}", f"it has {_listed([*there])}", file=rows.path, option='label')
+        what = f"no {'array' if is_array else 'column'} {label!r}"
+        raise DataError(what, f"it has {_listed([*there])}", file=rows.path, option='label')
 
 def _open_to_learn_from(path, label, **options): # `Rows`
     try: rows = rows_of(path, label=label, part='train', **options)
@@ -267,6 +275,8 @@ def _refuse_no_model(save)->None:
 def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is read
     "`DataError` if what is written would take the place of what is read"
     if str(out)=='-': raise DataError("- is no name of a file", "give one")
+    if out=='': raise DataError("the name of what is to be written is empty", "give one")
+    if str(out)=='/dev/stdout': raise DataError("this is standard output, no file", "name a file", file=out)
     read = [Path(path).expanduser().resolve() for path in inputs]
     if out is None or Path(out).resolve() not in read: return
     raise DataError("this is what is read, and would be written over", "write to another file", file=out)
@@ -320,21 +330,32 @@ def open_for(est, path, # Of the estimator: what to read
 def labels_for(est, label=None, normal=None)->Labels: # As asked for; None: as in training
     "Labels of rows to score, none of them read yet"
     is_models = label in (None, est.extra_.get('label'))
-    return Labels(est.extra_.get('normal_is') if normal is None and is_models else normal)
+    models = est.extra_.get('normal_is') if is_models else None
+    labels = Labels(models if normal is None else normal)
+    if models is not None: labels.is_sure = kind_of_label(str(models), labels.normal)==NORMAL_ROW
+    return labels
 
-def compared(labels, scores, path, is_asked)->tuple: # … → kinds or None; `agreement`; sentences
+def compared(labels, scores, path, is_asked, threshold=None, # … above which rows are flagged
+            )->tuple: # Kinds or None; `agreement`; sentences
     "What labels say of scores. What is wrong with them is an error, if they were asked for, else a sentence"
     if not labels.are_given():
         if is_asked: raise DataError("no row has a label", "say which column holds them: --label", file=path)
         return None, {}, []
     try:
-        labels.check_normal(path)
+        labels.check_normal(path, may_lack=True)
         kinds = labels.kinds()
     except GanadError as error:
         error.row = None                                # among all rows, of which only the labels were kept
         if is_asked: raise error.at(file=path) from None
         return None, {}, [f"The labels were not used: {error.what}; {error.mend}."]
-    return kinds, agreement(kinds, scores), labels.notes()
+    return kinds, agreement(kinds, scores), [*labels.notes(), *_one_kind_note(kinds, scores, threshold)]
+
+def _one_kind_note(kinds, scores, threshold): # Sentences
+    "What can be said of labelled rows that are all anomalies"
+    if threshold is None or not (kinds==ANOMALY).any() or (kinds==NORMAL_ROW).any(): return []
+    found = np.asarray(scores)[kinds==ANOMALY]>threshold
+    return [f"No row is labelled normal: no AUROC. Of {len(found):,} labelled anomalies "
+            f"{found.mean():.1%} are flagged."]
 
 def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
     if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
@@ -467,7 +488,7 @@ def score_file(model, path, # Model file; what to score
             flagged += int((scores>limit).sum())
             bar.update(len(scores))
         if not tally.rows: raise DataError(f"no rows to score{_skipped_text(rows.skipped)}", file=path)
-        kinds, found, on_labels = compared(labels, all_scores, path, is_asked)
+        kinds, found, on_labels = compared(labels, all_scores, path, is_asked, limit)
     notes = [*doubts(tally, rows, kinds, all_scores), *file_warnings(rows), *on_labels]
     return dict(rows=tally.rows, flagged=flagged, threshold=limit, out=out and str(out), skipped=rows.skipped,
                 labels=found, notes=notes)

@@ -8,6 +8,7 @@ __all__ = ['UNLABELLED', 'NORMAL_ROW', 'ANOMALY', 'kind_of_label', 'Labels', 'ag
 # %% ../../nbs/files/17_labels.ipynb #d51a5d39
 import math, unicodedata
 from array import array
+from difflib import get_close_matches
 import numpy as np, pandas as pd
 from ..core import DataError, GanadError, pick
 from .readers import _counted, _listed
@@ -17,8 +18,10 @@ from ..metrics import auprc, auroc, base_rate
 UNLABELLED, NORMAL_ROW, ANOMALY = -1, 0, 1          # as y of scikit-learn: -1 is a row without a label
 _NOT_KNOWN = {'', '?', '-', '--', '.', 'na', 'n/a', 'n.a.', '#n/a', '<na>', 'nan', 'nat', 'none', 'null',
               'nil', 'missing', 'unknown', 'unlabelled', 'unlabeled', 'not labelled', 'not labeled',
-              'no label', 'undefined', 'undecided', 'unchecked', 'not checked', 'unclear', 'unsure',
-              'unverified', 'pending', 'tbd', 'todo'}
+              'no label', 'undefined', 'undecided', 'unclear', 'unsure', 'unverified', 'pending', 'tbd',
+              'tbc', 'todo', 'to do', *(f'{how}{done}' for how in ('un', 'not ', 'not yet ', 'to be ')
+                 for done in ('checked', 'tested', 'inspected', 'reviewed', 'verified')),
+              'not yet', 'to check', 'to test', 'to inspect', 'to review', 'not known'}
 _TRUTHS = dict(false='0', true='1')
 
 def _canonical(label)->str:
@@ -34,7 +37,7 @@ def kind_of_label(label, # Its text
     "What one label says of its row"
     text = _canonical(label)
     if normal is not None and text==_canonical(normal): return NORMAL_ROW
-    if text.replace('_', ' ') in _NOT_KNOWN: return UNLABELLED
+    if ' '.join(text.replace('_', ' ').split()) in _NOT_KNOWN: return UNLABELLED
     if normal is not None: return ANOMALY
     if text in ('0', '1'): return int(text)
     what = f"label {str(label).strip()!r} is neither 0 (normal) nor 1 (anomaly)"
@@ -43,8 +46,10 @@ def kind_of_label(label, # Its text
 # %% ../../nbs/files/17_labels.ipynb #42264bca
 class Labels:
     "The labels of rows, which come a chunk at a time"
-    def __init__(self, normal=None): # The value that is normal; None: 0 is normal, 1 an anomaly
+    def __init__(self, normal=None, # The value that is normal; None: 0 is normal, 1 an anomaly
+                 is_sure=None): # Is it the label of a training? None: nobody knows
         self.normal = normal
+        self.is_sure = is_sure
         self.numbers = array('i')                       # of each row: the number of its label
         self.texts:dict = {}                            # text of a label → its number
 
@@ -76,11 +81,17 @@ class Labels:
         "Is there any label that is not blank?"
         return any(text.strip() for text in self.texts)
 
-    def check_normal(self, path): # For the message
-        "`DataError` if no row has the label that is to be normal"
+    def check_normal(self, path, may_lack=False): # For the message; is a file without normal rows right?
+        "`DataError` if no row has the label that is to be normal, and that word may be a mistake"
         if self.normal is None or NORMAL_ROW in self._kind_of_each(): return
+        is_right = self._is_unlike_normal() if self.is_sure is None else self.is_sure
+        if may_lack and is_right and self.are_given(): return
         try: pick(str(self.normal), sorted(self.texts), 'label')
         except GanadError as error: raise error.at(file=path) from None
+
+    def _is_unlike_normal(self): # Is there but one word, and no misspelling of the normal one?
+        words = {_canonical(text) for text in self.texts if kind_of_label(text, self.normal)==ANOMALY}
+        return len(words)==1 and not get_close_matches(_canonical(self.normal), words, cutoff=.5)
 
     def notes(self)->list: # Sentences
         "Rows without a label, labels that are read as one, and what counts as an anomaly"
@@ -103,10 +114,11 @@ def _spelling_notes(texts):
 def _anomaly_note(texts, counts):
     classes = dict.fromkeys(map(_canonical, texts), 0)
     for text, n in zip(texts, counts): classes[_canonical(text)] += n
-    if len(classes)<2: return []
+    if classes.keys()<={'0', '1'}: return []
     most_first = sorted(classes.items(), key=lambda item: -item[1])
     shown = ', '.join(f'{text!r} ({n:,})' for text, n in most_first[:8]) + (', …' if most_first[8:] else '')
-    return [f"{len(classes)} labels count as anomalies: {shown}. Where nobody knows, leave the label blank."]
+    which = 'Label counts as an anomaly' if len(classes)==1 else f'{len(classes)} labels count as anomalies'
+    return [f"{which}: {shown}. Where nobody knows, leave the label blank."]
 
 # %% ../../nbs/files/17_labels.ipynb #409361dc
 def agreement(kinds, # (N,), as of `Labels.kinds`

@@ -103,11 +103,14 @@ def _masks(names)->list: # Of pictures, below the folder
     found = [name for name, path in zip(names, paths) if is_mask(path)]
     return found if len(found)<len(names) else []
 
+_PARTS = 'train', 'test'                                # folders of data sets, in any case
+
 def _top_folder(names, # Of pictures
                 path)->str: # For the message
     "The one folder that `train` and `test` lie in, with a slash, if they lie in one"
     inside = [PurePosixPath(name).parts for name in names]
-    tops = sorted({parts[0] for parts in inside if len(parts)>2 and parts[1]=='train'} - {'train', 'test'})
+    tops = sorted({parts[0] for parts in inside if len(parts)>2 and parts[1].casefold()=='train'
+                   and parts[0].casefold() not in _PARTS})
     if len(tops)>1:
         what = f"train and test lie in each of {_listed(tops)}"
         raise DataError(what, f"give one of them, as {path/tops[0]}", file=path)
@@ -116,7 +119,7 @@ def _top_folder(names, # Of pictures
 def _class_of(name:str, # Of a picture, below the folder
              )->str: # '' if it lies in the folder itself
     "The folder that a picture lies in, `train` and `test` not counted"
-    parts = [part for part in PurePosixPath(name).parts if part not in ('train', 'test')]
+    parts = [part for part in PurePosixPath(name).parts if part.casefold() not in _PARTS]
     return parts[0] if len(parts)>1 else ''
 
 # %% ../../nbs/files/12_pictures.ipynb #d50b3112
@@ -164,13 +167,23 @@ def picture(file, # Path or open file
         image = _as_bytes(depth, values, levels or {})
     return _square(image, size, 'L' if grey else 'RGB', pad)
 
+def _pages(opened)->int: # Picture of PIL, which stays at the first
+    "Pages of a TIFF, frames of an animation"
+    try: return getattr(opened, 'n_frames', 1)
+    except (EOFError, OSError, SyntaxError, ValueError): return 1                  # the first may be whole
+
+def _depth_of(opened)->str: # Picture of PIL
+    "'8' or '16' bits a value, as its head says"
+    is_deep_colour = opened.mode=='RGB' and bool(opened.tile) and 'transparency' not in opened.info
+    is_deep_colour = is_deep_colour and all(_other_half(tile.args) for tile in opened.tile)
+    return '16' if is_deep_colour or opened.mode[0]=='I' else '8'
+
 def _unfolded(opened): # Picture of PIL → bits a value; picture, or of '16' bits an array of whole numbers
     "The values of a picture, upright"
-    is_deep_colour = opened.mode=='RGB' and all(_other_half(tile.args) for tile in opened.tile)
-    is_deep_colour &= bool(opened.tile) and 'transparency' not in opened.info
-    if is_deep_colour: return '16', _deep_colours(opened)
+    depth = _depth_of(opened)
+    if depth=='16' and opened.mode=='RGB': return depth, _deep_colours(opened)
     image = _upright(opened)
-    return ('16', np.asarray(image)) if image.mode[0]=='I' else ('8', image)
+    return (depth, image) if depth=='8' else (depth, np.asarray(image))
 
 def _upright(image):
     "Upright, on white"
@@ -249,6 +262,7 @@ class _Look:
     high:int
     brightness:float # Mean value
     digest:bytes # Of its values
+    pages:int # Or frames
 
     @property
     def is_one_colour(self): return self.low==self.high
@@ -257,12 +271,13 @@ def _look_at(file)->_Look: # Path or open file
     "Unfold a picture, and say what it holds"
     with _opened(file) as opened:
         is_grey = opened.mode in _GREY
+        pages = _pages(opened)
         depth, values = _unfolded(opened)
     if depth=='8': values = np.asarray(values if values.mode in ('L', 'RGB') else values.convert('RGB'))
     height, width = values.shape[:2]
     digest = hashlib.sha1(np.ascontiguousarray(values)).digest() + bytes(str(values.shape), 'ascii')
     low, high = _extremes(values)
-    return _Look((width, height), is_grey, depth, low, high, float(values.mean()), digest)
+    return _Look((width, height), is_grey, depth, low, high, float(values.mean()), digest, pages)
 
 def _levels_of(looks)->dict: # '8', '16' → [black, white]
     "What is black and what is white in pictures of each depth"
@@ -287,6 +302,13 @@ def _sizes_text(sizes)->str:
 def _examples(names, most=3): return ', '.join(names[:most]) + (', …' if names[most:] else '')
 
 # %% ../../nbs/files/12_pictures.ipynb #ef4eadbe
+_BITS = {'8':'8 bits', '16':'more than 8 bits'}
+
+def _listed_bits(depths): return ' and '.join(_BITS[depth] for depth in depths)
+
+def _head_depth(file): # Path or open file
+    with _opened(file) as opened: return _depth_of(opened)
+
 def _doubled(looks)->list: # Name → `_Look`
     "'b.png is a.png' for each picture that is there already"
     first:dict = {}
@@ -308,9 +330,8 @@ def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `P
         found.append(f"Pictures of {_sizes_text(sizes)} become {size}×{size}{how}; --size chooses another.")
     for depth, (black, white) in settings['levels'].items():
         if (depth, black, white) in (('8', 0, 255), ('16', 0, 65535)): continue
-        bits = '8 bits' if depth=='8' else 'more than 8 bits'
-        found.append(f"In pictures of {bits} a value {black} is taken for black and {white} for white: "
-                     "these use no more.")
+        found.append(f"In pictures of {_BITS[depth]} a value {black} is taken for black and {white} for "
+                     "white: these use no more.")
     if masks: found.append(_masks_note(masks))
     doubled, empty = _doubled(looks), _empty(looks)
     if doubled:
@@ -330,10 +351,22 @@ def settings_text(settings:dict|None, # Of `Pictures`, or of a model
     "How the pictures of a training were read, in a few words"
     if not settings: return ''
     how = [] if settings['shape']==[1, 1] else ['proportions kept' if settings['pad'] else 'squeezed']
-    ranges = [f"{black} to {white} of {'8 bits' if depth=='8' else 'more than 8 bits'}"
+    ranges = [f"{black} to {white} of {_BITS[depth]}"
               for depth, (black, white) in settings['levels'].items()]
     sizes = _sizes_text([*zip(settings['width'], settings['height'])])
     return '; '.join([sizes, *how, *ranges])
+
+def _in_no_part_note(names): # Sentences
+    if not names: return []
+    are = 'lies' if len(names)==1 else 'lie'
+    return [f"{_counted(len(names), 'picture')} left out, which {are} neither in train nor in test "
+            f"({_examples(names)})."]
+
+def _pages_note(pages:dict): # Name → pages; sentences
+    if not pages: return []
+    shown = _examples([f'{name}: {n}' for name, n in pages.items()])
+    return [f"{_counted(len(pages), 'picture')} of more than one page or frame ({shown}): "
+            "only the first is looked at."]
 
 def _masks_note(masks):
     return f"{_counted(len(masks), 'mask')} left out ({_examples(masks)})."
@@ -353,6 +386,7 @@ class Pictures(Rows):
         self.settings = pictures
         self.survey_notes = []
         self.outside = []                             # pictures to score with values unlike the training's
+        self.pages = {}                               # name → how many pages or frames, if more than one
         self.unlike = []                              # … of a size or shape unlike the training's
         super().__init__(path, part=part, **options)
 
@@ -365,10 +399,19 @@ class Pictures(Rows):
         self.top = _top_folder(names, self.path)
         self.masks = _masks(names)
         names = sorted({*names} - {*self.masks})
-        self.files = [name for name in names if name.startswith(f'{self.top}{self.part}/')] or names
+        self.files = [name for name in names if self._part_of(name)==self.part] or names
+        in_no_part = [name for name in names if self._part_of(name) not in _PARTS]
+        self.in_no_part = in_no_part if self._are_in_part() else []
         self.classes = sorted({*map(self._class_of, self.files)})
         self.header = 'file' if self.classes==[''] else 'file,class'
+        if self.settings: self._refuse_other_depth()
         if self.size is None or self.grey is None: self._survey()
+
+    def _part_of(self, name): # 'train', 'test', … or ''
+        folder, slash, _ = name.removeprefix(self.top).partition('/')
+        return folder.casefold() if slash else ''
+
+    def _are_in_part(self): return self.part is not None and self._part_of(self.files[0])==self.part
 
     def _class_of(self, name): return _class_of(name.removeprefix(self.top))
 
@@ -387,6 +430,7 @@ class Pictures(Rows):
     def _survey(self): # Before training, of all pictures
         looks = {name:self._read(name, _look_at) for name in self.files}
         looks = {name:look for name, look in looks.items() if look}
+        self.pages = {_printable(name):look.pages for name, look in looks.items() if look.pages>1}
         if not looks: raise DataError(f"no picture can be read{_skipped_text(self.skipped)}", file=self.path)
         self.files = [*looks]
         sizes = [look.size for look in looks.values()]
@@ -401,15 +445,15 @@ class Pictures(Rows):
 
     def _note_on_folders(self): # Sentences
         inside = {name.split('/')[1] for name in self.files if name.count('/')>1}
-        is_in_part = self.files[0].startswith(f'{self.top}{self.part}/')
-        if is_in_part or len(self.classes)>1 or len(inside)<2: return []
+        if self._are_in_part() or len(self.classes)>1 or len(inside)<2: return []
         folders = _listed(sorted(inside))
         return [f"All pictures lie in {self.classes[0]!r}; its folders {folders} are not told apart."]
 
     def notes(self):
         "Sentences on what was done with the pictures"
-        if self.survey_notes: return self.survey_notes
-        found = [_masks_note(self.masks)] if self.masks else []
+        found = [*self.survey_notes, *_in_no_part_note(self.in_no_part), *_pages_note(self.pages)]
+        if self.survey_notes: return found
+        if self.masks: found.append(_masks_note(self.masks))
         n = len(self.files)
         if self.outside:
             found.append(f"{len(self.outside):,} of {n:,} pictures have values outside of the training's "
@@ -432,9 +476,22 @@ class Pictures(Rows):
             text = [csv_line([name, kind][:1+self.header.count(',')]) for name, kind in zip(shown, label)]
             if pixels: yield Chunk(np.stack([*pixels.values()]), shown, text, label)
 
+    def _refuse_other_depth(self): # Than that of the training: nobody knows what is black and white in these
+        levels = self.settings['levels']
+        depths = (self._read(name, _head_depth) for name in self.files)
+        other = None
+        for depth in filter(None, depths):
+            if depth in levels: return
+            other = depth
+        if other is None: return
+        what = f"pictures of {_BITS[other]} a value, in training of {_listed_bits(levels)}"
+        raise DataError(what, "save them alike", file=self.path)
+
     def _picture(self, file, name):
         settings = self.settings or dict(levels={}, pad=False)        # of a model from before they were kept
         with _opened(file) as opened:
+            pages = _pages(opened)
+            if pages>1: self.pages[_printable(name)] = pages
             depth, values = _unfolded(opened)
             if self.settings: self._compare(name, depth, values)
             image = _as_bytes(depth, values, settings['levels'])
@@ -503,6 +560,7 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
             **options, # As for `Rows`; for pictures also `size`, `grey` and `part`
            )->Rows: # Its reader
     "Open a file or a folder by what its name ends in"
+    if not str(path): raise DataError("the name of what is to be read is empty", "give a file or a folder")
     path = Path(path).expanduser()
     if path.is_dir(): return Pictures(path, **options)
     if not path.exists(): raise DataError("no such file or folder", "give one that is there", file=path)
@@ -515,9 +573,11 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
 def _refuse_table(path): # Archive
     "`DataError` for tables in an archive, and no pictures"
     with reading(path), zipfile.ZipFile(path) as archive: names = archive.namelist()
-    tables = [name for name in names if name.lower().endswith((*_READERS,)) and not name.lower().endswith('.zip')]
+    endings = tuple({*_READERS} - {'.zip'})
+    tables = [name for name in names if name.lower().endswith(endings)]
     if not tables or any(map(_is_picture, names)): return
-    raise DataError(f"it holds {_listed(tables, 3)} and no picture", "unpack it, and give the table", file=path)
+    what = f"it holds {_listed(tables, 3)} and no picture"
+    raise DataError(what, "unpack it, and give the table", file=path)
 
 def sha256(rows:Rows)->str: # Hexadecimal
     "Digest of the bytes of a file, or of the pictures that are read and their names"

@@ -103,6 +103,8 @@ class Rows:
         self.strays_are_gaps = strays_are_gaps
         self.layout = layout
         self.max_gb = max_gb
+        if not max_gb>0:                                    # nan, too
+            raise DataError(f"{max_gb} is no limit of memory", "give more than 0 GB", option='max_gb')
         self.strict = strict
         self.skipped = []                                   # (name, why) of what could not be read
         self.ignored = []                                   # columns that nobody looks at
@@ -247,6 +249,9 @@ class Layout:
             text = getattr(self, name)
             if text is None or len(text)==1 and text not in '"\r\n' and not text.isalnum(): continue
             raise DataError(f"{text!r} is not one sign, as , or ;", "give one", option=name)
+        if self.thousands==self.decimal:
+            what = f"{self.decimal!r} stands before a fraction"
+            raise DataError(what, "give --decimal , too, or another sign", option='thousands')
         if self.header not in (None, 'none', 'first'):
             raise DataError(f"header={self.header!r}", "give none or first", option='header')
         if self.skip_rows<0: raise DataError(f"skip_rows={self.skip_rows}", "give 0 or more", option='skip_rows')

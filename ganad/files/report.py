@@ -9,7 +9,7 @@ __all__ = ['TopRow', 'Scored', 'moved_columns', 'usual_values', 'reasons', 'top_
 # %% ../../nbs/files/30_report.ipynb #d3c9bd69
 import base64, io, math
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -28,7 +28,7 @@ from .fit_and_score import (as_fitted, as_read, check_ending, compared, doubts, 
                                        threshold_of)
 from .labels import ANOMALY, UNLABELLED, Labels, agreement
 from .pictures import Pictures, settings_text
-from .readers import _skipped_text, fields_of, writing
+from .readers import Layout, _skipped_text, fields_of, writing
 from .warnings import Tally, file_warnings, rate_text
 
 # %% ../../nbs/files/30_report.ipynb #62da612c
@@ -215,7 +215,15 @@ def _false_alarm_text(est, threshold)->str: # A sentence, or nothing
 def _score_command(rows, model)->str: # What was read; model file
     "What to type for the scores, without a threshold"
     prefix = ' --prefix new_' if {'score', 'p_value', 'flag'} & {*rows.position} else ''
-    return f'ganad score {quote(str(rows.path))} --model {quote(str(model))}{prefix}'
+    options = ''.join(f' --{name} {quote(value)}' for name, value in _typed(rows).items())
+    return f'ganad score {quote(str(rows.path))} --model {quote(str(model))}{options}{prefix}'
+
+def _typed(rows)->dict: # What was read → option → value
+    "How it was read, where that is not as usual"
+    usual = asdict(Layout()) | dict(max_gb=1)
+    given = (asdict(rows.layout) if rows.layout else {}) | dict(max_gb=rows.max_gb)
+    return {name.replace('_', '-'):'tab' if value=='\t' else str(value)
+            for name, value in given.items() if value!=usual[name]}
 
 # %% ../../nbs/files/30_report.ipynb #f215dd71
 _TEMPLATES = Environment(loader=PackageLoader('ganad.files'), autoescape=True, undefined=StrictUndefined,
@@ -317,7 +325,7 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
     _score_all(est, rows, scored, top, progress)
     scores = np.frombuffer(scored.scores)
     is_asked = label is not None or normal is not None
-    kinds, found, on_labels = compared(scored.labels, scores, path, is_asked)
+    kinds, found, on_labels = compared(scored.labels, scores, path, is_asked, limit)
     notes = [*doubts(scored.tally, rows, kinds, scores), *file_warnings(rows), *on_labels,
              *est.extra_.get('notes', [])]
     values = _page_values(est, scored, scores, limit, rows, model)

@@ -202,7 +202,7 @@ def score_warnings(tally:Tally,
     if tally.at_threshold>max(1, .01*tally.rows):
         below = float(np.nextafter(tally.threshold, -math.inf))
         found.append(f"{tally.at_threshold:,} of {tally.rows:,} rows score exactly the threshold "
-                     f"and are not flagged; --threshold={below!r} flags them.")
+                     f"and are not flagged; score --threshold={below!r} flags them.")
     if tally.with_gaps:
         found.append(f"{tally.with_gaps:,} of {tally.rows:,} rows had gaps, which were filled; "
                      "they may look odd.")
@@ -241,7 +241,7 @@ def _normals_note(tally, scores):
         return [f"{flagged:.1%} of {whose} lie above the threshold, of those held out "
                 f"in training {expected:.1%}: they come from elsewhere (another unit or sensor?), and "
                 "the promised rate of false alarms does not hold for them. "
-                "Fit on rows like these, or draw the threshold from them (--threshold)."]
+                "Fit on rows like these, or draw the threshold from them (score --threshold)."]
     found = scores_differ(reference, scores)
     if not found: return []
     higher = 'higher' if np.median(scores)>np.median(reference) else 'lower'
