@@ -470,13 +470,14 @@ def _what_the_first_lines_are(lines): # Of the file
     filled = [i for i, text in enumerate(texts) if text.strip()]
     if not filled: return ''
     sep = _separator(texts[filled[-1]])
-    width = texts[filled[-1]].count(sep)
-    titles = [*takewhile(lambda i: texts[i].count(sep)!=width, filled)]
+    widths = {i:len(fields_of(texts[i], sep)) for i in filled}
+    width = widths[filled[-1]]
+    titles = [*takewhile(lambda i: widths[i]!=width, filled)]
     below = filled[len(titles):]
     sign = texts[filled[0]][0]
     if sign in _COMMENT_SIGNS and titles and all(texts[i][0]==sign for i in titles): return _comment_option(sign)
-    if not width or not titles or len(titles)>_MOST_TITLES: return ''
-    if any(texts[i].count(sep)!=width for i in below[:2]): return ''
+    if width<2 or not titles or len(titles)>_MOST_TITLES: return ''
+    if any(widths[i]!=width for i in below[:2]): return ''
     if below[0]==1: return "--skip-rows 1 if the first line is a title; else mend the line"
     return f"--skip-rows {below[0]} if the first lines are titles; else mend the line"
 
