@@ -245,18 +245,27 @@ def _standard_input(arguments):
     from ganad.core import GanadError
     if sys.stdin is None: raise GanadError('standard input is closed', 'give a file')
     with tempfile.TemporaryDirectory() as folder:
-        start = sys.stdin.buffer.read(4)
-        ending = next((ending for mark, ending in _MARKS.items() if start.startswith(mark)), '.csv')
-        arguments.data = os.path.join(folder, 'standard-input' + ending)
-        with open(arguments.data, 'wb') as file:
-            file.write(start)
+        as_came = os.path.join(folder, 'as-it-came')
+        with open(as_came, 'w+b') as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
+            file.seek(0)
+            ending = _ending_of(file)
+        arguments.data = os.path.join(folder, 'standard-input' + ending)
+        os.rename(as_came, arguments.data)
         try: yield
         except GanadError as error:
             if str(error.file)==arguments.data: error.file = 'standard input'
             raise
 
-_MARKS = {b'PAR1':'.parquet', b'PK':'.npz', b'\x1f\x8b':'.csv.gz'}        # what such a file begins with
+_MARKS = {b'PAR1':'.parquet', b'PK\3\4':'.npz', b'\x1f\x8b':'.csv.gz'}        # what such a file begins with
+
+def _ending_of(file)->str: # Open
+    "What the name of such a file ends in; a column of a CSV file may be called PK or PAR1"
+    start = file.read(4)
+    ending = next((ending for mark, ending in _MARKS.items() if start.startswith(mark)), '.csv')
+    if ending!='.parquet': return ending
+    file.seek(-4, os.SEEK_END)
+    return ending if file.read()==start else '.csv'                 # Parquet ends as it begins
 
 def _mistake(text)->int: # Exit code
     try: print(f'ganad: {text}', file=sys.stderr)

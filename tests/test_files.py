@@ -185,6 +185,7 @@ def test_a_stray_token_among_numbers_is_refused_with_its_line(token, row, end, w
         assert (found.file, found.column, found.what)==(path, 'b', f'{token!r} is no number')
         assert found.line==(f'row {row + 1}' if end=='parquet' else row + 2) and is_one_line(error)
         wanted = [HINTS[token]] if token in HINTS else ['--impute median', '--words b']
+        if token=='1,5' and not whole: wanted = ['write a point']                      # as all others have
         assert all(option in found.mend for option in wanted)
         assert rows_of(path, words=['b']).all().x.b[row]==token
         if token in HINTS: return
@@ -308,7 +309,26 @@ ASKED = {                                                            # text, wha
     'thousands': (text_of([[a, f'"{int(b) + 1000:,}"', c] for a, b, c in PLAIN]), '--thousands ,'),
     'decimal commas': (text_of([[a.replace('.', ','), b, c] for a, b, c in PLAIN], ';'), '--decimal ,'),
     'Excel': ('PK\3\4 and so on', 'save the sheet as CSV'),
-    'Parquet': ('PAR1 and so on', 'name it .parquet'),
+    'Parquet': ('PAR1 and so on PAR1', 'name it .parquet'),
+    'titles of one width': ('Export,of,today\nmade,by,hand\n' + text_of(PLAIN), '--skip-rows 2'),
+    'comment of one width': ('# heat,flow,drink\n' + text_of(PLAIN), "--comment '#'"),
+    'titles with separators': ('Pumps,,\nJuly,,\n' + text_of(PLAIN), '--skip-rows 2'),
+    'several comments': ('# by hand\n# in July, or so\n# now\n' + text_of(PLAIN), "--comment '#'"),
+    'several titles': ('Pumps\nof the plant\n' + text_of(PLAIN), '--skip-rows 2'),
+    'title and empty line': ('Pumps\n\n' + text_of(PLAIN), '--skip-rows 2'),
+    'title over semicolons': ('Pumps\n' + text_of(PLAIN, ';'), '--skip-rows 1'),
+    'comments over semicolons': ('# x\n# y\n' + text_of(PLAIN, ';'), "--comment '#'"),
+    'comment and title': ('# by hand\nPumps\n\n' + text_of(PLAIN), '--skip-rows 3'),
+    'thousands with points': ('a;b\n' + '1.050;2.5\n730;1\n'*9, '--thousands .'),
+    'two points': ('a;b\n' + '730;1\n'*9 + '1.050.000;2.5\n', '--thousands .'),
+    'two readings': ('a;b\n' + '730;1\n'*9 + '5,126;2\n', '--decimal , if'),
+    'comma among points': ('a;b\n' + '7.25;1\n'*9 + '5,12;2\n', 'write a point'),
+    'JSON': ('[\n {"a": 1, "b": 2},\n {"a": 2, "b": 3}]', 'save it as CSV'),
+    'JSON of columns': ('{"a": [1, 2], "b": [2, 3]}', 'save it as CSV'),
+    'JSON lines': ('{"a": 1, "b": 2}\n{"a": 2, "b": 3}\n', 'save it as CSV'),
+    'HTML': ('<!DOCTYPE html>\n<table><tr><td>1</table>', 'save it as CSV'),
+    'wide gaps': ('heat    flow\n' + '1.5      2\n22.5   10\n'*9, 'write one sign'),
+    'names and words': (''.join(f'w{i},{"tea" if i%3 else "milk"}\n' for i in range(99)), '--header none'),
 }
 
 
@@ -317,6 +337,89 @@ def test_what_a_text_file_is_and_what_helps_is_said(tmp_path, text, mend):
     path = write(tmp_path/'t.csv', text)
     with pytest.raises(DataError) as error: rows_of(path).all()
     assert mend in error.value.mend and error.value.file==path and is_one_line(error)
+
+
+@pytest.mark.parametrize('name', ['PK', 'PAR1'])
+def test_a_column_may_be_called_as_other_files_begin(tmp_path, name):
+    path = write(tmp_path/'t.csv', f'{name},b\n1,2\n3,4\n')
+    assert [*rows_of(path).all().x]==[name, 'b']
+
+
+@few
+@given(numbers=st.lists(st.integers(1, 999_999), min_size=2, max_size=30))
+def test_thousands_with_points_are_read_or_refused(numbers):
+    numbers = [730, 1050, *numbers]
+    text = 'a;b\n' + ''.join(f'{number:,};1\n' for number in numbers).replace(',', '.')
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder)/'t.csv', text)
+        for kind in ({}, dict(types=dict(a='number', b='number'))):
+            with pytest.raises(DataError) as error: rows_of(path, **kind).all()
+            assert (error.value.line, error.value.column)==(3, 'a') and '--thousands .' in error.value.mend
+        assert rows_of(path, layout=Layout(thousands='.')).all().x.a.tolist()==numbers
+        fractions = [float(f'{number/1000:.3f}') if number>=1000 else number for number in numbers]
+        assert rows_of(path, layout=Layout(thousands=',')).all().x.a.tolist()==fractions
+        df = pd.DataFrame(dict(a=[f'{number:,}'.replace(',', '.') for number in numbers]))
+        with pytest.raises(DataError) as error: read_columns(df)
+        assert (error.value.row, error.value.column)==(1, 'a')
+
+
+@pytest.mark.parametrize('values', [['0.125', '730'], ['1.050', '730.5'], ['1.050', '1730'], ['1.05', '730']])
+def test_fractions_are_no_thousands(tmp_path, values):
+    path = write(tmp_path/'t.csv', 'a,b\n' + ''.join(f'{value},1\n' for value in values))
+    assert rows_of(path).all().x.a.tolist()==[*map(float, values)]
+
+
+MEASURES = {'degrees': '{:.1f} °C', 'k': '{:.1f}k', 'mm': '{:.2f} mm', 'speed': '{:.0f} km/h',
+            'money': 'EUR {:.2f}', 'minus': '\u2212{:.2f}', 'narrow blank': '1\u202f{:03.0f}',
+            'eighths': '{:.0f}/8', 'inches': '{:.1f}"', 'apostrophe': "'{:.1f}", 'gram': '{:.0f}g'}
+TIMES = ['12:{:02.0f}', '{:.0f} Jan 2024', 'Jan {:.0f}, 2024', '20{:02.0f}-05',
+         '05/20{:02.0f}', '{:.0f}-Dec-24']
+
+
+@pytest.mark.parametrize('end', ['csv', 'parquet', 'frame'])
+@pytest.mark.parametrize('form', [*MEASURES.values(), *TIMES], ids=[*MEASURES, *TIMES])
+def test_numbers_with_a_unit_and_times_are_refused(tmp_path, form, end):
+    df = pd.DataFrame(dict(a=range(40), b=[form.format(10 + i%18) for i in range(40)]))
+    if end=='csv': df.to_csv(tmp_path/'t.csv', index=False)
+    if end=='parquet': df.to_parquet(tmp_path/'t.parquet')
+    with pytest.raises(DataError) as error:
+        read_columns(df) if end=='frame' else rows_of(tmp_path/f't.{end}').all()
+    assert error.value.column=='b' and is_one_line(error)
+    assert ('date' in error.value.what)==(form in TIMES)
+    if end!='frame': assert ('--drop b' if form in TIMES else '--words b') in error.value.mend
+    read_columns(df, words=['b'])
+
+
+@pytest.mark.parametrize('values', [['1 low', '2 high'], ['2D', '3D'], ['5A', '6B'], ['May', 'June'],
+                                    ['10-20', '20-30'], ['Box 7', 'Box 8'], ['a1', 'b2.5']])
+def test_words_with_digits_are_words(values):
+    assert [*read_columns(pd.DataFrame(dict(a=values*9))).text]==[0]
+
+
+@pytest.mark.parametrize('word', ['low', 'not measured', 'n/d'])
+@pytest.mark.parametrize('share', [.25, .33, .5])
+def test_a_column_of_numbers_and_words_is_said(tmp_path, word, share):
+    df = pd.DataFrame(dict(a=range(100), b=[word if i<100*share else f'{i/7:.2f}' for i in range(100)]))
+    df.to_csv(tmp_path/'t.csv', index=False)
+    df.to_parquet(tmp_path/'t.parquet')
+    note = f"{100 - 100*share:.0f} of 100 values of 'b' are numbers; read as words"
+    for name in ('t.csv', 't.parquet'):
+        rows = rows_of(tmp_path/name)
+        rows.all()
+        assert rows.notes()==[note + '.']
+        rows = rows_of(tmp_path/name, words=['b'])
+        rows.all()
+        assert not rows.notes()
+    with pytest.warns(UserWarning, match=note): read_columns(df)
+
+
+def test_names_that_may_be_a_row_are_said(tmp_path):
+    path = write(tmp_path/'t.csv', ''.join(f'w{i}q,z{i}z\n' for i in range(20)))
+    rows = rows_of(path)
+    rows.all()
+    assert '--header none' in rows.notes()[0]
+    rows = rows_of(path, layout=Layout(header='none'))
+    assert len(rows.all())==20 and not rows.notes()
 
 
 def test_a_table_in_an_archive_is_named(tmp_path):

@@ -356,6 +356,14 @@ def test_a_table_may_come_in(monkeypatch, table_and_model, tmp_path, kind):
     assert code==2 and err.startswith('ganad: standard input: no column')
 
 
+@pytest.mark.parametrize('name', ['PK', 'PAR1'])
+def test_a_name_is_no_signature(monkeypatch, table_and_model, tmp_path, name):
+    first, rows = (table_and_model/'t.csv').read_text().split('\n', 1)
+    table = f"{name},{first.split(',', 1)[1]}\n{rows}".encode()
+    argv = 'fit', '-', '--method', 'pca', '--save', tmp_path/'m', '--quiet'
+    assert shown(monkeypatch, *argv, stdin=table)[0]==0
+
+
 def test_a_model_takes_the_place_of_nothing_but_a_model(run, tmp_path, table_and_model):
     fit = 'fit', table_and_model/'t.csv', '--method', 'pca', '--save'
     yours = tmp_path/'x.csv'

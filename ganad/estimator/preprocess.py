@@ -64,8 +64,20 @@ _TRUTH = dict(true=1., false=0.)
 _SAY_NOTHING = {
     'na', 'n/a', 'n.a.', 'n.a', 'nan', 'nat', 'none', 'null', 'nil', 'missing', 'unknown', 'not available',
     '<na>', '#n/a', '#na', '#div/0!', '#ref!', '#value!', '#name?', '#num!', '#null!'}
-_DECORATED = re.compile(r"[<>=~≤≥±$€£ ]*[-+]?(\d[\d.,' ]*|[.,]\d+)(e[-+]?\d+)?[ %‰$€£°]*", re.IGNORECASE)
-_DATE = re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?([-/.])\d\d?\2(\d{4}|\d\d))([ T]\d.*)?")
+_DIGITS = r"[-+−]?\s*(?:\d[\d.,'’\s]*|[.,]\d+)(?:[eE][-+−]?\d+)?"
+_DECORATED = re.compile(rf"""[<>=~≤≥±$€£¥(\s'"]*{_DIGITS}[-\s%‰$€£¥°)'"]*|{_DIGITS}/\s*\d+""")
+_WITH_UNIT = re.compile(rf"{_DIGITS}\s*((?:[^\W\d_]|[°%‰])\S{{0,9}})|([A-Z]{{3}})\s*[-+−]?\d[\d,' ]*[.,]\d+")
+_POINTED = re.compile(r'[-+]?[1-9]\d{0,2}(\.\d{3})+')
+_MONTH = (r'(?:jan(?:uary?)?|feb(?:ruary?)?|m[aä]r(?:ch|z)?|apr(?:il)?|ma[iy]|jun[ei]?|jul[iy]?|aug(?:ust)?'
+          r'|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)\.?')
+_DAY = r'\d\d?(?:st|nd|rd|th|\.)?'
+_DATE = re.compile('|'.join([
+    r'(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?([-/.])\d\d?\2(\d{4}|\d\d))([ T]\d.*)?',
+    r'(19|20)\d\d[-/](0?[1-9]|1[0-2])', r'(0?[1-9]|1[0-2])/(19|20)\d\d',
+    r'\d{1,3}:[0-5]\d(:[0-5]\d)?([.,]\d+)?\s*([ap]\.?m\.?)?', r'(19|20)\d\d[- ]?(W\d\d?|Q[1-4])',
+    rf"([a-z]{{2,9}}\.?,? +)?({_DAY}[ -]*(of )?{_MONTH}([ ,-]*(\d{{4}}|'?\d\d))?"
+    rf"|{_MONTH}[ -]*{_DAY}(,? *\d{{4}})?|{_MONTH}[ ,-]*\d{{4}}|\d{{4}}[ -]{_MONTH}[ -]\d\d?)([ ,T]+\d.*)?"]),
+    re.IGNORECASE)
 _NEARLY_ALL = .8
 
 def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap is None
@@ -84,7 +96,10 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
 
     def is_a_number(value): return number[value] is not None
 
-    def is_like_a_number(value): return is_a_number(value) or bool(_DECORATED.fullmatch(value.strip()))
+    units = _with_units([value for value in telling if number[value] is None])
+
+    def is_like_a_number(value):
+        return is_a_number(value) or value in units or bool(_DECORATED.fullmatch(value.strip()))
 
     def refuse_first(wrong, what, mend):
         row = next(row for row, value in enumerate(values) if value in wrong)
@@ -93,7 +108,7 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
     codes = {value for value in telling if _is_code(value)}
     if codes and _are_codes(telling, codes): return None
     if are_nearly_all(_is_date):
-        refuse_first({*filter(_is_date, telling)}, "is a date", "turn dates into numbers, or drop the column")
+        refuse_first({*filter(_is_date, telling)}, "is a date or a time", "turn it into a number, or drop the column")
     if not are_nearly_all(is_like_a_number): return None
     if codes:
         mend = "name the column in words= if these are codes, else mend it"
@@ -101,9 +116,14 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
     are_few = are_nearly_all(is_a_number)
     if strays and not (strays_are_gaps and are_few):
         others = sum(counts[value] for value in counts if number[value] is not None)
-        mend = "mend it, or impute= takes it for a gap, or" if are_few else "write plain numbers, or"
+        if are_few: mend = "mend it, or impute= takes it for a gap, or"
+        else:
+            mend = "take the unit away, or" if units else "write plain numbers, or"
+            strays = [value for value in telling if not is_a_number(value) and is_like_a_number(value)]
         mend += " name the column in words= if these are words"
-        refuse_first({*strays}, f"is no number, but {others:,} others are", mend)
+        what = f"is no number, but {others:,} others are" if others else "is no plain number"
+        refuse_first({*strays}, what, mend)
+    _refuse_pointed(values)
     of = {None:math.nan, **{value:math.nan if x is None else x for value, x in number.items()}}
     return np.fromiter(map(of.__getitem__, values), float, len(values))
 
@@ -115,6 +135,44 @@ def _number(value):
     if word in _SAY_NOTHING or '_' in word or not word.isascii(): return None
     try: return float(word)
     except ValueError: return None
+
+def _unit_of(value)->str|None:
+    "'mm' of '10.2 mm'"
+    found = _WITH_UNIT.fullmatch(value.strip())
+    return (found[1] or found[2]) if found else None
+
+def _with_units(texts)->set: # That are no plain numbers, each once
+    "Those with a unit, if that is what these letters are: 2D and 3D may be words"
+    units = {text:unit for text in texts if (unit := _unit_of(text))}
+    kinds = len({*units.values()})
+    has_fraction = any(re.search(r'\d[.,]\d', text) for text in units)
+    has_signs = not all(map(str.isalnum, units))
+    are_units = len(units)>10 or has_signs if kinds==1 else has_fraction or has_signs and 4*kinds<=len(units)
+    return {*units} if are_units and kinds<=5 else set()
+
+def _refuse_pointed(values): # (N,) of one column, str among them
+    "`DataError` if 1.050 stands beside 730, as thousands do that are written with points"
+    texts = {value.strip() for value in values if isinstance(value, str)}
+    pointed = {text for text in texts if '.' in text and (_number(text) is not None or _POINTED.fullmatch(text))}
+    if not pointed or not all(map(_POINTED.fullmatch, pointed)): return
+    whole = [abs(int(text)) for text in texts if re.fullmatch(r'[-+]?\d+', text)]
+    has_two_points = any(text.count('.')>1 for text in pointed)
+    if not has_two_points and not 100<=max(whole, default=0)<1000: return
+    row = next(row for row, value in enumerate(values) if isinstance(value, str) and value.strip() in pointed)
+    what = f"{values[row]!r} may be a thousand or a fraction"
+    raise DataError(what, "turn the column into numbers", row=row)
+
+def _count_numbers(values)->tuple: # (N,) of one column of words: str, None
+    "How many are numbers, of how many; (0, 0) for codes"
+    counts = Counter(value for value in values if value is not None)
+    if any(map(_is_code, counts)): return 0, 0
+    are_numbers = [value for value in counts if _number(value) is not None and str(value).lower() not in _TRUTH]
+    return sum(counts[value] for value in are_numbers), counts.total()
+
+def _mixed_text(name, numbers, total): # As `_count_numbers` has them
+    "What is said of a column of words half of which are numbers, or more; '' for another"
+    if not total or 2*numbers<total: return ''
+    return f"{numbers:,} of {total:,} values of {name!r} are numbers; read as words"
 
 def _says_nothing(text):
     return text.strip().lower() in _SAY_NOTHING or not any(map(str.isalnum, text))
@@ -175,6 +233,7 @@ def _still_numbers(values, strays_are_gaps): # (N,) with str, of a column that h
         row = next(row for row, value in enumerate(values) if value in strays)
         what = f"a column that held numbers in training, now text ({values[row]!r})"
         raise DataError(what, "mend such rows", row=row)
+    _refuse_pointed(values)
     return np.array([of[value] for value in values], float)
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #1c1abaa4
@@ -270,6 +329,7 @@ def read_columns(X, # Frame, or array (N,n) of numbers
             kind = is_text[i] if is_text else is_category or name in words or None
             columns[i] = read_column(values, kind, strays_are_gaps)
             if strays_are_gaps: say_strays(name, values, columns[i])
+            if kind is None and columns[i].dtype.kind=='O': _say_mixed(name, columns[i])
         except DataError as error:
             error.at(column=name)
             raise
@@ -277,6 +337,10 @@ def read_columns(X, # Frame, or array (N,n) of numbers
     number_at = [i for i in columns if i not in text]
     if not number_at: return Columns(np.empty((X.shape[0], 0)), number_at, text, names)
     return Columns(np.stack([columns[i] for i in number_at], 1), number_at, text, names)
+
+def _say_mixed(name, column): # As read, as words
+    note = _mixed_text(name, *_count_numbers(column))
+    if note: warnings.warn(note, stacklevel=4)
 
 def say_strays(name, values, column)->None: # Of a column; as they were; as read
     "Warn of texts that were taken for gaps"

@@ -20,7 +20,8 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator.preprocess import _is_code, _is_date, read_column
+from ..estimator.preprocess import (_NEARLY_ALL, _count_numbers, _is_code, _is_date, _mixed_text, _says_nothing,
+                                    _unit_of, read_column)
 from ..data import disk, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8
@@ -109,6 +110,7 @@ class Rows:
         self.skipped = []                                   # (name, why) of what could not be read
         self.ignored = []                                   # columns that nobody looks at
         self.strays = {}                                    # column → values that were taken for gaps
+        self.mixed = {}                                     # column of words → how many are numbers; of how many
         self.like_gaps = {}                                 # column of words → values such as NA, which are words
         self.position = {}                                  # column → its place in a row
         self.header = 'row'                                 # the names of the columns, as text
@@ -145,7 +147,11 @@ class Rows:
                 for name, values in self.strays.items()]
         words = [f"{listed(values)} in {name!r} is a word like others; only an empty value is a gap."
                  for name, values in self.like_gaps.items()]
-        return gaps + words
+        mixed = [f'{text}.' for name, counts in self.mixed.items() if (text := _mixed_text(name, *counts))]
+        return gaps + words + mixed
+
+    def _count(self, name, column): # Of words, that nobody called so
+        self.mixed[name] = tuple(np.add(self.mixed.get(name, (0, 0)), _count_numbers(column)).tolist())
 
     def contents(self): # Of each file that it consists of
         "(name, open file), for a digest"
@@ -249,9 +255,9 @@ class Layout:
             text = getattr(self, name)
             if text is None or len(text)==1 and text not in '"\r\n' and not text.isalnum(): continue
             raise DataError(f"{text!r} is not one sign, as , or ;", "give one", option=name)
+        if self.thousands==self.decimal=='.': object.__setattr__(self, 'decimal', ',')   # it cannot be both
         if self.thousands==self.decimal:
-            what = f"{self.decimal!r} stands before a fraction"
-            raise DataError(what, "give --decimal , too, or another sign", option='thousands')
+            raise DataError(f"{self.decimal!r} cannot be both", "leave one out", option='thousands')
         if self.header not in (None, 'none', 'first'):
             raise DataError(f"header={self.header!r}", "give none or first", option='header')
         if self.skip_rows<0: raise DataError(f"skip_rows={self.skip_rows}", "give 0 or more", option='skip_rows')
@@ -265,7 +271,9 @@ class Layout:
         found = re.fullmatch(number, text)
         if not found: return text.replace('.', '·') if self.decimal!='.' else text
         sign, whole, fraction, power = (part or '' for part in found.groups())
-        if self.thousands: whole = whole.replace(self.thousands, '')
+        if self.thousands:
+            whole = whole.replace(self.thousands, '')
+            if len(fraction)==3: fraction += '0'                # 1.050 is a fraction now, and no thousand
         return f'{sign}{whole}.{fraction}{power}' if fraction else f'{sign}{whole}{power}'
 
 def _separator(header:str)->str:
@@ -281,7 +289,8 @@ def _looks_like_a_row(names, rows)->bool: # Fields of the first line; of some ro
     numbers = [float(name) for name in names if _is_number_text(name)]
     if len(numbers)==len(names) and numbers in ([*range(len(names))], [*range(1, len(names)+1)]): return False
     words = [(i, name) for i, name in enumerate(names) if name.strip() and not _is_number_text(name)]
-    if words and all(any(row[i]==name for row in rows) for i, name in words): return True
+    usual = [(i, name) for i, name in words if len({row[i] for row in rows})<len(rows)]
+    if words and all(any(row[i]==name for row in rows) for i, name in usual or words): return True
     are_years = all(number==int(number) for number in numbers) and all(np.diff(numbers)>0)
     return bool(numbers) and not (words and are_years)
 
@@ -299,50 +308,87 @@ def _read_values(values, # (N,) of numbers, str and None
                  name, # Of the column
                  kind=None, # 'number' or 'text', if that is known
                  strays_are_gaps=False, # As for `Rows`
+                 texts=None, # The same as they stand in the file
+                 others=(), # Texts that show how fractions are written there
                 )->np.ndarray: # (N,) float64 with NaN, or str with None
     "A column as numbers or as words; `DataError` with the row of a value that fits neither, and what helps in a file"
+    texts = values if texts is None else texts
+    def stray(row): return _stray(texts[row], name, kind, row, others, not _are_nearly_all_numbers(values))
     is_text = None if kind is None else kind=='text'
     try: column = read_column(values, is_text, strays_are_gaps)
     except DataError as error:
         if error.row is None or not isinstance(values[error.row], str): raise
-        raise _stray(values[error.row], name, kind, error.row) from error
+        raise stray(error.row) from error
     if column.dtype.kind=='f' and strays_are_gaps:               # an option reads such numbers: they are no gaps
         with_commas = [row for row, value in enumerate(values) if isinstance(value, str) and _COMMAS.fullmatch(value)]
-        if with_commas: raise _stray(values[with_commas[0]], name, kind, with_commas[0])
+        if with_commas: raise stray(with_commas[0])
     return column
+
+def _are_nearly_all_numbers(values):
+    def is_telling(value): return value is not None and not (isinstance(value, str) and _says_nothing(value))
+    telling = [*filter(is_telling, values)]
+    return _count_numbers(telling)[0]>=_NEARLY_ALL*len(telling)
 
 def _read_texts(values, # (N,) of str: a column as it stands in the file
                 name, kind=None, strays_are_gaps=False, # As for `_read_values`
                 layout=None, # `Layout` of the file
+                others=(), # Some rows of it, as they stand there
                )->np.ndarray: # (N,) float64 with NaN, or str with None
     "A column of a text file as numbers or as words"
     if kind!='text':
         as_python = (layout or Layout()).as_python
         numbers = np.array([None if value in _GAPS else as_python(value) for value in values], object)
-        column = _read_values(numbers, name, kind, strays_are_gaps)
+        column = _read_values(numbers, name, kind, strays_are_gaps, values, others)
         if column.dtype.kind=='f': return column
     return read_column(np.array([value or None for value in values], object), True)
 
 _COMMAS = re.compile(r' *[-+]?\d+(,\d+)+(\.\d*)? *')
 _THOUSANDS = re.compile(r' *[-+]?\d{1,3}(,\d{3})+(\.\d*)? *')
 
-def _stray(value, name, kind, row)->DataError: # To be raised; `kind` is None in training
+_POINTS = re.compile(r' *[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)? *')
+_FRACTION = re.compile(r'(?<![\d.])\d*\.\d+(?![\d.])')
+
+def _stray(value, name, kind, row, # Among the values of a column; `kind` is None in training
+           others=(), # Texts that show how fractions are written
+           is_usual=False, # Are most values of the column no numbers?
+          )->DataError: # To be raised
     "What is wrong with a value among numbers, and the ways out"
     words = f'--words {shlex.quote(csv_line([name]))}'
     place = dict(row=row, column=name)
     if kind is None and _is_date(value):
-        return DataError(f"{value!r} is a date", f"turn dates into numbers, or {_drop_option([name])}", **place)
+        mend = f"turn it into a number, or {_drop_option([name])}"
+        return DataError(f"{value!r} is a date or a time", mend, **place)
     if kind is None and _is_code(value):
         return DataError(f"{value!r} has a leading zero, as codes have", f"{words} keeps it as it is", **place)
     mend = f"mend it; --impute median takes it for a gap, {words} for a word"
-    if _THOUSANDS.fullmatch(value): mend = "--thousands , reads such numbers (--decimal , if that is a fraction)"
+    as_it_is = f"{words} keeps it as it is"
+    has_fractions = any(map(_FRACTION.search, filter(None, map(str, others))))             # with a point
+    if _POINTS.fullmatch(value):
+        mend = "--thousands . reads such numbers"
+        if value.count('.')==1 and ',' not in value: mend += "; --thousands , reads a fraction"
+    elif has_fractions and _THOUSANDS.fullmatch(value):
+        mend = "--thousands , reads such numbers"
+        if '.' not in value: mend += "; write a point, as others have, if that is a fraction"
+    elif has_fractions and _COMMAS.fullmatch(value): mend = "write a point, as others have" + ("" if kind else f"; {as_it_is}")
+    elif kind is None and _unit_of(value): mend = f"take the unit away, or {as_it_is if is_usual else mend}"
+    elif _THOUSANDS.fullmatch(value): mend = "--thousands , reads such numbers (--decimal , if that is a fraction)"
     elif _COMMAS.fullmatch(value): mend = "--decimal , reads such numbers"
+    elif is_usual and not kind: mend = f"write plain numbers, or {as_it_is}"
     elif kind: mend = f"mend it; a model made with --impute takes it for a gap, one with {words} for a word"
-    return DataError(f"{value!r} is no number", mend, **place)
+    is_number = value.count('.')==1 and _POINTS.fullmatch(value) and ',' not in value
+    what = "may be a thousand or a fraction" if is_number else "is no number"
+    return DataError(f"{value!r} {what}", mend, **place)
 
 # %% ../../nbs/files/10_readers.ipynb #d30cce11
 _CELLS = 250_000                                        # values that a chunk of a table holds, about
 _LONGEST_LINE = 1<<26
+
+def _may_be_thousands(column)->bool: # (N,) as pandas reads it
+    "May these be thousands with points? 1.050 and 730 are, 1.05 and 730.5 are not"
+    if column.dtype.kind!='f' or not len(column): return False
+    size = np.abs(column[np.isfinite(column)])
+    if not len(size) or not 100<=size.max()<1000: return False
+    return bool(np.allclose(1000*size, np.round(1000*size), rtol=0, atol=1e-6))
 
 def _rows_a_chunk(columns:int)->int:
     return int(np.clip(_CELLS//max(1, columns), 1, 50_000))
@@ -367,7 +413,13 @@ def _lines(file, path, check_size): # Open text file; its path, for the message;
 _OTHER_KINDS = {b'PK\3\4':("a ZIP archive or an Excel file", "unpack it, or save the sheet as CSV"),
                 b'\x1f\x8b':("gzipped", "name it .csv.gz"), b'PAR1':("Parquet", "name it .parquet"),
                 b'\xff\xfe':("text in UTF-16", "save it as UTF-8"), b'\xfe\xff':("text in UTF-16", "save it as UTF-8"),
-                b'\xd0\xcf\x11\xe0':("an old Excel file", "save the sheet as CSV")}
+                b'\xd0\xcf\x11\xe0':("an old Excel file", "save the sheet as CSV"),
+                b'%PDF-':("PDF", "save the table in it as CSV"),
+                b'\x93NUMPY':("an array of NumPy", "save it as .npz"),
+                b'SQLite format 3\0':("a database", "save the table in it as CSV")}
+_OTHER_TEXTS = {r'\s*<(!doctype|!--|html|head|body|table)\b':"HTML", r'\s*<\?xml\b':"XML",
+                r'\s*\{\s*"[^"]*"\s*:.*\}\s*[\r\n]+\s*\{':"JSON lines",
+                r'\s*(\{\s*("[^"]*"\s*:|\}\s*$)|\[\s*[{\[\]])':"JSON"}
 
 @contextmanager
 def _csv_file(path, check_size): # Of `Rows`
@@ -382,9 +434,18 @@ def _csv_file(path, check_size): # Of `Rows`
 
 def _check_kind(path):
     "`DataError` if the first bytes are those of another kind of file"
-    with reading(path), (gzip.open(path) if path.suffix.lower()=='.gz' else open(path, 'rb')) as file: head = file.read(4)
+    is_gzipped = path.suffix.lower()=='.gz'
+    with reading(path), (gzip.open(path) if is_gzipped else open(path, 'rb')) as file:
+        head = file.read(512)
+        if head.startswith(b'PAR1') and not is_gzipped:            # it may be a name: real ones end so as well
+            file.seek(-4, io.SEEK_END)
+            if file.read(4)!=b'PAR1': return
     for begin, (what, mend) in _OTHER_KINDS.items():
         if head.startswith(begin): raise DataError(f"this is {what}", mend, file=path)
+    text = head.decode('utf-8-sig', 'replace')
+    for pattern, what in _OTHER_TEXTS.items():
+        if re.match(pattern, text, re.IGNORECASE):
+            raise DataError(f"this is {what}", "save it as CSV", file=path)
 
 # %% ../../nbs/files/10_readers.ipynb #63e8b723
 def _csv_frame(text, # Rows as they stand in the file
@@ -405,10 +466,33 @@ def _csv_frame(text, # Rows as they stand in the file
 # %% ../../nbs/files/10_readers.ipynb #51299c8e
 def _is_blank(name): return not name.strip()
 
-def _what_the_first_line_is(line): # The header
-    "What to do about a header that has another number of values than the first row"
-    if line[0] in '#%!/;*': return f"--comment {shlex.quote(line[0])} leaves out lines that begin so"
-    return "--skip-rows 1 if the first line is a title; else mend the line"
+def _what_the_first_lines_are(lines): # Of the file
+    "What to do about titles or comments above the names; '' if there are none"
+    texts = [line.rstrip('\r\n') for line in lines]
+    filled = [i for i, text in enumerate(texts) if text.strip()]
+    if not filled: return ''
+    sep = _separator(texts[filled[-1]])
+    widths = {i:len(fields_of(texts[i], sep)) for i in filled}
+    width = widths[filled[-1]]
+    titles = [*takewhile(lambda i: widths[i]!=width, filled)]
+    below = filled[len(titles):]
+    sign = texts[filled[0]][0]
+    if sign in _COMMENT_SIGNS and titles and all(texts[i][0]==sign for i in titles): return _comment_option(sign)
+    if width<2 or not titles or len(titles)>_MOST_TITLES: return ''
+    if any(widths[i]!=width for i in below[:2]): return ''
+    if below[0]==1: return "--skip-rows 1 if the first line is a title; else mend the line"
+    return f"--skip-rows {below[0]} if the first lines are titles; else mend the line"
+
+def _comment_option(sign): return f"--comment {shlex.quote(sign)} leaves out lines that begin so"
+
+_COMMENT_SIGNS = '#%!/;*'
+_MOST_TITLES = 50
+
+def _has_wide_gaps(name, rows)->bool: # Name of the only column, the rows
+    "Do several blanks stand between values, as many values in each row?"
+    texts = [name, *(row[0] for row in rows)]
+    widths = {len(text.split()) for text in texts}
+    return len(widths)==1 and max(widths)>1 and any('  ' in text.strip() for text in texts)
 
 def _separator_within(name, rows)->str|None: # Name of the only column, the rows
     "A sign that occurs in the name as often as in each row, as blanks do between columns"
@@ -422,6 +506,7 @@ class CSV(Rows):
     def begin(self):
         "Find the separator and the columns"
         self.layout = self.layout or Layout()
+        self.only_words = False                                       # as far as was read
         _check_kind(self.path)
         with _csv_file(self.path, self.check_size) as lines:
             number, line, sep = self._first_line(lines)
@@ -457,8 +542,14 @@ class CSV(Rows):
         rows = islice(records(lines, self.sep, len(names), self.path, self.first, self.layout.comment), 1000)
         try: return [next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep)) for _, text in rows]
         except _Width as error:
-            if error.line==self.first: error.mend = _what_the_first_line_is(self.header)
+            error.mend = self._heading() or error.mend
             raise
+
+    def _heading(self):
+        "What to do about titles or comments above the names; '' if there are none"
+        if self.layout.skip_rows or self.layout.comment or self.layout.header: return ''
+        with _csv_file(self.path, self.check_size) as lines: head = [*islice(lines, 200)]
+        return _what_the_first_lines_are(head)
 
     def _check_names(self, names, rows, number):
         if self.types and {*self.types}<={*names}: return                 # the model knows them
@@ -467,8 +558,16 @@ class CSV(Rows):
             are_numbers = all(map(_is_number_text, names))
             what = "holds numbers only" if are_numbers else f"looks like a row ({_listed(names, 3)})"
             mend = "--header none if it is a row, --header first if it holds names"
+            sign = names[0][:1]
+            if sign and sign in _COMMENT_SIGNS: mend = f"{_comment_option(sign)}; else {mend}"
             raise DataError(f"the first line {what}", mend, **place)
-        sep = _separator_within(names[0], rows) if len(names)==1 and rows else None
+        if len(names)>1 or not rows: return
+        heading = self._heading()
+        if heading: raise DataError(f"one column only, {names[0]!r}", heading, **place)
+        if _has_wide_gaps(names[0], rows):
+            mend = "write one sign, as a comma, between values (pandas.read_fwf reads such files)"
+            raise DataError(f"several blanks between values, {names[0]!r}", mend, **place)
+        sep = _separator_within(names[0], rows)
         if sep:
             mend = f"--sep {shlex.quote(sep)} if that stands between values"
             raise DataError(f"one column only, {names[0]!r}", mend, **place)
@@ -490,10 +589,14 @@ class CSV(Rows):
         label = texts[self.label].to_numpy(object) if self.label in texts else None
         columns = {}
         with at_lines(self, names):
-            if self.unnamed and not self.types: self._check_unnamed(text)
+            if self.unnamed and not self.types: self._check_unnamed(names, text)
             for name in self.features:
-                if name in numbers: columns[name] = numbers[name].astype('f8')
-                else: columns[name] = self._column(name, texts[name].to_numpy(object), kinds.get(name), text)
+                if name in numbers:
+                    columns[name] = numbers[name].astype('f8')
+                    continue
+                values = texts[name].to_numpy(object)
+                columns[name] = self._column(name, values, kinds.get(name), names, text)
+        self.only_words = all(column.dtype.kind=='O' for column in columns.values()) and not self.words
         return Chunk(_frame(columns), names, [*text], label)
 
     def _numbers(self, text, names):
@@ -502,6 +605,8 @@ class CSV(Rows):
         position = {name:self.position[name] for name in names}
         df = _csv_frame(text, position, self.sep, keep_default_na=False, na_values=[*_GAPS], decimal=self.layout.decimal)
         found = {name:df[name] for name in df if _is_number(df[name].dtype)}
+        if not self.layout.thousands:
+            found = {name:column for name, column in found.items() if not _may_be_thousands(column.to_numpy())}
         if self.types or not re.search(rf'(?:^|["{re.escape(self.sep)}])0\d', '\n'.join(text), re.MULTILINE): return found
         texts = self._texts(text, {name:position[name] for name in found})
         return {name:found[name] for name in found if not texts[name].str.match(r'0\d').any()}
@@ -511,22 +616,48 @@ class CSV(Rows):
         if not position: return {}
         return _csv_frame(text, position, self.sep, dtype=str, na_filter=False)
 
-    def _column(self, name, values, kind, text):
+    def _column(self, name, values, kind, lines, text):
         "Numbers or words; what was taken for a gap, or for a word, is kept to be said"
-        try: column = _read_texts(values, name, kind, self.strays_are_gaps, self.layout)
+        others = text if self.layout.decimal=='.' else ()
+        try: column = _read_texts(values, name, kind, self.strays_are_gaps, self.layout, others)
         except DataError as error:
-            has_numbers = error.row!=0 or any(map(_is_number_text, fields_of(text[0], self.sep)))
-            if not has_numbers and not kind: error.mend = f"delete the line if it holds units or names; else {error.mend}"
+            of_words = [*takewhile(self._has_no_number, text)]             # rows above the first with a number
+            if error.row==0 and of_words and not kind:
+                error.mend = f"{self._above(lines[len(of_words)-1])}; else {error.mend}"
             raise
         is_number = column.dtype.kind=='f'
         if is_number: self._keep(self.strays, name, [value for value, x in zip(values, column) if x!=x and value not in _GAPS])
-        elif not kind: self._keep(self.like_gaps, name, [value for value in values if value in _GAPS and value])
+        elif not kind:
+            self._keep(self.like_gaps, name, [value for value in values if value in _GAPS and value])
+            self._count(name, column)
         return column
 
-    def _check_unnamed(self, text):
+    def _has_no_number(self, text): return not any(map(_is_number_text, fields_of(text, self.sep)))
+
+    def _above(self, line): # The last one of words
+        "What to do about a first row of words, where others hold numbers"
+        if self.layout.header=='none': return "leave --header none out if it holds names"
+        sign = self.header[:1]
+        if sign and sign in _COMMENT_SIGNS: return _comment_option(sign)
+        above = int(line)-1
+        return f"delete the line if it holds units; --skip-rows {above} if the names stand in line {above+1}"
+
+    def notes(self):
+        "How values were read; whether the names may be a row"
+        notes = super().notes()
+        if not (self.only_words and self.layout.header is None and self.types is None): return notes
+        names = _listed([*self.position], 3)
+        return [*notes, f"The first line ({names}) was taken for names; --header none if it is a row."]
+
+    def _check_unnamed(self, lines, text):
         texts = self._texts(text, {str(i):i for i in self.unnamed})
         is_value = (texts!='').any(axis=1).to_numpy()
-        if is_value.any(): raise DataError("a value in a column without a name", "give the column a name", row=int(is_value.argmax()))
+        if not is_value.any(): return
+        row = int(is_value.argmax())
+        mend = "give the column a name"
+        above = int(lines[row])-1
+        if self._has_no_number(text[row]): mend += f", or --skip-rows {above} if that line holds the names"
+        raise DataError("a value in a column without a name", mend, row=row)
 
 # %% ../../nbs/files/10_readers.ipynb #ffae9a5b
 def _needs(module:str, extra:str, what:str):
@@ -578,7 +709,9 @@ class Parquet(Rows):
         kind = 'text' if is_category or name in self.words else None
         if is_category: column = column.dictionary_decode()
         values = column.to_numpy(zero_copy_only=False)
-        found = _read_values(values, name, (self.types or {}).get(name, kind), self.strays_are_gaps)
+        kind = (self.types or {}).get(name, kind)
+        found = _read_values(values, name, kind, self.strays_are_gaps, others=values)
+        if kind is None and found.dtype.kind=='O': self._count(name, found)
         if found.dtype.kind=='f': self._keep(self.strays, name, [v for v, x in zip(values, found) if x!=x and isinstance(v, str)])
         return found
 

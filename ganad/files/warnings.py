@@ -8,9 +8,10 @@ __all__ = ['row_warnings', 'row_numbers', 'refuse_names', 'diversity', 'model_wa
 
 # %% ../../nbs/files/15_warnings.ipynb #31e35b7c
 import math
+from pathlib import Path
 import numpy as np, torch
 from ..core import DataError
-from ..estimator.preprocess import as_word
+from ..estimator.preprocess import as_word, _count_numbers, _mixed_text
 from ..estimator.threshold import rows_for_interval
 from .readers import _counted, _drop_option, _listed, _skipped_text
 from .shift import (Moments, false_alarms_differ, places, scores_differ, share_above_usual)
@@ -60,7 +61,12 @@ def refuse_names(x, path)->None: # Normal rows; the file, for the message
     names = [name for name in text if x[name].nunique()>max(50, .5*len(x))]
     if not names: return
     what = f"the text in column {_listed(names)} differs from row to row"
-    raise DataError(what, _drop_option(names), file=path)
+    mend = _drop_option(names)
+    mixed = [note for name in names if (note := _mixed_text(name, *_count_numbers(x[name])))]
+    if mixed: mend = f"{mixed[0]}: mend the others, or {mend}"
+    elif len(names)==x.shape[1] and Path(path).suffix!='.parquet':
+        mend += ", or --header none if the first line is a row"
+    raise DataError(what, mend, file=path)
 
 # %% ../../nbs/files/15_warnings.ipynb #3645c2be
 def diversity(model, # Fitted detector
