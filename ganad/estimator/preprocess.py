@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['is_frame', 'names_of', 'take_rows', 'numbers_of', 'as_word', 'read_column', 'refuse', 'Columns', 'read_columns',
-           'say_strays', 'slices', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted', 'integer_range',
-           'brightness_range', 'Images', 'prepared']
+           'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted',
+           'integer_range', 'brightness_range', 'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
 import hashlib, math, numbers, re, warnings
@@ -303,11 +303,21 @@ _FAR = 1e6       # deviations from the mean
 _MOST_CATEGORIES = 256      # of a column
 _MANY_ROWS = 10_000         # are enough to see how columns hang together
 _MANY_FEATURES = 128        # would make a file of their relations too large
-_SAME = 1e-7     # relative difference that single precision makes
 
 def slices(count:int, size:int=8192)->list: # Rows; how many at once
     "So that memory does not grow with the number of rows"
     return [slice(start, min(start+size, count)) for start in range(0, count, size)]
+
+def is_changed(values, # Numbers (N,): float64 array or tensor
+               constant:float, # What all of them were in training
+              ): # (N,) bool
+    "Which values are another than that, to four units of the last digit, but for rounding to single precision"
+    near = 4*float(np.spacing(abs(constant))) if constant else 0.
+    with np.errstate(over='ignore'): short = np.float32(constant)
+    single = float(short)
+    if abs(single-constant)>1e-7*abs(constant): single = constant                 # too large or small for it
+    elif single==constant!=float(str(short)): near = float(np.spacing(abs(short)))/2        # training had it so
+    return (abs(values-constant)>near) & (abs(values-single)>near)
 
 class NewValueWarning(UserWarning):
     "Rows hold a value that training never saw"
@@ -456,7 +466,9 @@ class Table:
         is_new = np.zeros((len(x), len(self.values)), bool)
         for i, known in enumerate(self.values):
             if known: is_new[:,i] = ~x[:,owner==i].any(1)
-        is_new[:,owner[self.constant]] = np.abs(x[:,self.constant])>_SAME
+        for feature in self.constant:
+            constant = self.mean[feature]
+            is_new[:,owner[feature]] = is_changed(constant + x[:,feature]*self.scale[feature], constant)
         return is_new
 
     def weigh_new_values(self, scores, is_new, # Of normal rows: (N,), (N, columns) bool
