@@ -167,6 +167,14 @@ class KNN(Baseline):
         "Mean distance of each row to its neighbours, (N,)"
         return nearest_distances(x.flatten(1), self.rows, self.k).mean(1)
 
+    def score_as_new(self, x):
+        "The same of training rows, of which each has itself for a neighbour, at distance 0"
+        if len(self.rows)==1: return self.score_batch(x)
+        x = x.flatten(1)
+        distances = nearest_distances(x, self.rows, self.k+1)
+        is_kept = distances[:,0] <= 1e-6*x.norm(dim=1)             # not in a sample: all of them are others
+        return torch.where(is_kept[:,None], distances[:,1:], distances[:,:-1]).mean(1)
+
 # %% ../nbs/methods/80_baselines.ipynb #0f86b2e8
 class IsolationForest(Baseline):
     "Scikit-learn's isolation forest"

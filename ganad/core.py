@@ -136,8 +136,10 @@ def atomic(path, # Where the file will be
         mend = 'choose a place that you may write to'
         raise DataError(f'cannot write this file: {error.strerror}', mend, file=path) from error
     _being_written.add(temporary)
+    rights = temporary.stat().st_mode & 0o777
     try:
         yield temporary
+        os.chmod(temporary, rights)                                # safetensors makes a new file, for its owner only
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

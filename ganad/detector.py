@@ -418,6 +418,10 @@ class Detector(Scorer):
         "What is to be low for held-out normal rows, one number a row"
         return self.score_batch(x)
 
+    def score_as_new(self, x):
+        "Scores of training rows, (N,), each as if it had not been one, where a method can tell"
+        return self.score_batch(x)
+
     def fit(self,
             x, # Normal rows (N,…): float32 features, or images in [-1,1]
             epochs:int=20, # Passes over all rows

@@ -158,7 +158,8 @@ def swap_tensors(rng, header, state):
 def pick(rng, options): return options[int(rng.integers(len(options)))]
 
 
-FORGERS = [change_word]*6 + [change_what_is_worth]*4 + [add_word, swap_method, swap_tensors] + [change_tensor]*4
+FORGERS = [change_word, change_word, change_what_is_worth, change_tensor]*4
+FORGERS += [add_word, swap_method, swap_tensors]
 
 
 def forge(rng, path, forged):

@@ -76,7 +76,7 @@ def test_without_its_terms_a_method_is_its_parent(name, settings, shape, monkeyp
 
 def test_alad_without_spectral_norm_and_latent_cycle_is_alice(monkeypatch, exact):
     "The paper's ablation, on tables, with one and the same critic of rows"
-    monkeypatch.setattr('ganad.models.alad.row_critic', lambda n, wrap: Mlp(n).critic(x=2))
+    monkeypatch.setattr('ganad.models.alad._row_critic', lambda n, wrap: Mlp(n).critic(x=2))
     alad = 'alad', dict(nz=8, sn=False, dzz=False, w_rec=0.)
     alice = 'alice', dict(nz=8, dist=None, w_x=1.)
     check_same_game(alad, alice, 4, toy_rows(4, 16).double(), monkeypatch)

@@ -228,8 +228,8 @@ FORGED = [
         dict(mean=[0.]*6, deviation=[-1.]*6), dict(mean=['x']*6, deviation=[1.]*6), 1e308)),
     *(('extra', 'pictures', pictures) for pictures in (
         [], {}, 1, dict(levels={}, pad=False), *(
-            dict(levels={'8':[0, 255]}, pad=True, width=[8, 8], height=[8, 8], shape=[1, 1]) | odd for odd in (
-                dict(levels=[]), dict(levels={'8':[5, 5]}), dict(levels={'9':[0, 5]}), dict(pad=None),
+            dict(levels={'8':[0, 255]}, pad=True, width=[8, 8], height=[8, 8], shape=[1, 1]) | odd
+            for odd in (dict(levels=[]), dict(levels={'8':[5, 5]}), dict(levels={'9':[0, 5]}), dict(pad=None),
                 dict(width=[9, 8]), dict(height='x'), dict(shape=[1.]))))),
     ('extra', 'normal_is', []), ('extra', 'normal_is', {}), ('extra', 'baseline', []),
     ('extra', 'baseline', dict(auroc='x')), ('extra', 'card', []), ('extra', 'card', dict(data=1)),

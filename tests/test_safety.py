@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from safetensors import SafetensorError
 from ganad import data
 from ganad.cli import main
 from ganad.core import DataError, GanadError, atomic, write_json
+from ganad.detector import write_tensors
 from ganad.evidence.executor import as_run, estimate, stored
 from ganad.evidence.run import Run, execute_alone, results
 from ganad.evidence.tables import markdown, table
@@ -44,6 +46,13 @@ def test_a_file_keeps_its_rights(tmp_path, rights):
 
 
 @posix
+def test_a_model_has_the_rights_of_new_files(tmp_path):
+    "safetensors makes its own files, for nobody but their owner"
+    (tmp_path/'usual').write_text('')
+    write_tensors(tmp_path/'ours', {}, dict(w=torch.zeros(3)))
+    assert (tmp_path/'ours').stat().st_mode==(tmp_path/'usual').stat().st_mode
+
+
 def test_a_new_file_has_the_rights_of_new_files_and_no_other_thread_notices(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'umask', None)                           # whoever calls it fails
     (tmp_path/'usual').write_text('')

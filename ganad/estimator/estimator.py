@@ -257,9 +257,11 @@ class FittedDetector:
         "Does it give back rows as it would have expected them?"
         return hasattr(self.scorer, 'rec_batch')
 
-    def scores(self, x)->np.ndarray: # Rows as the network reads them → (N,) float64
+    def scores(self, x, # Rows as the network reads them
+               as_new:bool=False, # Training rows: each as if it had not been one?
+              )->np.ndarray: # (N,) float64
         "Of each row; higher is more anomalous"
-        return self.by_batch(self.scorer.score_batch, x)
+        return self.by_batch(self.scorer.score_as_new if as_new else self.scorer.score_batch, x)
 
     def reconstruct(self, x)->np.ndarray: # As `x`, float64
         "Each row as the model would have expected it"
@@ -281,7 +283,7 @@ class FittedDetector:
         with torch.device('meta'), single_precision(): probe = method(**settings)
         if not method.once and _sizes(probe.state_dict())!=_sizes(weights):
             raise ValueError("weights of another size")
-        with _OwnGenerator(): model = method(**settings)
+        with _OwnGenerator(), single_precision(): model = method(**settings)
         model.grow(weights)
         model.load_state_dict(weights)
         model.history = history
@@ -442,7 +444,7 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def _first_scores(self, data, index, held_out): # Were these rows kept from the training?
         "Of normal rows, which say what a value that training never saw is worth"
-        scores, is_new = self._scored(data, index)
+        scores, is_new = self._scored(data, index, as_new=not held_out)
         if self.prep_.kind=='images': return scores
         most = math.floor((len(scores)+1)*self.false_alarms + 1e-9) - 1 if held_out else None
         limit = -math.inf if self.threshold is None else self.threshold
@@ -510,9 +512,9 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     # ---- score
 
-    def _scored(self, data, index=None): # → (N,); which values are new, (N, columns) bool
+    def _scored(self, data, index=None, as_new=False): # → (N,); which values are new, (N, columns) bool
         def parts_of(x):
-            scores = self.detector_.scores(x)
+            scores = self.detector_.scores(x, as_new)
             if self.prep_.kind=='images': return scores, np.zeros((len(scores), 0), bool)
             is_new = self.prep_.new_values(x)
             return self.prep_.surprised(scores, is_new), is_new

@@ -126,7 +126,7 @@ def baseline_beside(est, x, anomalies)->dict: # A fitted GAN; its normal rows; k
     unlike = anomalies[:2000] if is_known else mixed_rows(x)
     some = x if len(x)<=_ENOUGH else x[np.random.default_rng(0).permutation(len(x))<_ENOUGH]
     own = auroc_beside_held_out(est, unlike)
-    best = {}
+    best:dict = {}
     for name in BASELINES:
         began = time.perf_counter()
         cls = estimators()[name]

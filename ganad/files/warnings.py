@@ -155,7 +155,7 @@ class Tally:
         self.outside = 0                            # pictures with values that no training picture had
         self.lowest = math.inf
         self.highest = -math.inf
-        self.unseen = {}                            # column → how many values are new, four of them at most
+        self.unseen:dict = {}                       # column → how many values are new, four of them at most
 
     def add(self, chunk, scores,
             features=None, # (N,F), of training rows 0 ± 1; None: not known
