@@ -139,9 +139,9 @@ def nearest_distances(x:torch.Tensor, # (N,F)
     x, rows = x - center, rows - center
     n_candidates = min(2*k, len(rows))
     squares, places = [], []
-    for start in range(0, len(rows), block):
+    for start in range(0, len(rows), block):                # |r|²/2 - x·r orders like |x-r|
         some = rows[start:start+block]
-        half_squares = torch.addmm(some.pow(2).sum(1)/2, x, some.T, alpha=-1)   # |r|²/2 - x·r orders like |x-r|
+        half_squares = torch.addmm(some.pow(2).sum(1)/2, x, some.T, alpha=-1)
         best = half_squares.topk(min(n_candidates, len(some)), largest=False)
         squares.append(best.values)
         places.append(best.indices + start)

@@ -139,7 +139,7 @@ def atomic(path, # Where the file will be
     rights = temporary.stat().st_mode & 0o777
     try:
         yield temporary
-        os.chmod(temporary, rights)                                # safetensors makes a new file, for its owner only
+        os.chmod(temporary, rights)                                # safetensors made a new file of its own
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

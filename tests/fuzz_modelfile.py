@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from ganad.cli import main
@@ -37,15 +38,45 @@ DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int
 
 def table(n=60):
     rng = np.random.default_rng(0)
-    return pd.DataFrame(dict(a=rng.normal(size=n), b=rng.normal(9, 4, n), c=rng.choice(['x', 'y', 'z'], n)))
+    words = rng.choice(['x', 'y', 'z'], n)
+    return pd.DataFrame(dict(a=rng.normal(size=n), b=rng.normal(9, 4, n), c=words, d=5.))
+
+
+def with_new_values(x):
+    "Every third row of a table has a word or a change that training never saw"
+    return x.assign(c=np.where(np.arange(len(x))%3, x.c, 'new'), d=np.where(np.arange(len(x))%4, 5., 6.))
 
 
 def pictures(): return np.random.default_rng(0).random((16, 8, 8))
 
 
+def files_of(folder):
+    "A table and a folder of pictures as files, and what the command line keeps of their like: kind → both"
+    with_new_values(table()).to_csv(folder/'table.csv', index=False)
+    (folder/'pictures').mkdir()
+    for i, x in enumerate(pictures()):
+        Image.fromarray((255*x).astype('u1')).save(folder/'pictures'/f'{i}.png')
+    table().to_csv(folder/'train.csv', index=False)
+    found = {}
+    for kind, train, name in ('table', 'train.csv', 'table.csv'), ('images', 'pictures', 'pictures'):
+        said_by('fit', folder/train, '--save', folder/'m', '--method', 'pca')
+        found[kind] = folder/name, dict(load(folder/'m').extra_)
+    return found
+
+
+def said_by(*arguments):
+    "Exit code of a command, and what it said on standard error"
+    said, code = io.StringIO(), None
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        try: code = main([*map(str, arguments)])
+        except SystemExit as stop: code = stop.code
+    return code, said.getvalue()
+
+
 def originals(folder):
-    "Models of every method, of a table and of pictures: (path, rows, scores)"
+    "Models of every method, of a table and of pictures: (path, rows, scores, file of rows)"
     found = []
+    files = files_of(folder)
     for name, cls in estimators().items():
         if name=='lookup': continue
         for x in (table(), pictures()):
@@ -53,8 +84,10 @@ def originals(folder):
             e = cls(epochs=1, random_state=0, false_alarms=.4, holdout=.3, **CHEAP.get(name, {}))
             e.fit(x, known)
             path = folder/f'{name}{np.ndim(x)}.safetensors'
-            e.save(path, file='train.csv', notes=['a note'], drop=[])
-            found.append((path, x, e.anomaly_score(x)))
+            file, extra = files[e.prep_.kind]
+            e.save(path, **extra)
+            if e.prep_.kind=='table': x = with_new_values(x)
+            found.append((path, x, e.anomaly_score(x), file))
     return found
 
 
@@ -79,6 +112,16 @@ def change_word(rng, header, state):
     elif how==2 and isinstance(place[last], list): place[last].reverse()
     elif how==3 and type(place[last]) in (int, float): place[last] *= pick(rng, [-1, 1e-3, 1e3, 1e30, .5, 3])
     else: place[last] = pick(rng, ODD)
+
+
+def change_what_is_worth(rng, header, state):
+    "What a new value is worth, or what rows are compared with: absent from a model of pictures"
+    prep, extra = header['prep'], header['extra']
+    place, name = pick(rng, [(prep, 'worth'), (prep, 'lowest'), (prep, 'constant'), (extra, 'usual'),
+                             (extra, 'pictures'), (extra, 'normal_is'), (extra, 'baseline'), (extra, 'card'),
+                             (header['settings'], 'holdout')])
+    place[name] = pick(rng, [[], {}, -1, 1e308, None, 'x', [-1.]*4, [1e308]*4, [0.]*4, [0], [1], [3],
+                             dict(x=1), dict(mean=[0.], deviation=[0.]), dict(levels={'8':[0, 0]}, pad=1)])
 
 
 def add_word(rng, header, state):
@@ -115,7 +158,8 @@ def swap_tensors(rng, header, state):
 def pick(rng, options): return options[int(rng.integers(len(options)))]
 
 
-FORGERS = [change_word]*6 + [add_word, swap_method] + [change_tensor]*4 + [swap_tensors]
+FORGERS = [change_word, change_word, change_what_is_worth, change_tensor]*4
+FORGERS += [add_word, swap_method, swap_tensors]
 
 
 def forge(rng, path, forged):
@@ -141,12 +185,10 @@ def forge(rng, path, forged):
     return f'{how.__name__}: {change}'
 
 
-def verdict(forged, x, scores):
+def verdict(forged, x, scores, file, with_page):
     "'refused' or 'same'; anything else is a mistake of ours"
-    said = io.StringIO()
-    silence, exits = contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit)
-    with silence, contextlib.redirect_stderr(said), exits: main(['info', str(forged)])
-    if len(said.getvalue().splitlines())>1: return 'info: more than a line'
+    code, said = said_by('info', forged)
+    if len(said.splitlines())>1: return 'info: more than a line'
     try: e = load(forged)
     except GanadError as error: return 'refused' if len(str(error).splitlines())==1 else 'more than a line'
     found = e.anomaly_score(x)
@@ -155,6 +197,10 @@ def verdict(forged, x, scores):
     if e.prep_.kind=='table': e.explain(x[:2])
     if hasattr(e, 'threshold_'): e.predict(x[:2])
     if e.calibrated_: e.p_values(x[:2])
+    commands = ['score', 'out.csv'], *([['report', 'out.html']] if with_page else [])
+    for command, out in commands:
+        code, said = said_by(command, file, '--model', forged, '--out', forged.with_name(out))
+        if code and len(said.splitlines())>1: return f'{command}: more than a line'
     return 'same'
 
 
@@ -165,10 +211,11 @@ def fuzz(files, seed, folder):
     forged = folder/'forged.safetensors'
     counts, bad = {}, []
     for _ in range(files):
-        path, x, scores = pick(rng, models)
+        path, *known = pick(rng, models)
         how = forge(rng, path, forged)
+        with_page = 'word' in how and rng.random()<.5
         start = time.perf_counter()
-        try: found = verdict(forged, x, scores)
+        try: found = verdict(forged, *known, with_page)
         except Exception: found = traceback.format_exc(limit=-3)
         seconds = time.perf_counter() - start
         if seconds>20: found = f'took {seconds:.0f} s'

@@ -1,5 +1,6 @@
 "Every method as scikit-learn expects it; every way to hand over rows; the rest is refused in one line"
 import inspect
+import math
 import os
 import pickle
 import subprocess
@@ -14,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 from sklearn.base import clone
@@ -33,7 +34,7 @@ from ganad.estimator import (ALADDetector, AutoEncoderDetector, Estimator, GANom
                              MeanRowDetector, PCADetector, auroc_scorer, estimators, make)
 from ganad.estimator.estimator import FittedDetector, settings_of
 from ganad.estimator.explain import by_column, by_difference
-from ganad.estimator.preprocess import ConstantScoreWarning, Images, NewValueWarning, Table
+from ganad.estimator.preprocess import ConstantScoreWarning, Images, NewValueWarning, Table, is_changed
 from ganad.metrics import auroc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -245,6 +246,52 @@ def test_settings_that_cannot_be(kw):
 def test_a_wrong_number_names_its_setting():
     with pytest.raises(DataError) as e: MeanRowDetector(epochs=0).fit(table())
     assert e.value.option=='epochs'
+
+
+OF_METHODS = [(name, setting) for name, cls in detectors().items() for setting in settings_of(cls)]
+
+
+@pytest.mark.parametrize('name,setting', OF_METHODS)
+def test_a_setting_of_a_method_that_cannot_be_is_named(name, setting):
+    "Whatever its type: no training begins"
+    kind = detectors()[name]
+    default = settings_of(kind)[setting]
+    is_number = type(default) in (int, float) or setting in ('clip', 'w_rec', 'w_x')
+    bad = [-1, math.nan, math.inf, 'abc', [1], True] if is_number else ['abc', [1], 2, -1.5]
+    if type(default) is int: bad += [1.5, 10**400]
+    for value in bad:
+        with pytest.raises(GanadError) as e: estimators()[name](**{setting:value}).fit(table(), is_known())
+        said = str(e.value)
+        assert len(said.splitlines())==1
+        assert e.value.option==setting or repr(value)[:20] in said, said
+
+
+def is_known(): return np.arange(len(table()))%5==0
+
+
+@pytest.mark.parametrize('name,kw', [
+    ('pca', dict(k=0)), ('knn', dict(k=0)), ('knn', dict(n=0)), ('isolationforest', dict(trees=0)),
+    ('gan', dict(k=0)), ('anogan', dict(tries=0)), ('anogan', dict(k=0)), ('egbad', dict(l_d=None)),
+    ('alad', dict(lr=0)), ('anogan', dict(lam=2)), ('anogan', dict(lr_z=((5, .1),))),
+    ('anogan', dict(lr_z=()))])
+def test_none_of_something_that_is_needed(name, kw):
+    with pytest.raises(DataError) as e: estimators()[name](**kw).fit(table())
+    assert e.value.option==next(iter(kw))
+
+
+@pytest.mark.parametrize('kw', [dict(starts=3, tries=2), dict(starts=0)])
+def test_a_search_has_a_start(kw):
+    with pytest.raises(GanadError, match='starts='): estimators()['anogan'](**kw).fit(table())
+
+
+@pytest.mark.parametrize('name,kw', [
+    ('anogan', dict(starts=0, steps=0, encoder=True, epochs=1)), ('alad', dict(nz=0, epochs=1)),
+    ('anogan', dict(lr_z=((0, .01), (1, .001)), steps=2, tries=4, clip=0, lam=0, seed=0, epochs=1)),
+    ('ganomaly', dict(w_adv=0, w_enc=np.float32(0), nz=np.int64(2), epochs=1)),
+    ('knn', dict(k=10**9, n=10**9)), ('alice', dict(dist=None, w_x=0, epochs=1))])
+@pytest.mark.filterwarnings('ignore')
+def test_settings_that_can_be(name, kw):
+    assert np.isfinite(estimators()[name](random_state=0, **kw).fit(table()).anomaly_score(table())).all()
 
 
 def test_not_fitted():
@@ -490,6 +537,44 @@ def test_a_value_that_training_never_saw_is_odd_with_every_method(name, words):
     assert np.allclose(same, e.anomaly_score(test.assign(leak=.2)))
 
 
+UNITS = [(0., 1e-9), (0., -1e-300), (5., 5e-9), (1e15, 1.), (1e15, -1.), (-.002, 1e-17), (1e-50, -1e-50),
+         (1e60, 1e46)]
+
+
+@pytest.mark.parametrize('constant,step', UNITS)
+@pytest.mark.parametrize('form', [pd.DataFrame, np.asarray], ids=['frame', 'array'])
+def test_any_change_of_a_constant_is_odd_in_any_unit(constant, step, form):
+    x = np.random.default_rng(0).normal(size=(100, 3))
+    x[:, 2] = constant
+    changed = x.copy()
+    changed[::2, 2] += step
+    x, changed = form(x), form(changed)
+    e = PCADetector(k=1, random_state=0, false_alarms=.1).fit(x)
+    assert not e.new_values(x).any()
+    with pytest.warns(NewValueWarning, match='50 of 100 rows'): scores = e.anomaly_score(changed)
+    assert (e.new_values(changed)==[[False, False, True], [False]*3]*50).all()
+    assert scores[::2].min()>scores[1::2].max()
+
+
+@given(st.floats(-1e30, 1e30), st.integers(5, 2**40), st.sampled_from([-1, 1]))
+def test_what_double_precision_sees_is_a_change(constant, ulps, sign):
+    apart = float(np.float32(constant))
+    assume(apart!=constant)
+    value = constant + sign*ulps*np.spacing(abs(constant))
+    assume(abs(value-apart)>4*np.spacing(abs(constant)))
+    assert is_changed(np.array([value]), constant).all()
+    same = constant + np.array([-2, 0, 3])*np.spacing(abs(constant))
+    assert not is_changed(same, constant).any()
+
+
+@given(st.floats(-1e30, 1e30))
+def test_another_precision_is_no_change(constant):
+    assume(abs(constant)>1e-30)
+    single = float(np.float32(constant))
+    assert not is_changed(np.array([single, constant]), constant).any(), 'scored in single precision'
+    assert not is_changed(np.array([single, float(str(np.float32(constant)))]), single).any(), 'learned in it'
+
+
 def test_the_share_of_rows_with_new_values_is_said():
     train, test = readings(200, 3, 0), readings(100, 3, 1)
     e = PCADetector(random_state=0).fit(train)
@@ -704,9 +789,14 @@ def test_what_a_masked_array_masks_is_a_gap():
     x[41, 2] = np.nan
     assert np.array_equal(PCADetector(impute='median', random_state=0).fit(masked).anomaly_score(masked),
                           PCADetector(impute='median', random_state=0).fit(x).anomaly_score(x))
+    for rows in (list(masked), tuple(masked), [*x[:41], *masked[41:]]):
+        assert place_of_error(PCADetector().fit, rows)==(41, 2)
+        assert np.array_equal(PCADetector(impute='median', random_state=0).fit(rows).anomaly_score(rows),
+                              PCADetector(impute='median', random_state=0).fit(x).anomaly_score(x))
     pictures = np.ma.array((digits()*255).astype('u1'))
     pictures[7, 1, 1] = np.ma.masked
     assert place_of_error(PCADetector().fit, pictures)==(7, None)
+    assert place_of_error(PCADetector().fit, list(pictures))==(7, None)
 
 
 def test_a_model_of_an_array_takes_a_frame_with_any_names():

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from sklearn.base import clone
 
 from fuzz_modelfile import fuzz
+from fuzz_modelfile import table as fuzz_table
 from ganad.core import CheckpointError, GanadError
 from ganad.detector import detectors, load_model, save_model
 from ganad.estimator import (AnoGANDetector, AutoEncoderDetector, GANDetector, MeanRowDetector, PCADetector,
@@ -35,6 +36,11 @@ def mixed(n=80):
     rng = np.random.default_rng(0)
     return pd.DataFrame({'a €':rng.normal(size=n), '🌍':rng.choice(['x', 'y', 'é"\\'], n),
                          'n':rng.integers(9, size=n)})
+
+
+def forged_table():
+    "With a constant column: the last of the numbers"
+    return fuzz_table().rename(columns=dict(d='constant'))
 
 
 def pictures(): return torch.rand(12, 8, 8, generator=torch.Generator().manual_seed(0)).numpy()
@@ -209,6 +215,49 @@ def test_damage_is_refused_in_one_line(tmp_path, monkeypatch, model, how):
     assert e.value.file==path
     assert not (tmp_path/'owned').exists()
     assert isinstance(e.value, CheckpointError) or how=='no_method'
+
+
+FORGED = [
+    *(('prep', 'worth', worth) for worth in ([-1.]*4, [1e308]*4, [1.1]*4, [])),
+    ('prep', 'worth', [0.]*4), ('prep', 'lowest', 1e308), ('prep', 'lowest', -1e30), ('prep', 'constant', []),
+    ('prep', 'constant', [0]), ('prep', 'constant', [3]), ('prep', 'fill', [9., 9., 'x', 5.]),
+    ('settings', 'holdout', 'x'), ('settings', 'holdout', -1), ('settings', 'false_alarms', None),
+    ('settings', 'contamination', 7), ('settings', 'k', 0), ('data', 'held', 10**6),
+    *(('extra', 'usual', usual) for usual in (
+        [], {}, dict(mean=[0.]*6), dict(mean=[0.], deviation=[1.]), dict(mean=[0.]*6, deviation=[0.]*6),
+        dict(mean=[0.]*6, deviation=[-1.]*6), dict(mean=['x']*6, deviation=[1.]*6), 1e308)),
+    *(('extra', 'pictures', pictures) for pictures in (
+        [], {}, 1, dict(levels={}, pad=False), *(
+            dict(levels={'8':[0, 255]}, pad=True, width=[8, 8], height=[8, 8], shape=[1, 1]) | odd
+            for odd in (dict(levels=[]), dict(levels={'8':[5, 5]}), dict(levels={'9':[0, 5]}), dict(pad=None),
+                dict(width=[9, 8]), dict(height='x'), dict(shape=[1.]))))),
+    ('extra', 'normal_is', []), ('extra', 'normal_is', {}), ('extra', 'baseline', []),
+    ('extra', 'baseline', dict(auroc='x')), ('extra', 'card', []), ('extra', 'card', dict(data=1)),
+    ('extra', 'skipped', 3), ('extra', 'found', dict(auroc=7))]
+
+
+@pytest.fixture(scope='module')
+def model_with_constant(tmp_path_factory):
+    x = forged_table()
+    usual = dict(mean=[0.]*6, deviation=[1.]*6)
+    e = PCADetector(k=2, random_state=0, false_alarms=.2).fit(x)
+    path = tmp_path_factory.mktemp('m')/'m.safetensors'
+    return e.save(path, usual=usual, card=dict(data='d'), normal_is='0')
+
+
+@pytest.mark.parametrize('place,name,value', FORGED, ids=str)
+def test_a_forged_word_is_refused_by_every_command(tmp_path, run, model_with_constant, place, name, value):
+    path = tmp_path/'x.safetensors'
+    forge = edited(lambda header: header[place].update({name:value}))
+    path.write_bytes(forge(model_with_constant.read_bytes(), tmp_path))
+    forged_table().to_csv(tmp_path/'t.csv', index=False)
+    with pytest.raises(CheckpointError): load(path)
+    code, _, err = run('info', path)
+    assert code==0 or err.count('\n')==1
+    for command, out in ('score', 's.csv'), ('report', 'r.html'):
+        code, _, err = run(command, tmp_path/'t.csv', '--model', path, '--out', tmp_path/out)
+        assert (code, err.count('\n'))==(2, 1), err
+        assert not (tmp_path/out).exists()
 
 
 INTACT = ('other_method no_method other_size absurd_size odd_setting code odd_prep odd_kind missing '

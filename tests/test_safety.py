@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from ganad.detector import write_tensors
 from ganad.evidence.executor import as_run, estimate, stored
 from ganad.evidence.run import Run, execute_alone, results
 from ganad.evidence.tables import markdown, table
+from ganad.files.pictures import _in_folder
 
 posix = pytest.mark.skipif(os.name=='nt', reason='rights, links and locks are those of POSIX')
 
@@ -178,6 +180,28 @@ def torn_mnist(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b'torn')
     return paths
+
+
+@posix
+@pytest.mark.parametrize('command', ['fit loop --save m', 'fit t.csv --save loop', 'score loop --model m',
+                                     'score t.csv --model loop', 'score t.csv --model m --out loop',
+                                     'info loop', 'report loop --model m --out r.html',
+                                     'report t.csv --model m --out loop',
+                                     'report t.csv --model loop --out r.html'])
+def test_a_link_to_itself_is_one_line_from_every_command(run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    Path('loop').symlink_to('loop')
+    Path('t.csv').write_text('a,b\n' + ''.join(f'{i},{i%7}\n' for i in range(60)))
+    assert run('fit', 't.csv', '--save', 'm', '--method', 'pca')[0]==0
+    code, _, err = run(*command.split())
+    assert code==2 and err.count('\n')==1 and 'loop' in err, err
+    assert Path('loop').is_symlink()
+
+
+@posix
+def test_a_picture_that_is_a_link_to_itself_is_left_out(tmp_path):
+    (tmp_path/'loop.png').symlink_to(tmp_path/'loop.png')
+    assert _in_folder(tmp_path)==([], [('loop.png', 'no file')])
 
 
 @pytest.mark.parametrize('yours', ['cache/../mine', 'cache/mine', 'cache/link/mine'])

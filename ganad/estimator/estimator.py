@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 import numpy as np, sklearn, torch
 from scipy.special import erf
 from scipy.stats import binom
@@ -23,12 +23,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.overrides import TorchFunctionMode
 import ganad
-from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick, set_seed
+from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick,
+                        set_seed)
 from ..detector import Detector, detectors, plain_settings
 from . import modelfile
 from .explain import explain, learn_units
-from .preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame, names_of,
-                                        prepared, read_column, say_strays, slices, take_rows)
+from .preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
+                                        names_of, is_changed, prepared, read_column, say_strays, slices, take_rows)
 from .threshold import Threshold, by_false_alarms
 from ..metrics import auroc
 
@@ -58,7 +59,10 @@ def as_data(X):
         raise _no_rows(f"X of type {type(X).__name__}", _FRAME if isinstance(X, dict) else _ROWS)
     if isinstance(X, Sequence) and any(isinstance(row, dict) for row in X):
         raise _no_rows("a list of dicts", _FRAME)
-    try: return np.asarray(X)
+    try:
+        if isinstance(X, Sequence) and any(map(np.ma.isMaskedArray, X)):
+            return as_data(np.ma.stack([np.ma.asarray(row) for row in X]))
+        return np.asarray(X)
     except ValueError as error:
         raise DataError("the rows have different lengths", "make them alike") from error
 
@@ -102,13 +106,16 @@ def known_anomalies(y, # Labels as they were given
 # %% ../../nbs/estimator/50_estimator.ipynb #11ae81f2
 def settings_of(cls:type[Detector])->dict: # Name → default
     "What the `__init__` of a method takes besides `shape`, and those of its parents behind `**kw`"
+    return {name:parameter.default for name, parameter in _parameters_of(cls).items()}
+
+def _parameters_of(cls)->dict: # Name → as `inspect` knows it
     found:dict = {}
     for parent in cls.__mro__:
         if '__init__' not in vars(parent): continue
         parameters = [*inspect.signature(vars(parent)['__init__']).parameters.values()][1:]
         named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
         for p in named:
-            if p.name!='shape': found.setdefault(p.name, p.default)
+            if p.name!='shape': found.setdefault(p.name, p)
         if len(named)==len(parameters): break                     # takes no more than it names
     return found
 
@@ -127,9 +134,53 @@ def check_numbers(settings:dict)->None: # Name → value
     for name, (is_wanted, wanted) in _WANTED.items():
         value = settings[name]
         if value is None and name in _MAY_BE_NONE: continue
-        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if is_number and math.isfinite(value) and is_wanted(value): continue
+        if _is_finite(value) and is_wanted(value): continue
         raise DataError(f"{name}={value!r}", f"give {wanted}", option=name)
+
+_MOST = 2**40               # as a setting
+
+def _is_finite(value):
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and -math.inf<value<math.inf
+
+def _is_whole(value): return isinstance(value, numbers.Integral) and _is_finite(value) and value<_MOST
+def _is_from_0(value): return _is_whole(value) and value>=0
+def _is_from_1(value): return _is_whole(value) and value>=1
+def _is_weight(value): return _is_finite(value) and value>=0
+def _is_above_0(value): return _is_finite(value) and value>0
+def _is_part(value): return _is_finite(value) and 0<=value<=1
+def _is_switch(value): return isinstance(value, (bool, np.bool_)) or _is_whole(value) and value in (0, 1)
+def _is_text(value): return isinstance(value, str)
+def _is_change(value): return value is None or value is True or callable(value)
+def _is_function_or_none(value): return value is None or callable(value)
+
+def _is_rate(value): # As for AnoGAN's `rate`
+    if not isinstance(value, (list, tuple)): return _is_above_0(value)
+    are_pairs = all(isinstance(pair, (list, tuple)) and len(pair)==2 for pair in value)
+    if not value or not are_pairs or value[0][0]!=0: return False
+    return all(_is_from_0(start) and _is_above_0(size) for start, size in value)
+
+_FROM_0 = (_is_from_0, 'a whole number, 0 or more')
+_ANNOTATED = {int:(_is_from_1, 'a whole number, 1 or more'), float:(_is_weight, 'a number, 0 or more'),
+              bool:(_is_switch, 'True or False'), str:(_is_text, 'a name')}
+_OWN = dict(steps=_FROM_0, starts=_FROM_0, lr=(_is_above_0, 'a number above 0'),
+            lam=(_is_part, 'a number from 0 to 1'), alpha=(_is_part, 'a number from 0 to 1'),
+            lr_z=(_is_rate, 'a number above 0, or pairs of a step, from 0 on, and a number above 0'),
+            augment=(_is_change, 'a function, True or None'),
+            dist=(_is_function_or_none, 'a function or None'))
+
+def _check_own(cls, settings)->None: # Method; name → value
+    "`DataError` if a setting of the method is not what its `__init__` takes, by `_OWN` or by annotation"
+    for name, parameter in _parameters_of(cls).items():
+        kind, *others = get_args(parameter.annotation) or [parameter.annotation]
+        value = settings[name]
+        if value is None and type(None) in others: continue
+        if name in _OWN: is_wanted, wanted = _OWN[name]
+        elif kind is int and parameter.default==0: is_wanted, wanted = _FROM_0         # which means something
+        elif kind in _ANNOTATED: is_wanted, wanted = _ANNOTATED[kind]
+        elif callable(parameter.default): is_wanted, wanted = callable, 'a function, from Python'
+        else: continue                                        # names: the method knows those that there are
+        if not is_wanted(value): raise DataError(f"{name}={value!r}", f"give {wanted}", option=name)
 
 # %% ../../nbs/estimator/50_estimator.ipynb #a5bab45c
 _turn = threading.RLock()       # Who holds it may draw from the generators of the process
@@ -304,6 +355,7 @@ class Estimator(OutlierMixin, BaseEstimator):
            ):
         "Learn from the rows `X`, and from `y` if the method learns from known anomalies"
         check_numbers(vars(self))
+        _check_own(self.method, vars(self))
         X = self._take(X, reset=True)
         n = X.shape[0]
         is_anomaly = np.zeros(n, bool)
@@ -400,8 +452,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.prep_.weigh_new_values(scores, is_new, most, limit)
         usual = is_new[:,np.equal(self.prep_.worth, 0)].any(1).sum()
         if usual:
-            warnings.warn(f"{usual:,} of {len(scores):,} normal rows that were held out hold a value that training "
-                          "never saw: so usual that it does not count as odd by itself",
+            warnings.warn(f"{usual:,} of {len(scores):,} normal rows that were held out hold a value that "
+                          "training never saw: so usual that it does not count as odd by itself",
                           NewValueWarning, stacklevel=4)
         return self.prep_.surprised(scores, is_new)
 
@@ -455,8 +507,8 @@ class Estimator(OutlierMixin, BaseEstimator):
             raise ShapeError(what, "give (N,H,W), (N,H,W,C) or (N,C,H,W)")
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
         if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
-            warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of a "
-                          "time series, give X.reshape(len(X), -1)", stacklevel=4)
+            warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of "
+                          "a time series, give X.reshape(len(X), -1)", stacklevel=4)
         return X
 
     # ---- score
@@ -476,7 +528,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         names = self.prep_.names or range(is_new.shape[1])
         where = ', '.join(repr(names[i]) for i in columns[:5]) + (', …' if columns[5:].size else '')
         share = f"{rows:,} of {len(is_new):,} rows ({rows/len(is_new):.0%})"
-        warnings.warn(f"{share} hold a value that training never saw, in {where}", NewValueWarning, stacklevel=3)
+        said = f"{share} hold a value that training never saw, in {where}"
+        warnings.warn(said, NewValueWarning, stacklevel=3)
 
     def anomaly_score(self, X:Any)->np.ndarray: # (N,)
         "The method's own score: higher is more anomalous"
@@ -562,7 +615,7 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     @property
     def decision_scores_(self)->np.ndarray: # (N,)
-        "The `anomaly_score` of the rows of `fit`, in their order; not if rows were held out or of a loaded model"
+        "The `anomaly_score` of the rows of `fit`, in their order; not if rows were held out, nor once loaded"
         if getattr(self, '_scores_of_all', None) is not None: return self._scores_of_all
         raise AttributeError('not all rows of fit were scored: call anomaly_score with them')
 
@@ -572,7 +625,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         return self.line_.flags(self.decision_scores_).astype(int)
 
     def predict_proba(self, X:Any, method:str='linear')->np.ndarray: # (N,2): normal, anomalous
-        "From where a score lies between those of normal rows ('linear'), or by their mean and deviation ('unify')"
+        "Where a score lies between those of normal rows ('linear'), or by their mean and deviation ('unify')"
         pick(method, ('linear', 'unify'), 'way to make probabilities')
         scores, normal = self.anomaly_score(X), self.reference_
         if method=='linear': p = (scores - normal[0])/(np.ptp(normal) or 1)
@@ -633,7 +686,6 @@ class Estimator(OutlierMixin, BaseEstimator):
         return modelfile.to_onnx(_Scaled(self.detector_, self.prep_), rows, path)
 
 STEPS = 2000                # of a training, if `epochs` is None
-_MOST = 2**40               # as a setting of a model that is loaded
 _MOST_ROWS = 100_000        # that `contamination` looks at
 _FARTHEST = 1e4             # how many times the scores of an untrained network a good one may give
 _LARGEST = 1e3              # weight of a network for scaled rows, or deviation in it; usual are less than 2
@@ -652,18 +704,19 @@ class _Scaled(torch.nn.Module):
             if is_parametrized(layer, 'weight'): remove_parametrizations(layer, 'weight')
 
     def forward(self, x):
-        x = ((x - self.mean)/self.scale).clamp(-1e6, 1e6)
-        scores = self.model.score_batch(x.float())
+        scaled = ((x - self.mean)/self.scale).clamp(-1e6, 1e6)
+        scores = self.model.score_batch(scaled.float())
         return self._surprised(scores, x) if getattr(self.prep, 'worth', ()) else scores
 
-    def _surprised(self, scores, x):
+    def _surprised(self, scores, x): # As they come
         "`Table.surprised`, in PyTorch"
         added = torch.zeros_like(scores)
         for i, worth in enumerate(self.prep.worth):
             features = np.flatnonzero(self.prep.owner==i).tolist()
             values = x[:,features].abs().sum(1)
             if self.prep.values[i]: added = added + worth*(values==0)
-            elif features[0] in self.prep.constant: added = added + worth*(values>1e-7)
+            elif features[0] in self.prep.constant:
+                added = added + worth*is_changed(x[:,features[0]], self.prep.mean[features[0]])
         return torch.where(added>0, scores.clamp_min(self.prep.lowest) + added, scores)
 
 def _with_names_of_one_type(X):
@@ -751,7 +804,10 @@ def _revived(header, state, settings):
 def _check_settings(cls, settings):
     "Are the settings in a file of the types of the defaults?"
     default = cls().get_params()
-    check_numbers(default | settings)
+    try:
+        check_numbers(default | settings)
+        _check_own(cls.method, default | settings)
+    except DataError as error: raise ValueError(f"setting {error.option}") from error
     for name, value in settings.items():
         is_number = type(value) in (int, float) and abs(value)<_MOST
         is_whole = is_number and value==int(value)

@@ -34,6 +34,12 @@ def _is_whole(value): return type(value) is int and abs(value)<2**63
 def _is_count(value): return _is_whole(value) and value>=0
 def _is_size(value): return _is_whole(value) and 1<=value<=1_000_000
 def _is_positive(value): return _is_number(value) and value>0
+def _is_weight(value): return _is_number(value) and value>=0
+def _is_share(value): return _is_number(value) and 0<value<1
+def _is_auroc(value): return _is_number(value) and 0<=value<=1
+def _is_place(value): return _is_number(value) and abs(value)<1e7       # among scaled rows
+def _is_spread(value): return _is_number(value) and 1e-7<value<1e7
+def _is_label(value): return value is None or _is_text(value) or _is_number(value) or _is_flag(value)
 def _is_text(value): return isinstance(value, str)
 def _is_flag(value): return isinstance(value, bool)
 def _is_name(value): return isinstance(value, str) or _is_whole(value)
@@ -64,6 +70,13 @@ def _are_categories(value): return _list_of(_is_text)(value) and value==sorted({
 def _is_shape(value): # Of pictures: channels, height, width
     return _list_of(_is_size, 3)(value) and value[0] in (1, 3) and max(value)<=1024
 
+def _dict_of(needed=True, **schema):
+    def check(value): return isinstance(value, dict) and _first_misfit(schema, value, needed) is None
+    return check
+
+def _are_levels(value): # Bits of a value → what is black, what is white
+    return _map_of(_is_range)(value) and {*value}<={'8', '16'}
+
 def _is_bare(settings): # Of a detector without preprocessing
     shape = settings.get('shape') if isinstance(settings, dict) else None
     return _is_size(shape) or _list_of(_is_size, 1)(shape) or _is_shape(shape)
@@ -75,16 +88,24 @@ _PREP = dict(
                names=_or_none(_list_of(_is_name)), values=_list_of(_or_none(_are_categories)),
                fill=_list_of(_is_usual), mean=_list_of(_is_number), scale=_list_of(_is_positive),
                middle=_list_of(_is_interval), words=_or_none(_list_of(_is_name)),
-               constant=_list_of(_is_count), worth=_list_of(_is_number), lowest=_is_number,
+               constant=_list_of(_is_count), worth=_list_of(_is_weight), lowest=_is_number,
                centre=_list_of(_is_number), precision=_list_of(_is_number),
                usual=_list_of(_is_positive), unit=_list_of(_is_positive), clear=_is_number),
     images=dict(size=_or_none(_is_size), shape=_is_shape, range=_is_range, seen=_list_of(_is_size, 2),
                 dtype=_is_text))
-_SETTINGS = dict(false_alarms=_or_none(_is_number), contamination=_is_number, threshold=_or_none(_is_number))
+_SETTINGS = dict(false_alarms=_or_none(_is_share), contamination=_is_share, holdout=_is_share,
+                 threshold=_or_none(_is_number))
 _DATA = dict(rows=_is_count, held=_is_count, known=_is_count, sha256=_is_text)
 _METRICS = dict(losses=_map_of(_is_number))
 _EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_count, normal=_is_count, anomalies=_is_count,
-              label=_or_none(_is_name), drop=_list_of(_is_name), notes=_list_of(_is_text))
+              label=_or_none(_is_name), drop=_list_of(_is_name), notes=_list_of(_is_text),
+              unlabelled=_is_count, normal_is=_is_label, card=_map_of(_is_text),
+              skipped=_list_of(_list_of(_is_text, 2)),
+              usual=_dict_of(mean=_list_of(_is_place), deviation=_list_of(_is_spread)),
+              pictures=_or_none(_dict_of(levels=_are_levels, pad=_is_flag, width=_is_interval, height=_is_interval,
+                                         shape=_is_interval)),
+              found=_dict_of(False, auroc=_is_auroc, normal=_is_count, anomalies=_is_count),
+              baseline=_dict_of(False, name=_is_text, auroc=_is_auroc, own=_is_auroc, by=_is_text))
 _WORDS_OF = {
     1: dict(method=_is_text, needs=_list_of(_is_text), settings=_is_bare),
     2: dict(method=_is_text, needs=_list_of(_is_text), settings=_is_any_map, kind=_one_of(*_PREP),
@@ -117,7 +138,18 @@ def _misfit_of_words(header, number): # Of this format
             or _first_misfit(_DATA, header['data'], False, 'data.')
             or _first_misfit(_METRICS, header['metrics'], False, 'metrics.')
             or _first_misfit(_EXTRA, header['extra'], False, 'extra.')
+            or _misfit_of_counts(header, prep)
             or (_misfit_of_table if kind=='table' else _misfit_of_images)(header, prep))
+
+def _misfit_of_counts(header, prep):
+    "What was counted, and what is compared with the features of rows to score"
+    data, extra = header['data'], header['extra']
+    if data.get('held', 0)+data.get('known', 0)>data.get('rows', 0): return 'data.rows'
+    is_promised = header['settings'].get('false_alarms', 0) is not None
+    if header['calibrated'] and not is_promised: return 'settings.false_alarms'
+    n = len(prep.get('mean', [])) if header['kind']=='table' else 2            # brightness and contrast
+    if {*map(len, extra.get('usual', {}).values())}-{n}: return 'extra.usual'
+    return None
 
 def _misfit_of_table(header, prep):
     "Columns and features are as many wherever they are counted"
@@ -155,7 +187,23 @@ def _misfit_of_tensors(header, state):
         if not (is_known and tensor.dtype in types and is_vector and is_finite): return name
     reference = state['reference']
     if (reference[1:]<reference[:-1]).any() or header['calibrated'] and not len(reference): return 'reference'
-    return None
+    return _misfit_of_worth(header, reference.tolist()) if header['kind']=='table' else None
+
+def _misfit_of_worth(header, scores): # Of normal rows, sorted
+    "What a new value adds to a score: as much for any column, so that it lies above those of normal rows"
+    prep = header['prep']
+    worth, lowest = {*prep.get('worth', [])} - {0}, prep.get('lowest', 0)
+    if not prep.get('worth'): return None
+    if not scores: return 'reference'
+    added = max(worth, default=0)
+    if len(worth)>1: return 'prep.worth'
+    are_all_new = added and lowest+added<=scores[0] + 1e-9*abs(scores[0])
+    counts_all = 0 not in prep['worth']                        # else rows with a new value may score less
+    if lowest>scores[-1] or counts_all and lowest!=scores[0] and not are_all_new: return 'prep.lowest'
+    limit = header['settings'].get('threshold')
+    top = scores[-1] if limit is None else max(scores[-1], limit)
+    most = 1.1*(top-lowest) + .1*max(abs(top), abs(lowest)) or 1.
+    return 'prep.worth' if added and not .1*abs(lowest)<=added*(1+1e-9)<=most*(1+1e-6) else None
 
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #b4c15184
@@ -168,7 +216,27 @@ def probe(prep, # `Table` or `Images`, fitted
     if prep.kind=='images': noise = noise.sigmoid()
     mean, scale = _origin(prep)
     rows = mean + scale*noise
-    return {'probe.rows':rows, 'probe.scores':torch.as_tensor(detector.scores(_as_read(prep, rows))).double()}
+    scores = torch.as_tensor(detector.scores(_as_read(prep, rows))).double()
+    shown = {'probe.rows':rows, 'probe.scores':scores}
+    if not getattr(prep, 'worth', None): return shown
+    rows = _rows_with_new_values(prep)
+    return {**shown, 'probe.new_rows':rows, 'probe.new_scores':_surprised(prep, detector, rows)}
+
+def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scaling
+    "Usual rows but for new values, in the first row in all columns that can have one, else in half of them"
+    mean, scale = _origin(prep)
+    rows = (mean + scale*torch.as_tensor(prep.typical)).repeat(16, 1)
+    for feature, column in enumerate(prep.owner.tolist()):
+        is_new = [number==0 or (column+1)*40_503>>number & 1 for number in range(16)]
+        is_word = bool(prep.values[column])
+        if is_word or feature in prep.constant:
+            new_value = 0. if is_word else mean[feature] + scale[feature]
+            rows[torch.tensor(is_new, dtype=torch.bool),feature] = new_value
+    return rows
+
+def _surprised(prep, detector, rows): # As `_rows_with_new_values` makes them → (N,)
+    read = _as_read(prep, rows)
+    return torch.as_tensor(prep.surprised(detector.scores(read), prep.new_values(read.numpy()))).double()
 
 def check_probe(prep, detector, # As for `probe`
                 state:dict, # Name → tensor; files of older versions hold no rows
@@ -176,12 +244,19 @@ def check_probe(prep, detector, # As for `probe`
     "`CheckpointError` if the rows of `probe` do not score what they did, or cannot be scored"
     shown = state if 'probe.rows' in state else probe(prep, detector)
     scores = torch.as_tensor(detector.scores(_as_read(prep, shown['probe.rows'])))
-    want = shown['probe.scores']
     rounding = 1e-4 if prep.kind=='table' else .01              # of another machine
-    slack = rounding*want.abs().max()
-    if scores.shape==want.shape and scores.isfinite().all() and ((scores-want).abs()<=slack).all(): return
+    are_same = _are_close(scores, shown['probe.scores'], rounding)
+    if 'probe.new_rows' in state:
+        rows, want = state['probe.new_rows'], state['probe.new_scores']
+        are_same &= torch.allclose(rows, _rows_with_new_values(prep), rtol=1e-9, atol=0)
+        are_same &= _are_close(_surprised(prep, detector, rows), want, rounding)
+    if are_same: return
     what = "the model in the file gives other scores than when it was saved"
     raise CheckpointError(what, "get the original, or the version of ganad that made it")
+
+def _are_close(scores, want, rounding):
+    if scores.shape!=want.shape or not scores.isfinite().all(): return False
+    return bool(((scores-want).abs()<=rounding*want.abs().max()).all())
 
 def _origin(prep): # What is 0 for the network, or black; how far 1, or white, is from there
     if prep.kind=='table': return tuple(torch.tensor([prep.mean, prep.scale], dtype=torch.float64))

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['is_frame', 'names_of', 'take_rows', 'numbers_of', 'as_word', 'read_column', 'refuse', 'Columns', 'read_columns',
-           'say_strays', 'slices', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted', 'integer_range',
-           'brightness_range', 'Images', 'prepared']
+           'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted',
+           'integer_range', 'brightness_range', 'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
 import hashlib, math, numbers, re, warnings
@@ -108,7 +108,8 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
     codes = {value for value in telling if _is_code(value)}
     if codes and _are_codes(telling, codes): return None
     if are_nearly_all(_is_date):
-        refuse_first({*filter(_is_date, telling)}, "is a date or a time", "turn it into a number, or drop the column")
+        mend = "turn it into a number, or drop the column"
+        refuse_first({*filter(_is_date, telling)}, "is a date or a time", mend)
     if not are_nearly_all(is_like_a_number): return None
     if codes:
         mend = "name the column in words= if these are codes, else mend it"
@@ -153,7 +154,8 @@ def _with_units(texts)->set: # That are no plain numbers, each once
 def _refuse_pointed(values): # (N,) of one column, str among them
     "`DataError` if 1.050 stands beside 730, as thousands do that are written with points"
     texts = {value.strip() for value in values if isinstance(value, str)}
-    pointed = {text for text in texts if '.' in text and (_number(text) is not None or _POINTED.fullmatch(text))}
+    pointed = {text for text in texts
+               if '.' in text and (_number(text) is not None or _POINTED.fullmatch(text))}
     if not pointed or not all(map(_POINTED.fullmatch, pointed)): return
     whole = [abs(int(text)) for text in texts if re.fullmatch(r'[-+]?\d+', text)]
     has_two_points = any(text.count('.')>1 for text in pointed)
@@ -166,7 +168,8 @@ def _count_numbers(values)->tuple: # (N,) of one column of words: str, None
     "How many are numbers, of how many; (0, 0) for codes"
     counts = Counter(value for value in values if value is not None)
     if any(map(_is_code, counts)): return 0, 0
-    are_numbers = [value for value in counts if _number(value) is not None and str(value).lower() not in _TRUTH]
+    are_numbers = [value for value in counts
+                   if _number(value) is not None and str(value).lower() not in _TRUTH]
     return sum(counts[value] for value in are_numbers), counts.total()
 
 def _mixed_text(name, numbers, total): # As `_count_numbers` has them
@@ -367,11 +370,21 @@ _FAR = 1e6       # deviations from the mean
 _MOST_CATEGORIES = 256      # of a column
 _MANY_ROWS = 10_000         # are enough to see how columns hang together
 _MANY_FEATURES = 128        # would make a file of their relations too large
-_SAME = 1e-7     # relative difference that single precision makes
 
 def slices(count:int, size:int=8192)->list: # Rows; how many at once
     "So that memory does not grow with the number of rows"
     return [slice(start, min(start+size, count)) for start in range(0, count, size)]
+
+def is_changed(values, # Numbers (N,): float64 array or tensor
+               constant:float, # What all of them were in training
+              ): # (N,) bool
+    "Which values are another, to four units of the last digit, but for rounding to single precision"
+    near = 4*float(np.spacing(abs(constant))) if constant else 0.
+    with np.errstate(over='ignore'): short = np.float32(constant)
+    single = float(short)
+    if abs(single-constant)>1e-7*abs(constant): single = constant                 # too large or small for it
+    elif single==constant!=float(str(short)): near = float(np.spacing(abs(short)))/2      # training had it so
+    return (abs(values-constant)>near) & (abs(values-single)>near)
 
 class NewValueWarning(UserWarning):
     "Rows hold a value that training never saw"
@@ -520,7 +533,9 @@ class Table:
         is_new = np.zeros((len(x), len(self.values)), bool)
         for i, known in enumerate(self.values):
             if known: is_new[:,i] = ~x[:,owner==i].any(1)
-        is_new[:,owner[self.constant]] = np.abs(x[:,self.constant])>_SAME
+        for feature in self.constant:
+            constant = self.mean[feature]
+            is_new[:,owner[feature]] = is_changed(constant + x[:,feature]*self.scale[feature], constant)
         return is_new
 
     def weigh_new_values(self, scores, is_new, # Of normal rows: (N,), (N, columns) bool

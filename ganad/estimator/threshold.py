@@ -6,7 +6,7 @@
 __all__ = ['by_contamination', 'p_values', 'rows_needed', 'by_false_alarms', 'rows_for_interval', 'odd_tail', 'Threshold']
 
 # %% ../../nbs/estimator/20_threshold.ipynb #b3923adb
-import math
+import math, numbers
 from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
@@ -35,7 +35,7 @@ def p_values(reference, # Scores of the held-out normal rows, any order
 def rows_needed(rate:float, # Wanted rate of false alarms, 0 < rate < 1
                )->int:
     "The least number of held-out rows with which `rate` can be promised"
-    if 0<rate<1: return math.ceil(1/rate - 1 - 1e-9)
+    if isinstance(rate, numbers.Real) and 0<rate<1: return math.ceil(1/rate - 1 - 1e-9)
     what = f"false_alarms={rate} is no rate"
     raise DataError(what, "give one between 0 and 1, as 0.05", option='false_alarms')
 

@@ -9,7 +9,7 @@ __all__ = ['BASELINES', 'DEFAULT', 'kinds_of_rows', 'threshold_settings', 'fit_r
            'doubts', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
-import gzip, io, math, sys, time, warnings
+import gzip, io, math, os, sys, time, warnings
 from array import array
 from contextlib import contextmanager
 from pathlib import Path
@@ -277,8 +277,8 @@ def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is rea
     if str(out)=='-': raise DataError("- is no name of a file", "give one")
     if out=='': raise DataError("the name of what is to be written is empty", "give one")
     if str(out)=='/dev/stdout': raise DataError("this is standard output, no file", "name a file", file=out)
-    read = [Path(path).expanduser().resolve() for path in inputs]
-    if out is None or Path(out).resolve() not in read: return
+    read = [os.path.realpath(Path(path).expanduser()) for path in inputs]          # of a link to itself, too
+    if out is None or os.path.realpath(out) not in read: return
     raise DataError("this is what is read, and would be written over", "write to another file", file=out)
 
 def as_read(est, x)->torch.Tensor: # Estimator, rows

@@ -50,7 +50,7 @@ def _in_folder(root)->tuple[list, list]: # Names in order; (name, why) of what i
     return names, skipped
 
 def _why_not(path, root): # Why this picture is not opened, if it is not
-    if not path.resolve().is_relative_to(root): return 'a link that leads out of the folder'
+    if not Path(os.path.realpath(path)).is_relative_to(root): return 'a link that leads out of the folder'
     return '' if path.is_file() else 'no file'
 
 

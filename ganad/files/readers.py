@@ -20,8 +20,8 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator.preprocess import (_NEARLY_ALL, _count_numbers, _is_code, _is_date, _mixed_text, _says_nothing,
-                                    _unit_of, read_column)
+from ..estimator.preprocess import (_NEARLY_ALL, _count_numbers, _is_code, _is_date, _mixed_text,
+                                        _says_nothing, _unit_of, read_column)
 from ..data import disk, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8
@@ -89,7 +89,7 @@ class Rows:
                  drop=(), # Columns that are no features
                  types=None, # Feature → 'number' or 'text', of the model; None: all columns, types as found
                  words=(), # Columns of words, even if they look like numbers
-                 strays_are_gaps=False, # Is a value that is no number, among numbers, a gap that will be filled?
+                 strays_are_gaps=False, # Is a value that is no number, among numbers, a gap to be filled?
                  layout=None, # `Layout` of a text file
                  max_gb=1, # What a small file may take in memory; else it is refused
                  strict=False, # Stop at the first picture that cannot be read?
@@ -110,8 +110,8 @@ class Rows:
         self.skipped = []                                   # (name, why) of what could not be read
         self.ignored = []                                   # columns that nobody looks at
         self.strays = {}                                    # column → values that were taken for gaps
-        self.mixed = {}                                     # column of words → how many are numbers; of how many
-        self.like_gaps = {}                                 # column of words → values such as NA, which are words
+        self.mixed = {}  # column of words → how many are numbers; of how many
+        self.like_gaps = {}  # column of words → values such as NA, which are words
         self.position = {}                                  # column → its place in a row
         self.header = 'row'                                 # the names of the columns, as text
         if layout and self.unit!='line':
@@ -122,7 +122,7 @@ class Rows:
     def begin(self)->None: "Look at the head of it"
 
     def check_size(self, needed): # Bytes of memory
-        "`DataError` if it is more than `max_gb`, and a hundred times the size of the file: before it is unpacked"
+        "`DataError` for more than `max_gb`, and a hundred times the size of the file: before it is unpacked"
         size = self.path.stat().st_size
         if needed<=max(self.max_gb*1e9, 100*size): return
         what = f"it has {size/1e6:.3g} MB, and takes {needed/1e9:.3g} GB of memory"
@@ -248,7 +248,7 @@ class Layout:
     decimal:str='.' # Before the fraction
     comment:str|None=None # What a line begins with that is no row
     skip_rows:int=0 # Lines at the beginning that are left out
-    header:str|None=None # 'none': there are no names; 'first': the first line holds them, whatever it looks like
+    header:str|None=None # 'none': there are no names; 'first': the first line holds them
 
     def __post_init__(self):
         for name in ('sep', 'thousands', 'decimal', 'comment'):
@@ -260,7 +260,8 @@ class Layout:
             raise DataError(f"{self.decimal!r} cannot be both", "leave one out", option='thousands')
         if self.header not in (None, 'none', 'first'):
             raise DataError(f"header={self.header!r}", "give none or first", option='header')
-        if self.skip_rows<0: raise DataError(f"skip_rows={self.skip_rows}", "give 0 or more", option='skip_rows')
+        if self.skip_rows<0:
+            raise DataError(f"skip_rows={self.skip_rows}", "give 0 or more", option='skip_rows')
 
     def as_python(self, text:str)->str: # A value
         "A number as Python writes it; what is none here is none there"
@@ -295,8 +296,8 @@ def _looks_like_a_row(names, rows)->bool: # Fields of the first line; of some ro
     return bool(numbers) and not (words and are_years)
 
 # %% ../../nbs/files/10_readers.ipynb #c21fb6f3
-_GAPS = {'', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A', 'NA',
-         'NULL', 'NaN', 'None', 'n/a', 'nan', 'null'}                                 # as pandas has them
+_GAPS = {'', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A',
+         'NA', 'NULL', 'NaN', 'None', 'n/a', 'nan', 'null'}  # as pandas has them
 
 def _types_of(df)->dict:
     "'number' or 'text' of each column"
@@ -311,7 +312,7 @@ def _read_values(values, # (N,) of numbers, str and None
                  texts=None, # The same as they stand in the file
                  others=(), # Texts that show how fractions are written there
                 )->np.ndarray: # (N,) float64 with NaN, or str with None
-    "A column as numbers or as words; `DataError` with the row of a value that fits neither, and what helps in a file"
+    "A column as numbers or as words; `DataError` with the row of a value that fits neither, and what helps"
     texts = values if texts is None else texts
     def stray(row): return _stray(texts[row], name, kind, row, others, not _are_nearly_all_numbers(values))
     is_text = None if kind is None else kind=='text'
@@ -319,8 +320,9 @@ def _read_values(values, # (N,) of numbers, str and None
     except DataError as error:
         if error.row is None or not isinstance(values[error.row], str): raise
         raise stray(error.row) from error
-    if column.dtype.kind=='f' and strays_are_gaps:               # an option reads such numbers: they are no gaps
-        with_commas = [row for row, value in enumerate(values) if isinstance(value, str) and _COMMAS.fullmatch(value)]
+    if column.dtype.kind=='f' and strays_are_gaps:  # an option reads such numbers: they are no gaps
+        with_commas = [row for row, value in enumerate(values)
+                       if isinstance(value, str) and _COMMAS.fullmatch(value)]
         if with_commas: raise stray(with_commas[0])
     return column
 
@@ -359,7 +361,8 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
         mend = f"turn it into a number, or {_drop_option([name])}"
         return DataError(f"{value!r} is a date or a time", mend, **place)
     if kind is None and _is_code(value):
-        return DataError(f"{value!r} has a leading zero, as codes have", f"{words} keeps it as it is", **place)
+        what = f"{value!r} has a leading zero, as codes have"
+        return DataError(what, f"{words} keeps it as it is", **place)
     mend = f"mend it; --impute median takes it for a gap, {words} for a word"
     as_it_is = f"{words} keeps it as it is"
     has_fractions = any(map(_FRACTION.search, filter(None, map(str, others))))             # with a point
@@ -369,9 +372,11 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
     elif has_fractions and _THOUSANDS.fullmatch(value):
         mend = "--thousands , reads such numbers"
         if '.' not in value: mend += "; write a point, as others have, if that is a fraction"
-    elif has_fractions and _COMMAS.fullmatch(value): mend = "write a point, as others have" + ("" if kind else f"; {as_it_is}")
+    elif has_fractions and _COMMAS.fullmatch(value):
+        mend = "write a point, as others have" + ("" if kind else f"; {as_it_is}")
     elif kind is None and _unit_of(value): mend = f"take the unit away, or {as_it_is if is_usual else mend}"
-    elif _THOUSANDS.fullmatch(value): mend = "--thousands , reads such numbers (--decimal , if that is a fraction)"
+    elif _THOUSANDS.fullmatch(value):
+        mend = "--thousands , reads such numbers (--decimal , if that is a fraction)"
     elif _COMMAS.fullmatch(value): mend = "--decimal , reads such numbers"
     elif is_usual and not kind: mend = f"write plain numbers, or {as_it_is}"
     elif kind: mend = f"mend it; a model made with --impute takes it for a gap, one with {words} for a word"
@@ -412,7 +417,8 @@ def _lines(file, path, check_size): # Open text file; its path, for the message;
 
 _OTHER_KINDS = {b'PK\3\4':("a ZIP archive or an Excel file", "unpack it, or save the sheet as CSV"),
                 b'\x1f\x8b':("gzipped", "name it .csv.gz"), b'PAR1':("Parquet", "name it .parquet"),
-                b'\xff\xfe':("text in UTF-16", "save it as UTF-8"), b'\xfe\xff':("text in UTF-16", "save it as UTF-8"),
+                b'\xff\xfe':("text in UTF-16", "save it as UTF-8"),
+                b'\xfe\xff':("text in UTF-16", "save it as UTF-8"),
                 b'\xd0\xcf\x11\xe0':("an old Excel file", "save the sheet as CSV"),
                 b'%PDF-':("PDF", "save the table in it as CSV"),
                 b'\x93NUMPY':("an array of NumPy", "save it as .npz"),
@@ -437,7 +443,7 @@ def _check_kind(path):
     is_gzipped = path.suffix.lower()=='.gz'
     with reading(path), (gzip.open(path) if is_gzipped else open(path, 'rb')) as file:
         head = file.read(512)
-        if head.startswith(b'PAR1') and not is_gzipped:            # it may be a name: real ones end so as well
+        if head.startswith(b'PAR1') and not is_gzipped:           # it may be a name: real ones end so as well
             file.seek(-4, io.SEEK_END)
             if file.read(4)!=b'PAR1': return
     for begin, (what, mend) in _OTHER_KINDS.items():
@@ -477,7 +483,8 @@ def _what_the_first_lines_are(lines): # Of the file
     titles = [*takewhile(lambda i: widths[i]!=width, filled)]
     below = filled[len(titles):]
     sign = texts[filled[0]][0]
-    if sign in _COMMENT_SIGNS and titles and all(texts[i][0]==sign for i in titles): return _comment_option(sign)
+    are_comments = sign in _COMMENT_SIGNS and titles and all(texts[i][0]==sign for i in titles)
+    if are_comments: return _comment_option(sign)
     if width<2 or not titles or len(titles)>_MOST_TITLES: return ''
     if any(widths[i]!=width for i in below[:2]): return ''
     if below[0]==1: return "--skip-rows 1 if the first line is a title; else mend the line"
@@ -496,7 +503,8 @@ def _has_wide_gaps(name, rows)->bool: # Name of the only column, the rows
 
 def _separator_within(name, rows)->str|None: # Name of the only column, the rows
     "A sign that occurs in the name as often as in each row, as blanks do between columns"
-    return next((sep for sep in ':^~/ ' if sep in name and all(row[0].count(sep)==name.count(sep) for row in rows)), None)
+    def is_regular(sep): return sep in name and all(row[0].count(sep)==name.count(sep) for row in rows)
+    return next(filter(is_regular, ':^~/ '), None)
 
 # %% ../../nbs/files/10_readers.ipynb #70006415
 class CSV(Rows):
@@ -514,13 +522,13 @@ class CSV(Rows):
             text, _ = _quoted_record(line, lines, self.sep, self.path, number)
             self.header = text.rstrip('\r\n')                            # as it stands there
             names = next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep))
-            self.first = number + (_line_ends(text) or 1)                 # number of the line behind the header
+            self.first = number + (_line_ends(text) or 1)  # number of the line behind the header
             below = self._some_rows(lines, names)
         if self.layout.header=='none':
             self.first = number
             names = [str(i) for i in range(len(names))]
         elif self.layout.header is None: self._check_names(names, below, number)
-        index = len([*takewhile(_is_blank, names)])                       # pandas writes an index without a name
+        index = len([*takewhile(_is_blank, names)])  # pandas writes an index without a name
         names = ['' if _is_blank(name) else name for name in names]
         self.unnamed = [i for i, name in enumerate(names) if not name and i>=index]
         self.choose(names)
@@ -584,7 +592,8 @@ class CSV(Rows):
         names = [*map(str, lines)]
         kinds = self.types or dict.fromkeys(self.words, 'text')
         numbers = self._numbers(text, [name for name in self.features if kinds.get(name)!='text'])
-        others = [name for name in (*self.features, self.label) if name not in numbers and name in self.position]
+        others = [name for name in (*self.features, self.label)
+                  if name not in numbers and name in self.position]
         texts = self._texts(text, {name:self.position[name] for name in others})
         label = texts[self.label].to_numpy(object) if self.label in texts else None
         columns = {}
@@ -603,11 +612,14 @@ class CSV(Rows):
         "The columns that pandas reads as numbers, unless a leading zero says that they may be codes"
         if not names: return {}
         position = {name:self.position[name] for name in names}
-        df = _csv_frame(text, position, self.sep, keep_default_na=False, na_values=[*_GAPS], decimal=self.layout.decimal)
+        df = _csv_frame(text, position, self.sep, keep_default_na=False, na_values=[*_GAPS],
+                        decimal=self.layout.decimal)
         found = {name:df[name] for name in df if _is_number(df[name].dtype)}
         if not self.layout.thousands:
-            found = {name:column for name, column in found.items() if not _may_be_thousands(column.to_numpy())}
-        if self.types or not re.search(rf'(?:^|["{re.escape(self.sep)}])0\d', '\n'.join(text), re.MULTILINE): return found
+            found = {name:column for name, column in found.items()
+                     if not _may_be_thousands(column.to_numpy())}
+        may_be_codes = re.search(rf'(?:^|["{re.escape(self.sep)}])0\d', '\n'.join(text), re.MULTILINE)
+        if self.types or not may_be_codes: return found
         texts = self._texts(text, {name:position[name] for name in found})
         return {name:found[name] for name in found if not texts[name].str.match(r'0\d').any()}
 
@@ -621,12 +633,14 @@ class CSV(Rows):
         others = text if self.layout.decimal=='.' else ()
         try: column = _read_texts(values, name, kind, self.strays_are_gaps, self.layout, others)
         except DataError as error:
-            of_words = [*takewhile(self._has_no_number, text)]             # rows above the first with a number
+            of_words = [*takewhile(self._has_no_number, text)]  # rows above the first with a number
             if error.row==0 and of_words and not kind:
                 error.mend = f"{self._above(lines[len(of_words)-1])}; else {error.mend}"
             raise
         is_number = column.dtype.kind=='f'
-        if is_number: self._keep(self.strays, name, [value for value, x in zip(values, column) if x!=x and value not in _GAPS])
+        if is_number:
+            strays = [value for value, x in zip(values, column) if x!=x and value not in _GAPS]
+            self._keep(self.strays, name, strays)
         elif not kind:
             self._keep(self.like_gaps, name, [value for value in values if value in _GAPS and value])
             self._count(name, column)
@@ -675,7 +689,7 @@ class Parquet(Rows):
         with reading(self.path), self.parquet.ParquetFile(self.path) as file:
             schema, n = file.schema_arrow, file.metadata.num_rows
             self.check_size(8*n*len(schema))
-            some = next(file.iter_batches(64), None)                       # long texts may be stored once, and repeated
+            some = next(file.iter_batches(64), None)  # long texts may be stored once, and repeated
             row_bytes = some.nbytes/len(some) if some else 1
             self.check_size(n*row_bytes)
         self.most_rows = max(1, int(1e8/row_bytes))
@@ -690,7 +704,8 @@ class Parquet(Rows):
         "Rows with their numbers, a chunk at a time"
         first = 1
         with reading(self.path), self.parquet.ParquetFile(self.path) as file:
-            n = min(n or min(self.most_rows, _rows_a_chunk(len(self.columns))), max(1, file.metadata.num_rows))
+            usual = min(self.most_rows, _rows_a_chunk(len(self.columns)))
+            n = min(n or usual, max(1, file.metadata.num_rows))
             for batch in file.iter_batches(n):
                 yield self._chunk(batch, first)
                 first += len(batch)
@@ -700,7 +715,8 @@ class Parquet(Rows):
         values = [_plain_values(batch.column(name)) for name in self.columns]
         text = [csv_line(row) for row in zip(*values)]
         label = _label_texts(values[self.position[self.label]]) if self.label in self.position else None
-        with at_lines(self, names): columns = {name:self._column(name, batch.column(name)) for name in self.features}
+        with at_lines(self, names):
+            columns = {name:self._column(name, batch.column(name)) for name in self.features}
         return Chunk(_frame(columns), names, text, label)
 
     def _column(self, name, column): # Arrow's
@@ -712,7 +728,9 @@ class Parquet(Rows):
         kind = (self.types or {}).get(name, kind)
         found = _read_values(values, name, kind, self.strays_are_gaps, others=values)
         if kind is None and found.dtype.kind=='O': self._count(name, found)
-        if found.dtype.kind=='f': self._keep(self.strays, name, [v for v, x in zip(values, found) if x!=x and isinstance(v, str)])
+        if found.dtype.kind=='f':
+            strays = [value for value, x in zip(values, found) if x!=x and isinstance(value, str)]
+            self._keep(self.strays, name, strays)
         return found
 
 def _plain_values(column): # Of Arrow → as Python has them; short floats as text: .1 is not .10000000149

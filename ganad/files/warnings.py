@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 import numpy as np, torch
 from ..core import DataError
-from ..estimator.preprocess import as_word, _count_numbers, _mixed_text
+from ..estimator.preprocess import _count_numbers, _mixed_text, as_word, is_changed
 from ..estimator.threshold import rows_for_interval
 from .readers import _counted, _drop_option, _listed, _skipped_text
 from .shift import (Moments, false_alarms_differ, places, scores_differ, share_above_usual)
@@ -180,7 +180,7 @@ class Tally:
             self._add_unseen(name, texts[~texts.map(as_word).isin({*map(as_word, known)})])
         for name, known in self.constants.items():
             numbers = chunk.x[name].dropna().astype(float)
-            self._add_unseen(name, numbers[~np.isclose(numbers, known, rtol=1e-7, atol=0)].map('{:g}'.format))
+            self._add_unseen(name, numbers[is_changed(numbers, known)].map(_as_typed))
         if features is None: return
         self.moments.add(features if may_be_normal is None else features[may_be_normal])
 
@@ -188,6 +188,8 @@ class Tally:
         if not len(values): return
         count, examples = self.unseen.get(name, (0, []))
         self.unseen[name] = count + len(values), [*dict.fromkeys([*examples, *values])][:4]
+
+def _as_typed(value): return f'{value:g}' if float(f'{value:g}')==value else repr(float(value))
 
 def _known_texts(prep): # Column of text → the categories that training has seen
     names = getattr(prep, 'names', None) or []

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import mse_loss, softplus
 from torch.nn.utils.parametrizations import spectral_norm
-from ..core import pick
+from ..core import GanadError, pick
 from ..detector import adam, as_rows, update
 from .gan import GAN
 from ..networks import family
@@ -77,6 +77,9 @@ class AnoGAN(GAN):
                  encoder:bool=False, # Train an encoder, whose code is one more start
                  sums:bool=False): # Add up pixels and features, the paper's way
         super().__init__(shape, nz, nets, lr, k)
+        if starts>tries:
+            raise GanadError(f'starts={starts} of tries={tries} codes', 'give as many tries or more')
+        if not (starts or encoder): raise GanadError('starts=0 without an encoder', 'give 1, or encoder=True')
         self.lam = lam
         self.l_d = l_d
         self.steps = steps
