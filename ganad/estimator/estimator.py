@@ -29,7 +29,8 @@ from ..detector import Detector, detectors, plain_settings
 from . import modelfile
 from .explain import explain, learn_units
 from .preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
-                                        names_of, is_changed, prepared, read_column, say_strays, slices, take_rows)
+                                        names_of, is_changed, prepared, read_column, say_strays, slices,
+                                        take_rows)
 from .threshold import Threshold, by_false_alarms
 from ..metrics import auroc
 

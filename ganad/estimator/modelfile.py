@@ -102,7 +102,8 @@ _EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_count, normal=_
               unlabelled=_is_count, normal_is=_is_label, card=_map_of(_is_text),
               skipped=_list_of(_list_of(_is_text, 2)),
               usual=_dict_of(mean=_list_of(_is_place), deviation=_list_of(_is_spread)),
-              pictures=_or_none(_dict_of(levels=_are_levels, pad=_is_flag, width=_is_interval, height=_is_interval,
+              pictures=_or_none(_dict_of(levels=_are_levels, pad=_is_flag, width=_is_interval,
+                                         height=_is_interval,
                                          shape=_is_interval)),
               found=_dict_of(False, auroc=_is_auroc, normal=_is_count, anomalies=_is_count),
               baseline=_dict_of(False, name=_is_text, auroc=_is_auroc, own=_is_auroc, by=_is_text))

@@ -296,8 +296,8 @@ def _looks_like_a_row(names, rows)->bool: # Fields of the first line; of some ro
     return bool(numbers) and not (words and are_years)
 
 # %% ../../nbs/files/10_readers.ipynb #c21fb6f3
-_GAPS = {'', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A',
-         'NA', 'NULL', 'NaN', 'None', 'n/a', 'nan', 'null'}  # as pandas has them
+_GAPS = {'', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>',
+         'N/A', 'NA', 'NULL', 'NaN', 'None', 'n/a', 'nan', 'null'}  # as pandas has them
 
 def _types_of(df)->dict:
     "'number' or 'text' of each column"
