@@ -111,7 +111,8 @@ _DEFAULT_TEXT = (f"{DEFAULT} is the default: of what learns within a minute it d
 
 def _baseline_text(best, method)->str: # Of `baseline_beside`
     "That a GAN was not needed"
-    return (f"{best['name']} does as well in {best['seconds']:.1f} s: AUROC {best['auroc']:.3f}, {method} "
+    how = 'better' if best['auroc']>best['own']+.02 else 'as well'
+    return (f"{best['name']} does {how} in {best['seconds']:.1f} s: AUROC {best['auroc']:.3f}, {method} "
             f"{best['own']:.3f} (held-out rows against {best['by']}); --method {best['name']}")
 
 def _learned_from(about, est)->str: # Of `fit_file`

@@ -139,7 +139,8 @@ def baseline_beside(est, x, anomalies)->dict: # A fitted GAN; its normal rows; k
         found = auroc_beside_held_out(other, unlike)
         if found>best.get('auroc', 0): best = dict(name=name, auroc=found, seconds=time.perf_counter()-began)
     if best['auroc']<max(own-.005, .6): return {}
-    return dict(best, own=own, by='known anomalies' if is_known else 'rows with mixed columns')
+    mixed = 'rows with mixed columns' if est.prep_.kind=='table' else 'pictures with mixed patches'
+    return dict(best, own=own, by='known anomalies' if is_known else mixed)
 
 def _card(est, about, notes)->dict: # What a model card says, in sentences
     "Data, split, metrics and limits of a model, for whoever gets its file"
