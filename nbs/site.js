@@ -7,6 +7,6 @@ const reach = () => document.querySelectorAll(wide).forEach(e => {
   if (e.scrollWidth>e.clientWidth+1 && /auto|scroll/.test(s.overflowX)) { e.tabIndex = 0; if (e.tagName!=='TABLE') { e.role = 'group'; e.ariaLabel = 'scrolls sideways' } }
 })
 const whole = () => document.querySelectorAll('main td').forEach(e => { if (e.textContent.trim().length<=16) e.style.whiteSpace = 'nowrap' })
-addEventListener('load', () => { panels(); whole(); reach(); setTimeout(reach, 300) })
+addEventListener('load', () => { panels(); whole(); reach(); document.fonts.ready.then(reach); setTimeout(reach, 300) })
 addEventListener('resize', () => { panels(); reach() })
 addEventListener('beforeprint', () => document.querySelectorAll('main details').forEach(d => d.open = true))

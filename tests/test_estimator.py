@@ -321,8 +321,9 @@ def as_in_pyod(scores, normal, share, method):
 def test_probabilities_and_confidence_are_pyods(name, method):
     x, new = table(), table(50, 1)
     e = small(name, contamination=.1).fit(x)
-    assert np.array_equal(e.decision_scores_, e.anomaly_score(x)), 'in the order of the rows'
-    assert np.array_equal(e.labels_, (e.predict(x)==-1).astype(int))
+    if name!='knn':                                 # there a row does not count as its own neighbour
+        assert np.array_equal(e.decision_scores_, e.anomaly_score(x)), 'in the order of the rows'
+        assert np.array_equal(e.labels_, (e.predict(x)==-1).astype(int))
     assert e.labels_.sum()==20
     p, confidence = as_in_pyod(e.anomaly_score(new), e.decision_scores_, .1, method)
     assert np.allclose(e.predict_proba(new, method), p)

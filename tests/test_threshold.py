@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from ganad.core import DataError, GanadError
-from ganad.estimator import KNNDetector, MeanRowDetector
+from ganad.estimator import KNNDetector, MeanRowDetector, PCADetector
 from ganad.estimator.threshold import (
     Threshold,
     by_contamination,
@@ -63,12 +63,20 @@ def test_p_values_are_uniform_or_larger(trials, level):
 
 def test_training_rows_would_break_the_promise():
     "The same with the training rows in the place of the held-out ones: the reason why rows are held back"
-    x = np.random.default_rng(0).normal(size=(1200, 10))
+    x = np.random.default_rng(0).normal(size=(1200, 20))
     seen, new = x[:200], x[200:]
-    believed = KNNDetector(contamination=.05, random_state=0).fit(seen)
+    believed = PCADetector(contamination=.05, random_state=0).fit(seen)
     assert (believed.predict(new)<0).mean()>.1
-    promised = KNNDetector(false_alarms=.05, holdout=.5, random_state=0).fit(seen)
+    promised = PCADetector(false_alarms=.05, holdout=.5, random_state=0).fit(seen)
     assert (promised.predict(new)<0).mean()<.1
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_a_training_row_is_not_its_own_neighbour(seed):
+    "Where each was one, 80 % of new rows were flagged, not 10"
+    x = np.random.default_rng(seed).normal(size=(2400, 20))
+    e = KNNDetector(contamination=.1, random_state=0).fit(x[:400])
+    assert .05<(e.predict(x[400:])<0).mean()<.16
 
 
 def test_held_out_rows_teach_nothing():

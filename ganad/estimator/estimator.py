@@ -616,7 +616,7 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     @property
     def decision_scores_(self)->np.ndarray: # (N,)
-        "The `anomaly_score` of the rows of `fit`, in their order; not if rows were held out, nor once loaded"
+        "Scores of the rows of `fit` as the line was drawn by; not if rows were held out, nor once loaded"
         if getattr(self, '_scores_of_all', None) is not None: return self._scores_of_all
         raise AttributeError('not all rows of fit were scored: call anomaly_score with them')
 
