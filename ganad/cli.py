@@ -268,8 +268,7 @@ def _ending_of(file)->str: # Open
     return ending if file.read()==start else '.csv'                 # Parquet ends as it begins
 
 def _mistake(text)->int: # Exit code
-    try: print(f'ganad: {text}', file=sys.stderr)
-    except OSError: pass                                             # nobody can be told
+    with suppress(OSError): print(f'ganad: {text}', file=sys.stderr)         # else nobody can be told
     return 2
 
 _MENDS = dict(impute='drop them, or fit with --impute median')    # of gaps: the API's words are Python's

@@ -8,7 +8,7 @@ __all__ = ['set_seed', 'printable', 'GanadError', 'UnknownName', 'DataError', 'S
 
 # %% ../nbs/toolkit/00_core.ipynb #4686e166
 import errno,json,math,os,random,re,secrets,tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager,suppress
 from pathlib import Path
 import numpy as np, torch
 try: import fcntl
@@ -183,8 +183,7 @@ def _remove_leftovers(path):
     pattern = re.compile(re.escape(f'.{path.name}.') + r'[a-z0-9_]{8}\.tmp')
     for entry in os.scandir(path.parent):
         if not (pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)): continue
-        try: _remove_unless_locked(entry.path)
-        except OSError: pass                                       # gone, not ours, or open on Windows
+        with suppress(OSError): _remove_unless_locked(entry.path)  # gone, not ours, or open on Windows
 
 def _remove_unless_locked(path):
     if fcntl is None: return os.unlink(path)

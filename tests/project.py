@@ -14,6 +14,22 @@ def notebooks_below(folder):
     return [path for path, parts in found.items() if not any(part[0] in '._' for part in parts)]
 
 
+def cracked_plates(root, counts, side): # Folder; 'test/crack' → how many pictures; pixels a side
+    "Grey noisy plates; those of a folder `crack` have a bright square in the middle. The folder"
+    import numpy as np
+    from PIL import Image
+    rng = np.random.default_rng(0)
+    middle = slice(side//4, 3*side//4)
+    for name, count in counts.items():
+        folder = root/name
+        folder.mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.normal(150, 20, (side, side))
+            if folder.name=='crack': pixels[middle,middle] += 90
+            Image.fromarray(pixels.clip(0, 255).astype('u1')).save(folder/f'{i:03}.png')
+    return root
+
+
 NOTEBOOKS = notebooks_below(NBS)
 TEMPLATE = NBS/'methods/_template.ipynb'
 NUMBERED = [path for path in NOTEBOOKS if path.name[0].isdigit()]

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from project import cracked_plates
 
 from ganad.cli import parser
 from ganad.estimator import info
@@ -81,12 +81,7 @@ def test_arrays_and_folders(run, tmp_path):
     np.savez(tmp_path/'test.npz', x=x + 5*y[:, None], y=y)
     done, _ = compared(run, tmp_path, '--label', 'y', train='train.npz', test='test.npz')
     assert done['table'][0]['AUROC'].startswith('1.000')
-    for part, kind, n in (('train', 'good', 100), ('test', 'good', 30), ('test', 'crack', 10)):
-        (tmp_path/part/kind).mkdir(parents=True)
-        for i in range(n):
-            pixels = rng.normal(150, 20, (8, 8))
-            if kind=='crack': pixels[2:6, 2:6] += 90
-            Image.fromarray(pixels.clip(0, 255).astype('u1')).save(tmp_path/part/kind/f'{i}.png')
+    cracked_plates(tmp_path, {'train/good':100, 'test/good':30, 'test/crack':10}, 8)
     done, _ = compared(run, tmp_path, '--normal', 'good', train='train', test='test')
     assert float(done['table'][0]['AUROC'].split()[0])>.95
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from project import ROOT
+from project import ROOT, cracked_plates
 
 from ganad.cli import main
 from ganad.core import CheckpointError, DataError
@@ -276,14 +276,7 @@ def test_other_kinds_of_files_score_the_same(run, tmp_path, end):
 @pytest.fixture
 def cracks(tmp_path):
     "Grey plates, some of the test with a bright square; one picture is torn"
-    rng = np.random.default_rng(0)
-    folder = tmp_path/'pics'
-    for part, name, n in (('train', 'good', 120), ('test', 'good', 20), ('test', 'crack', 5)):
-        (folder/part/name).mkdir(parents=True)
-        for i in range(n):
-            x = rng.normal(150, 20, (16, 16))
-            if name=='crack': x[4:12, 4:12] += 90
-            Image.fromarray(x.clip(0, 255).astype('u1')).save(folder/part/name/f'{i:03}.png')
+    folder = cracked_plates(tmp_path/'pics', {'train/good':120, 'test/good':20, 'test/crack':5}, 16)
     torn = folder/'test/good/007.png'
     torn.write_bytes(torn.read_bytes()[:200])
     return folder
