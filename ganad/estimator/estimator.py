@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 import ganad
 from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick,
                         set_seed)
-from ..detector import Detector, detectors, plain_settings
+from ..detector import Detector, detectors, plain_settings, without_optimisers
 from . import _modelfile as modelfile
 from ._explain import explain, learn_units
 from ._preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
@@ -217,22 +217,24 @@ def seeded(random_state): # As scikit-learn takes it
             random.setstate(python)
             np.random.set_state(numpy)
 
-_INITIALISERS = [value for name, value in vars(torch.nn.init).items() if name[-1:]=='_' and callable(value)]
-_DRAWS = {torch.rand, torch.randn, torch.randint, torch.randperm, torch.normal, torch.Tensor.random_,
-          torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.bernoulli_,
-          *(f for f in _INITIALISERS if 'generator' in inspect.signature(f).parameters)}
+_FILLS = {torch.Tensor.random_, torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.bernoulli_,
+          torch.nn.init.uniform_, torch.nn.init.normal_, torch.nn.init.kaiming_uniform_}
 
-class _OwnGenerator(TorchFunctionMode):
-    "What PyTorch draws in a block, it draws from a generator of the block"
-    def __init__(self):
+class _WithoutFirstWeights(TorchFunctionMode):
+    "Models that are made in a block draw no weights, and take no more memory than a file has use for"
+    def __init__(self,
+                 most:float): # Numbers in a tensor
         super().__init__()
-        self.generator = torch.Generator().manual_seed(0)
+        self.most = most
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if function in _DRAWS and kwargs.get('generator') is None:
-            kwargs = dict(kwargs, generator=self.generator)
-        return function(*args, **kwargs)
+        if function in _FILLS: return args[0] if args else kwargs['tensor']    # `init` names its tensor
+        made = function(*args, **kwargs)
+        if isinstance(made, torch.Tensor) and made.numel()>self.most: raise ValueError(_OTHER_SIZE)
+        return made
+
+_OTHER_SIZE = "weights of another size"
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3fd17a60
 class FittedDetector:
@@ -280,11 +282,10 @@ class FittedDetector:
 
     @classmethod
     def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool):
-        "From weights; no memory is given to a model before their sizes are known to be right"
-        with torch.device('meta'), _single_precision(): probe = method(**settings)
-        if not method.once and _sizes(probe.state_dict())!=_sizes(weights):
-            raise ValueError("weights of another size")
-        with _OwnGenerator(), _single_precision(): model = method(**settings)
+        "From weights; a model whose settings ask for others, or for more memory, is none"
+        most = math.inf if method.once else max(weight.numel() for weight in weights.values())
+        with without_optimisers(), _WithoutFirstWeights(most), _single_precision(): model = method(**settings)
+        if not method.once and _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
         model.grow(weights)
         model.load_state_dict(weights)
         model.history = history
