@@ -9,6 +9,7 @@ __all__ = ['Baseline', 'Random', 'LookUp', 'MeanRow', 'PCA', 'nearest_distances'
 import hashlib
 from typing import Any
 import torch
+from .core import Positive
 from .detector import Detector, adam, update
 from .losses import l2
 from .networks import family
@@ -207,7 +208,7 @@ class AutoEncoder(Detector):
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Width of the bottleneck
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3): # Adam's step size
+                 lr:Positive=1e-3): # Adam's step size
         super().__init__(shape)
         networks = nets(shape)
         self.E = networks.enc(nz)

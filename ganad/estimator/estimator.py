@@ -6,13 +6,13 @@
 __all__ = ['STEPS', 'settings_of', 'seeded', 'FittedDetector', 'Estimator', 'make', 'estimators', 'load', 'auroc_scorer']
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3c06fcd7
-import copy, inspect, math, numbers, os, platform, random, threading, warnings
+import copy, inspect, math, os, platform, random, threading, warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 import numpy as np, sklearn, torch
 from scipy.special import erf
 from scipy.stats import binom
@@ -22,8 +22,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.overrides import TorchFunctionMode
 import ganad
-from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick,
-                        set_seed)
+from ..core import (Allowed, CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, allowed,
+                        first_line, is_number, pick, set_seed)
 from ..detector import Detector, detectors, plain_settings, without_optimisers
 from . import _modelfile as modelfile
 from ._explain import explain, learn_units
@@ -134,53 +134,17 @@ def _check_numbers(settings:dict)->None: # Name → value
     for name, (is_wanted, wanted) in _WANTED.items():
         value = settings[name]
         if value is None and name in _MAY_BE_NONE: continue
-        if _is_finite(value) and is_wanted(value): continue
+        if is_number(value) and is_wanted(value): continue
         raise DataError(f"{name}={value!r}", f"give {wanted}", option=name)
 
-_MOST = 2**40               # as a setting
-
-def _is_finite(value):
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and -math.inf<value<math.inf
-
-def _is_whole(value): return isinstance(value, numbers.Integral) and _is_finite(value) and value<_MOST
-def _is_from_0(value): return _is_whole(value) and value>=0
-def _is_from_1(value): return _is_whole(value) and value>=1
-def _is_weight(value): return _is_finite(value) and value>=0
-def _is_above_0(value): return _is_finite(value) and value>0
-def _is_part(value): return _is_finite(value) and 0<=value<=1
-def _is_switch(value): return isinstance(value, (bool, np.bool_)) or _is_whole(value) and value in (0, 1)
-def _is_text(value): return isinstance(value, str)
-def _is_change(value): return value is None or value is True or callable(value)
-def _is_function_or_none(value): return value is None or callable(value)
-
-def _is_rate(value): # As for AnoGAN's `rate`
-    if not isinstance(value, (list, tuple)): return _is_above_0(value)
-    are_pairs = all(isinstance(pair, (list, tuple)) and len(pair)==2 for pair in value)
-    if not value or not are_pairs or value[0][0]!=0: return False
-    return all(_is_from_0(start) and _is_above_0(size) for start, size in value)
-
-_FROM_0 = (_is_from_0, 'a whole number, 0 or more')
-_ANNOTATED = {int:(_is_from_1, 'a whole number, 1 or more'), float:(_is_weight, 'a number, 0 or more'),
-              bool:(_is_switch, 'True or False'), str:(_is_text, 'a name')}
-_OWN = dict(steps=_FROM_0, starts=_FROM_0, lr=(_is_above_0, 'a number above 0'),
-            lam=(_is_part, 'a number from 0 to 1'), alpha=(_is_part, 'a number from 0 to 1'),
-            lr_z=(_is_rate, 'a number above 0, or pairs of a step, from 0 on, and a number above 0'),
-            augment=(_is_change, 'a function, True or None'),
-            dist=(_is_function_or_none, 'a function or None'))
-
 def _check_own(cls, settings)->None: # Method; name → value
-    "`DataError` if a setting of the method is not what its `__init__` takes, by `_OWN` or by annotation"
+    "`DataError` if a setting of the method is not what its `__init__` says that it may be"
     for name, parameter in _parameters_of(cls).items():
-        kind, *others = get_args(parameter.annotation) or [parameter.annotation]
+        known = allowed(parameter.annotation)
+        if known is None and callable(parameter.default): known = Allowed(callable, 'a function, from Python')
         value = settings[name]
-        if value is None and type(None) in others: continue
-        if name in _OWN: is_wanted, wanted = _OWN[name]
-        elif kind is int and parameter.default==0: is_wanted, wanted = _FROM_0         # which means something
-        elif kind in _ANNOTATED: is_wanted, wanted = _ANNOTATED[kind]
-        elif callable(parameter.default): is_wanted, wanted = callable, 'a function, from Python'
-        else: continue                                        # names: the method knows those that there are
-        if not is_wanted(value): raise DataError(f"{name}={value!r}", f"give {wanted}", option=name)
+        if known is None or known.accepts(value): continue     # a name: the method knows those that there are
+        raise DataError(f"{name}={value!r}", f"give {known.what}", option=name)
 
 # %% ../../nbs/estimator/50_estimator.ipynb #a5bab45c
 _turn = threading.RLock()       # Who holds it may draw from the generators of the process
@@ -810,10 +774,9 @@ def _check_settings(cls, settings):
         _check_own(cls.method, default | settings)
     except DataError as error: raise ValueError(f"setting {error.option}") from error
     for name, value in settings.items():
-        is_number = type(value) in (int, float) and abs(value)<_MOST
-        is_whole = is_number and value==int(value)
-        fits = {bool:isinstance(value, bool) or value in (0, 1), int:is_whole,
-                float:is_number or isinstance(value, list), str:isinstance(value, str)}
+        is_plain = type(value) in (int, float) and abs(value)<2**40
+        fits = {bool:isinstance(value, bool) or value in (0, 1), int:is_plain and value==int(value),
+                float:is_plain or isinstance(value, list), str:isinstance(value, str)}
         may_be = value is None or fits.get(type(default.get(name)), not isinstance(value, dict))
         if not may_be: raise ValueError(f"setting {name}")
 
