@@ -256,13 +256,14 @@ class FittedDetector:
     def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool):
         "From weights; a model whose settings ask for others, or for more memory, is none"
         most = math.inf if method.once else max(weight.numel() for weight in weights.values())
-        with without_optimisers(), _WithoutFirstWeights(most), _single_precision(), _may_train():
-            model = method(**settings)
-        if not method.once and _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
-        model.grow(weights)
-        model.load_state_dict(weights)
-        model.history = history
-        return cls(model, double)
+        with _may_train():
+            with without_optimisers(), _WithoutFirstWeights(most), _single_precision():
+                model = method(**settings)
+            if not method.once and _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
+            model.grow(weights)
+            model.load_state_dict(weights)
+            model.history = history
+            return cls(model, double)
 
     def in_single_precision(self)->'FittedDetector':
         "Another one with the same weights, which scores in single precision"
