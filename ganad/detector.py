@@ -160,6 +160,8 @@ def in_precision(precision:str, # 'fp32' or 'bf16'
 # %% ../nbs/toolkit/04_detector.ipynb #6de4d74c
 class Scorer(nn.Module):
     "A model of rows of one `shape`: sub-classes define `score_batch`, and `rec_batch` if they reconstruct"
+    precision = 'fp32'  # of its last training
+
     def __new__(cls, *args, **kw):
         "A model that knows what it was built with, even before its own `__init__` runs"
         self = super().__new__(cls)
@@ -170,7 +172,6 @@ class Scorer(nn.Module):
         super().__init__()
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.history:dict = {}                          # loss → its values, one a step
-        self.precision = 'fp32'                         # that of its last training
 
     def device(self):
         "Where its weights are"
@@ -637,6 +638,7 @@ def save_model(m:Scorer, # A fitted detector
     needs = [name for name in others
              if name not in taken or m.settings[name] is not taken[name].default]
     header = dict(format=1, method=type(m).__name__.lower(), settings=settings, needs=needs)
+    if m.precision!='fp32': header['precision'] = m.precision
     return write_tensors(path, header, m.state_dict())
 
 def load_model(path, # Made by `save_model`
@@ -670,6 +672,7 @@ def _model_of(header, state, cls, settings):
         m = known[pick(method, known, 'method')](**{**header['settings'], **settings})
         m.grow(state)
         m.load_state_dict(state)
+        m.precision = pick(header.get('precision', 'fp32'), PRECISIONS[1:], 'precision')
     except RuntimeError as error:
         what = "the file holds weights of another size than it says"
         raise CheckpointError(what, "make it again") from error

@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 import ganad
 from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick,
                         set_seed)
-from ..detector import Detector, detectors, plain_settings
+from ..detector import PRECISIONS, Detector, detectors, in_precision, plain_settings
 from . import modelfile
 from .explain import explain, learn_units
 from .preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
@@ -274,13 +274,14 @@ class FittedDetector:
         "`f` of the rows `x`, some at a time"
         device = self.scorer.device()
         found = []
-        with torch.no_grad(), single_precision():
+        with torch.no_grad(), single_precision(), in_precision('fp32', device):
             for part in torch.as_tensor(x).split(size):
                 found.append(f(part.to(device, self.dtype)).double().cpu())
         return torch.cat(found).numpy()
 
     @classmethod
-    def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool):
+    def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool,
+               precision:str='fp32'):
         "From weights; no memory is given to a model before their sizes are known to be right"
         with torch.device('meta'), single_precision(): probe = method(**settings)
         if not method.once and _sizes(probe.state_dict())!=_sizes(weights):
@@ -289,6 +290,7 @@ class FittedDetector:
         model.grow(weights)
         model.load_state_dict(weights)
         model.history = history
+        model.precision = precision
         return cls(model, double)
 
     def in_single_precision(self)->'FittedDetector':
@@ -298,7 +300,8 @@ class FittedDetector:
     def __getstate__(self):
         return dict(method=type(self.model), settings=vars(self.model)['settings'],
                     weights={name:weight.cpu() for name, weight in self.model.state_dict().items()},
-                    history=self.model.history, double=self.double)        # opened where there is no GPU
+                    history=self.model.history, double=self.double,        # opened where there is no GPU
+                    precision=self.model.precision)
 
     def __setstate__(self, state):
         revived = self.revive(**state)
@@ -323,6 +326,7 @@ class Estimator(OutlierMixin, BaseEstimator):
                  batch_size:Any=64, # Rows a step, at most
                  random_state:Any=None, # Same seed, same scores
                  device:Any='cpu', # As for `Detector.fit`
+                 precision:Any='fp32', # Of the training, as for `Detector.fit`
                  progress:Any=False, # Show a bar? None: where somebody can see it
                  contamination:Any=.1, # The line: share of anomalies among the training rows; or …
                  false_alarms:Any=None, # … wanted rate of false alarms; then …
@@ -337,6 +341,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.random_state = random_state
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.contamination = contamination
         self.false_alarms = false_alarms
@@ -357,6 +362,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Learn from the rows `X`, and from `y` if the method learns from known anomalies"
         check_numbers(vars(self))
         _check_own(self.method, vars(self))
+        pick(self.precision, PRECISIONS, 'precision')
         X = self._take(X, reset=True)
         n = X.shape[0]
         is_anomaly = np.zeros(n, bool)
@@ -399,8 +405,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         anomalies = dict(known=self._rows(data, known)) if len(known) else {}
         double = self.prep_.kind=='table'
         untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
-        model.fit(x, epochs=epochs, bs=batch_size, device=self.device, progress=self.progress,
-                  checkpoint=checkpoint, **anomalies)
+        model.fit(x, epochs=epochs, bs=batch_size, device=self.device, precision=self.precision,
+                  progress=self.progress, checkpoint=checkpoint, **anomalies)
         return FittedDetector(model, double), untrained
 
     def _check_training(self, untrained): # Scores of some rows before it; None: there were none
@@ -668,8 +674,10 @@ class Estimator(OutlierMixin, BaseEstimator):
         default = settings_of(self.method)                    # no others are needed to score
         needs = [name for name in others
                  if name in default and getattr(self, name) is not default[name]]
+        precision = self.model_.precision
+        trained_in = {} if precision=='fp32' else dict(precision=precision)
         return dict(
-            method=self.method.__name__.lower(), settings=settings, needs=needs,
+            trained_in, method=self.method.__name__.lower(), settings=settings, needs=needs,
             kind=self.prep_.kind, prep=asdict(self.prep_), features=self.n_features_in_,
             columns=[*getattr(self, 'feature_names_in_', '')] or None,
             threshold=self.line_.value, calibrated=self.line_.held_out,
@@ -798,7 +806,8 @@ def _revived(header, state, settings):
     est.extra_ = dict(**header['extra'])
     history = {name:values.tolist() for name, values in _below('history.', state).items()}
     est.detector_ = FittedDetector.revive(cls.method, est._model_settings(), _below('model.', state),
-                                          history, double=est.prep_.kind=='table')
+                                          history, double=est.prep_.kind=='table',
+                                          precision=header.get('precision', 'fp32'))
     modelfile.check_probe(est.prep_, est.detector_, state)
     return est
 

@@ -332,7 +332,7 @@ def _chosen_on_small_digits(): # Of MNIST, made as small and as few as scikit-le
             *(Run('meanrow', 'mnist', task, size=8) for task in tasks)]
 
 def _precision():
-    "what training in bfloat16 costs, on rows set aside: two methods, five classes, three seeds, briefly trained"
+    "what training in bfloat16 costs, on rows set aside: two methods, five classes, three seeds, briefly"
     brief = dict(ganomaly=dict(steps=270, bs=32), egbad=dict(steps=135, bs=32))
     def run(method, normal, seed, precision):
         task = data.OneClass(normal, n_test=2000, choose=True)
@@ -372,7 +372,8 @@ _READ_BY = {
     'egbad':'egbad', 'egbad-kdd99':'egbad', 'ganomaly-encoder':'ganomaly ablations',
     'ganomaly-fashion':'ganomaly', 'alad':'alad', 'alad-ablation':'alad ablations',
     'imbalance-ablation':'imbalance ablations', 'imbalance-few':'imbalance', 'imbalance-sampling':'imbalance',
-    'choices':'alice egbad ganomaly alad', 'precision':'speed', 'stability':'alice anogan egbad ganomaly alad'}
+    'choices':'alice egbad ganomaly alad', 'precision':'speed',
+    'stability':'alice anogan egbad ganomaly alad'}
 _ADDED_BY = {'egbad':'egbad', 'egbad-kdd99':'egbad',
              'ganomaly-encoder':'ganomaly', 'ganomaly-fashion':'ganomaly'}
 
