@@ -136,11 +136,12 @@ def as_rows(x, # Tensor or array of N rows
 
 # %% ../nbs/toolkit/04_detector.ipynb #1bfddfb8
 _BF16_OF_CPU = '_is_avx512_bf16_supported','_is_amx_tile_supported'      # not public yet: may be missing
+_FEWEST_PIXELS = 16*16                  # of an image, for which the casts cost less than they save
 _SLOW = ("there is no bfloat16 arithmetic on this machine: precision='bf16' trains, but slowly; "
          "precision='auto' takes it only where it is quick")
 
 # %% ../nbs/toolkit/04_detector.ipynb #5a85a042
-PRECISIONS = 'auto','fp32','bf16'       # auto: bf16 for images, where method and machine gain by it; else fp32
+PRECISIONS = 'auto','fp32','bf16'       # auto: bf16 where it is quicker, for images on some machines
 
 class PrecisionWarning(UserWarning):
     "A training is slower than it need be"
@@ -434,7 +435,6 @@ class Detector(Scorer):
     once = False        # sees all rows in one `step`, whatever `epochs` says
     auroc_floor = 0.8   # what it must reach on the contract's toy data
     ema = 0.99          # the average's decay, if `fit` is not told
-    bf16 = False        # does `precision='auto'` train it in bfloat16 on images?
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
@@ -504,7 +504,7 @@ class Detector(Scorer):
 
     def _precision_on(self, place, precision):
         "What the next step computes in: 'fp32' or 'bf16'"
-        is_gain = self.bf16 and len(self.shape)==3
+        is_gain = len(self.shape)==3 and math.prod(self.shape[1:])>=_FEWEST_PIXELS
         if precision=='auto': return 'bf16' if is_gain and has_bf16(place) else 'fp32'
         if precision=='bf16' and not has_bf16(place): warnings.warn(_SLOW, PrecisionWarning, stacklevel=3)
         return precision
