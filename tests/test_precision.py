@@ -4,6 +4,7 @@ import pickle
 import threading
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from mutants import StaleCasts
@@ -11,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ganad import contract, data, detector
+from ganad.cli import main
 from ganad.contract import a_step_changes_the_next_forward, toy_rows, trained
 from ganad.core import CheckpointError, DataError, GanadError, NonFiniteLoss, UnknownName, set_seed
 from ganad.detector import PrecisionWarning, detectors, in_precision, load_model, save_model
@@ -302,6 +304,24 @@ def test_an_estimator_keeps_it_in_files_and_pickles(tmp_path):
     assert pickle.loads(pickle.dumps(est)).model_.precision=='bf16'
     plain = GANDetector(epochs=1, random_state=0).fit(toy_rows(4, 40).numpy())
     assert 'precision' not in info(plain.save(path))
+
+
+def test_the_command_line_takes_it_says_it_and_warns(tmp_path, monkeypatch, capsys, native):
+    monkeypatch.chdir(tmp_path)
+    rows = toy_rows(3, 60).numpy()
+    np.savez('a.npz', x=rows)
+    def ganad(line):
+        with pytest.raises(SystemExit) as end: main(line.split())
+        assert end.value.code==0
+        return capsys.readouterr()
+    learn = 'fit a.npz --method gan --epochs 1 --save m.safetensors'
+    native(False)
+    assert ganad(f'{learn} --precision bf16').err.count('there is no bfloat16 arithmetic on this machine')==1
+    native(True)
+    assert 'bfloat16' not in ganad(f'{learn} --precision bf16').err
+    assert 'precision  bf16' in ganad('info m.safetensors').out.splitlines()
+    ganad(learn)
+    assert 'precision  bf16' not in ganad('info m.safetensors').out
 
 
 def test_a_run_says_its_precision_and_is_fp32_if_it_does_not(tmp_path):
