@@ -137,7 +137,7 @@ def as_rows(x, # Tensor or array of N rows
 # %% ../nbs/toolkit/04_detector.ipynb #1bfddfb8
 _BF16_OF_CPU = '_is_avx512_bf16_supported','_is_amx_tile_supported'      # not public yet: may be missing
 _FEWEST_PIXELS = 16*16                  # of an image, for which the casts cost less than they save
-_SLOW = ("there is no bfloat16 arithmetic on this machine: precision='bf16' trains, but slowly; "
+_SLOW = ("no bfloat16 arithmetic is known of this machine: precision='bf16' trains, but slowly; "
          "precision='auto' takes it only where it is quick")
 
 # %% ../nbs/toolkit/04_detector.ipynb #5a85a042
@@ -147,7 +147,7 @@ class PrecisionWarning(UserWarning):
     "A training is slower than it need be"
 
 def has_bf16(device:torch.device)->bool:
-    "Does it multiply bfloat16 numbers itself: a processor with AVX512-BF16 or AMX, a recent GPU?"
+    "Has it arithmetic for bfloat16, as far as is known: a processor with AVX512-BF16 or AMX, a recent GPU?"
     if device.type=='cuda': return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type!='cpu': return False
     return any(getattr(torch.cpu, name, bool)() for name in _BF16_OF_CPU)

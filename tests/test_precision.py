@@ -83,6 +83,18 @@ def test_a_block_around_fit_changes_nothing(precision):
     assert is_same(inside, fit_gan(precision))
 
 
+@pytest.mark.parametrize('name', ['anogan', 'ganomaly'])
+def test_what_a_score_is_measured_in_is_fp32_too(name):
+    "Units that `fit` takes from the rows when the training is over"
+    def unit():
+        set_seed(1)
+        m = detectors()[name](IMAGE, **(dict(turns=True) if name=='ganomaly' else {}))
+        m.fit(toy_rows(IMAGE, 64), epochs=1, progress=False)
+        return m.unit if name=='anogan' else m.Turn.unit
+    with mixed_block(): inside = unit()
+    assert torch.equal(inside, unit())
+
+
 def test_scores_are_fp32_wherever_they_are_asked_for():
     m = BiGAN(IMAGE).fit(toy_rows(IMAGE), epochs=1, precision='bf16', progress=False)
     x = toy_rows(IMAGE, 8)
@@ -316,7 +328,7 @@ def test_the_command_line_takes_it_says_it_and_warns(tmp_path, monkeypatch, caps
         return capsys.readouterr()
     learn = 'fit a.npz --method gan --epochs 1 --save m.safetensors'
     native(False)
-    assert ganad(f'{learn} --precision bf16').err.count('there is no bfloat16 arithmetic on this machine')==1
+    assert ganad(f'{learn} --precision bf16').err.count('no bfloat16 arithmetic is known of this machine')==1
     native(True)
     assert 'bfloat16' not in ganad(f'{learn} --precision bf16').err
     assert 'precision  bf16' in ganad('info m.safetensors').out.splitlines()

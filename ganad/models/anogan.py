@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import mse_loss, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 from ..core import GanadError, pick
-from ..detector import adam, as_rows, update
+from ..detector import adam, as_rows, in_precision, update
 from .gan import GAN
 from ..networks import family
 from ..papernets import AnoganArrhythmia, AnoganCifar10, AnoganKdd99, AnoganMnist
@@ -122,7 +122,8 @@ class AnoGAN(GAN):
         "As ever; then what random codes cost becomes the unit (7)"
         self.unit.fill_(1)
         super().fit(x, *args, **kw)
-        if not self.sums: self.unit.copy_(self.chance(as_rows(x, self.shape)))
+        if self.sums: return self
+        with in_precision('fp32', self.device()): self.unit.copy_(self.chance(as_rows(x, self.shape)))
         return self
 
     @torch.no_grad()
