@@ -140,10 +140,12 @@ def test_auto_takes_bf16_for_images_that_are_not_tiny_where_the_machine_has_it(n
 
 @pytest.mark.parametrize('name', [name for name, cls in detectors().items() if cls.once])
 def test_what_learns_at_once_stays_fp32(name):
-    def scores(precision):
+    def fitted(precision):
         set_seed(0)
-        return detectors()[name](4).fit(toy_rows(4), precision=precision).score(toy_rows(4, odd=True))
-    assert torch.equal(scores('bf16'), scores('fp32'))
+        return detectors()[name](4).fit(toy_rows(4), precision=precision)
+    asked = fitted('bf16')
+    assert asked.precision=='fp32'
+    assert torch.equal(asked.score(toy_rows(4, odd=True)), fitted('fp32').score(toy_rows(4, odd=True)))
 
 
 @pytest.mark.parametrize('wrong', ['bf8', 'BF16', None, 16, torch.bfloat16, ['bf16']])
