@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CHECKS', 'toy_rows', 'promise', 'trained', 'one_finite_score_a_row', 'higher_is_more_anomalous', 'needs_no_other_row',
            'scoring_changes_nothing', 'fit_decides_all', 'an_epoch_is_every_row_once', 'same_seed_same_scores',
-           'every_weight_learns', 'each_loss_moves_its_player', 'a_cycle_critic_sees_its_own_row',
-           'each_row_has_its_own_reconstruction', 'saves_and_loads', 'check']
+           'a_step_changes_the_next_forward', 'every_weight_learns', 'each_loss_moves_its_player',
+           'a_cycle_critic_sees_its_own_row', 'each_row_has_its_own_reconstruction', 'saves_and_loads', 'check']
 
 # %% ../nbs/toolkit/05_contract.ipynb #2c82916d
 import copy,inspect,math,random,tempfile
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, torch
 from .core import set_seed
-from .detector import Detector,load_model,save_model
+from .detector import Detector,in_precision,load_model,save_model
 from .metrics import auroc
 
 # %% ../nbs/toolkit/05_contract.ipynb #7f409fd4
@@ -177,6 +177,34 @@ def same_seed_same_scores(t):
         set_seed(3)
         return t.make().fit(t.x, **{**t.fit, 'epochs':2}).score(t.odd)
     assert torch.equal(run(), run()), 'two runs with one seed give different scores'
+
+@promise
+def a_step_changes_the_next_forward(t):
+    "Each step sees the weights that the one before it has left, in every precision"
+    for precision in ('fp32','bf16'):
+        set_seed(5)
+        fit = {**t.fit, 'epochs':2, 'precision':precision}
+        for losses,fresh in _steps_beside_a_copy(t.make(), t.x, **fit):
+            assert losses.keys()==fresh.keys(), f'{losses} in a step, {fresh} in that of a copy'
+            for name,loss in losses.items():
+                is_same = math.isclose(loss, fresh[name], rel_tol=1e-5, abs_tol=1e-7)
+                where = f'with {precision}, the loss {name!r}'
+                assert is_same, f'{where} is {loss}, with the present weights {fresh[name]}'
+
+def _steps_beside_a_copy(m, x, **fit):
+    "The losses of each step while `m` is fitted, and of that step by a copy, which cannot know older weights"
+    pairs = []
+    step = m.step
+    def compared(batch):
+        set_seed(len(pairs))
+        with in_precision(m.precision, batch.device): fresh = type(m).step(copy.deepcopy(m), batch)
+        set_seed(len(pairs))
+        losses = step(batch)
+        pairs.append((losses, fresh))
+        return losses
+    m.step = compared
+    m.fit(x, **fit)
+    return pairs
 
 @promise
 def every_weight_learns(t):

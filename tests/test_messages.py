@@ -110,6 +110,7 @@ MISTAKES = {
     'contamination': FIT + ' --contamination .9',
     'holdout': FIT + ' --set holdout=2',
     'epochs': FIT + ' --epochs 0',
+    'precision': FIT + ' --precision bf8',
     'batch size': FIT + ' --batch-size 0',
     'way to impute': FIT + ' --impute zero --method pca',
     'seed': FIT + ' --seed -1',

@@ -73,7 +73,7 @@ def _training_progress(arguments): # As of `Detector.fit`
 
 # %% ../../nbs/files/40_commands.ipynb #f654c689
 _SAME = ['label', 'normal', 'size', 'strict', 'seed', 'device', 'contamination', 'false_alarms']
-_OPTIONAL = ['epochs', 'batch_size', 'impute']                                # else as the estimator has it
+_OPTIONAL = ['epochs', 'batch_size', 'impute', 'precision']                   # else as the estimator has it
 
 def fit(arguments):
     "The command `ganad fit`"
@@ -182,7 +182,7 @@ def _summary(header, line)->dict: # Of a model file; its `Threshold`
             'label':extra.get('label'), 'normal':extra.get('normal_is'), 'dropped':extra.get('drop'),
             'features':prep.get('names') or prep.get('shape'),
             'pictures':settings_text(extra.get('pictures')),
-            'settings':settings,
+            'settings':settings, 'precision':header.get('precision'),
             **{f'card: {name}':text for name, text in extra.get('card', {}).items() if name!='limits'},
             'notes':extra.get('notes'), 'versions':header.get('versions'), 'format':header['format']}
 

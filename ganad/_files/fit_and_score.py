@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
+from ..detector import PrecisionWarning
 from ..estimator import estimators, info, load
 from ..estimator._preprocess import ConstantScoreWarning, NewValueWarning, wanted
 from ..estimator._threshold import p_values, rows_needed
@@ -218,7 +219,7 @@ def fit_file(path, # What to learn from
     _checkpoint(save).unlink(missing_ok=True)
     return est, dict(about, notes=notes)
 
-_NOTED = NewValueWarning, ConstantScoreWarning         # what Python warns of, as a note of the command line
+_NOTED = NewValueWarning, ConstantScoreWarning, PrecisionWarning    # notes of the command line, too
 
 def require_label(rows, label)->None: # `Rows`; its column of labels as asked for, if at all
     "`DataError` if there is no such label"

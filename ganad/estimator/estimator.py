@@ -24,7 +24,8 @@ from torch.overrides import TorchFunctionMode
 import ganad
 from ..core import (Allowed, CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, allowed,
                         first_line, is_number, pick, set_seed)
-from ..detector import Detector, detectors, plain_settings, without_optimisers
+from ..detector import (PRECISIONS, Detector, detectors, in_precision, plain_settings,
+                            without_optimisers)
 from . import _modelfile as modelfile
 from ._explain import explain, learn_units
 from ._preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
@@ -245,7 +246,8 @@ class FittedDetector:
         "`f` of the rows `x`, some at a time"
         device = self.scorer.device()
         found = []
-        with _may_train(), torch.no_grad(), _single_precision():                    # a search trains codes
+        searching = _may_train()                                  # a search trains codes
+        with searching, torch.no_grad(), _single_precision(), in_precision('fp32', device):
             x = torch.as_tensor(x)
             if x.is_inference(): x = x.clone()
             for part in x.split(size):
@@ -253,7 +255,8 @@ class FittedDetector:
         return torch.cat(found).numpy()
 
     @classmethod
-    def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool):
+    def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool,
+               precision:str='fp32'):
         "From weights; a model whose settings ask for others, or for more memory, is none"
         most = math.inf if method.once else max(weight.numel() for weight in weights.values())
         with _may_train():
@@ -263,6 +266,7 @@ class FittedDetector:
             model.grow(weights)
             model.load_state_dict(weights)
             model.history = history
+            model.precision = precision
             return cls(model, double)
 
     def in_single_precision(self)->'FittedDetector':
@@ -272,7 +276,8 @@ class FittedDetector:
     def __getstate__(self):
         return dict(method=type(self.model), settings=vars(self.model)['settings'],
                     weights={name:weight.cpu() for name, weight in self.model.state_dict().items()},
-                    history=self.model.history, double=self.double)        # opened where there is no GPU
+                    history=self.model.history, double=self.double,        # opened where there is no GPU
+                    precision=self.model.precision)
 
     def __setstate__(self, state):
         revived = self.revive(**state)
@@ -297,6 +302,7 @@ class Estimator(OutlierMixin, BaseEstimator):
                  batch_size:Any=64, # Rows a step, at most
                  random_state:Any=None, # Same seed, same scores
                  device:Any='cpu', # As for `Detector.fit`
+                 precision:Any='fp32', # Of the training, as for `Detector.fit`
                  progress:Any=False, # Show a bar? None: where somebody can see it
                  contamination:Any=.1, # The line: share of anomalies among the training rows; or …
                  false_alarms:Any=None, # … wanted rate of false alarms; then …
@@ -311,6 +317,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.random_state = random_state
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.contamination = contamination
         self.false_alarms = false_alarms
@@ -331,6 +338,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Learn from the rows `X`, and from `y` if the method learns from known anomalies"
         _check_numbers(vars(self))
         _check_own(self.method, vars(self))
+        pick(self.precision, PRECISIONS, 'precision')
         X = self._take(X, reset=True)
         n = X.shape[0]
         is_anomaly = np.zeros(n, bool)
@@ -373,8 +381,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         anomalies = dict(known=self._rows(data, known)) if len(known) else {}
         double = self.prep_.kind=='table'
         untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
-        model.fit(x, epochs=epochs, bs=batch_size, device=self.device, progress=self.progress,
-                  checkpoint=checkpoint, **anomalies)
+        model.fit(x, epochs=epochs, bs=batch_size, device=self.device, precision=self.precision,
+                  progress=self.progress, checkpoint=checkpoint, **anomalies)
         return FittedDetector(model, double), untrained
 
     def _check_training(self, untrained): # Scores of some rows before it; None: there were none
@@ -642,8 +650,10 @@ class Estimator(OutlierMixin, BaseEstimator):
         default = settings_of(self.method)                    # no others are needed to score
         needs = [name for name in others
                  if name in default and getattr(self, name) is not default[name]]
+        precision = self.model_.precision
+        trained_in = {} if precision=='fp32' else dict(precision=precision)
         return dict(
-            method=self.method.__name__.lower(), settings=settings, needs=needs,
+            trained_in, method=self.method.__name__.lower(), settings=settings, needs=needs,
             kind=self.prep_.kind, prep=asdict(self.prep_), features=self.n_features_in_,
             columns=[*getattr(self, 'feature_names_in_', '')] or None,
             threshold=self.line_.value, calibrated=self.line_.held_out,
@@ -772,7 +782,8 @@ def _revived(header, state, settings):
     est.extra_ = dict(**header['extra'])
     history = {name:values.tolist() for name, values in _below('history.', state).items()}
     est.detector_ = FittedDetector.revive(cls.method, est._model_settings(), _below('model.', state),
-                                          history, double=est.prep_.kind=='table')
+                                          history, double=est.prep_.kind=='table',
+                                          precision=header.get('precision', 'fp32'))
     modelfile.check_probe(est.prep_, est.detector_, state)
     return est
 

@@ -147,7 +147,10 @@ def execute(run:Run, # What to run
     return _record(run, split, model, scores, seconds),model,scores
 
 def _fit_arguments(run, split): # Of `fit`; `steps` become epochs
-    arguments = dict(run.fit)
+    arguments = {'precision':'fp32', **run.fit}         # whatever the processor has
+    if arguments['precision']=='auto':
+        what = "precision='auto' is another on another processor"
+        raise DataError(what, 'a run says fp32 or bf16', option='precision')
     if 'steps' in arguments:
         steps = arguments.pop('steps')
         arguments['epochs'] = epochs_for(len(split.train), steps, arguments.get('bs', 64))
@@ -200,7 +203,7 @@ def _record(run, split, model, scores, seconds):
                 data_sha256=source.sha256, **_circumstances())
 
 # %% ../../nbs/evidence/00_run.ipynb #2d1f2511
-_TRAINING = 'steps', 'epochs', 'bs', 'ema', 'augment', 'patience'              # what a file may say of `fit`
+_TRAINING = 'steps', 'epochs', 'bs', 'ema', 'augment', 'patience', 'precision'  # what a file may say of `fit`
 
 def read_record(path:Path)->dict:
     "What a file of results says; an error in one line if no run has written it so"
@@ -237,7 +240,10 @@ def _check_record(record):
     _check_fields(record, {**_FIELDS, **_FIELDS_OF[record['status']]}, 'the run')
     foreign = [name for name in record['fit'] if name not in _TRAINING]
     if foreign: raise ValueError(f'{foreign[0]!r} is no setting of a training')
-    _check_fields(record['fit'], dict.fromkeys(record['fit'], _NUMBER), 'its fit')
+    fit = {**record['fit']}
+    precision = fit.pop('precision', 'fp32')
+    if precision not in ('fp32', 'bf16'): raise ValueError(f'its precision is {precision!r}')
+    _check_fields(fit, dict.fromkeys(fit, _NUMBER), 'its fit')
     if any(record['fit'].get(unit, 1)<=0 for unit in ('steps', 'epochs')): raise ValueError('it has no steps')
     if record['status']!='ok': return
     if {*record['metrics']}!=_METRICS: raise ValueError('its metrics are not those of a run')

@@ -15,7 +15,7 @@ from torch.nn.functional import mse_loss, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 from ..core import (Allowed, Fraction, GanadError, Positive, WholeNumber, allowed, is_whole,
                         pick)
-from ..detector import adam, as_rows, update
+from ..detector import adam, as_rows, in_precision, update
 from .gan import GAN
 from ..networks import family
 from ..papernets import AnoganArrhythmia, AnoganCifar10, AnoganKdd99, AnoganMnist
@@ -136,7 +136,8 @@ class AnoGAN(GAN):
         "As ever; then what random codes cost becomes the unit (7)"
         self.unit.fill_(1)
         super().fit(x, *args, **kw)
-        if not self.sums: self.unit.copy_(self.chance(as_rows(x, self.shape)))
+        if self.sums: return self
+        with in_precision('fp32', self.device()): self.unit.copy_(self.chance(as_rows(x, self.shape)))
         return self
 
     @torch.no_grad()
