@@ -66,6 +66,25 @@ def _arrhythmia():
     searches = [_anogan('arrhythmia', split, seed, flagged=.15) for seed,split in enumerate(splits)]
     return _on_table('arrhythmia', splits) + searches
 
+# %% ../../nbs/evidence/01_matrices.ipynb #ec0ea9b3
+_SMALL_FIRST = '''
+Hepatitis wine Lymphography WPBC vertebral Stamps WDBC yeast fault InternetAds Cardiotocography Waveform
+SpamBase Wilt optdigits PageBlocks satimage-2 landsat mnist magic.gamma campaign ALOI smtp celeba skin cover
+http donors'''.split()
+_AS_FIT = dict(steps=2000, bs=64)             # of an estimator with its defaults
+_MANY = dict(n_train=20_000, n_test=20_000)   # rows that are enough
+
+def _adbench():
+    "28 tables of ADBench, trained as `ganad fit` does: baselines on three splits, GANs on one"
+    baselines = 'knn', 'pca', 'isolationforest', 'meanrow', 'autoencoder'
+    def run(table, name, seed):
+        fit = {} if detectors()[name].once else _AS_FIT
+        return Run(name, f'adbench/{table}', data.Halves(seed=seed, **_MANY), seed, fit=fit)
+    gans = 'alad', 'egbad', 'ganomaly', 'alice', 'bigan', 'gan'
+    return [*(run(table, name, seed) for table in _SMALL_FIRST for seed in range(3) for name in baselines),
+            *(run(table, name, 0) for some in (gans[:3], gans[3:]) for table in _SMALL_FIRST for name in some)]
+
+
 # %% ../../nbs/evidence/01_matrices.ipynb #b54d77f9
 def _digits():
     "every method on scikit-learn's digits, each digit normal in turn; the last weights are kept"
@@ -340,7 +359,7 @@ def _stability():
             *(_anogan('digits', task, seed) for seed,task in enumerate(digits))]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #18fbdde5
-MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
+MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia, 'adbench':_adbench,
             'fashion-oneclass':_fashion, 'mnist-egbad':_mnist, 'fashion-egbad':_survey, 'cifar-bird':_cifar,
             'imbalance':_imbalance, 'unseen':_unseen, 'latent':_latent, 'latent-full':_latent_full,
             'speed':_speed, 'ema':_ema,
