@@ -441,6 +441,22 @@ def _decode_archive(archive, kept):
         sha256 = digest(x, decoded['y'], decoded['test'])
         with open(temporary, 'wb') as file: np.savez(file, x=x, sha256=sha256, **decoded)
 
+# %% ../nbs/toolkit/01_data.ipynb #806d18cb
+def _pneumonia(root, size):
+    where = 'pneumoniamnist.npz'
+    path = find(root, where)
+    if path is None:
+        raise _not_here('PneumoniaMNIST', where, 'it is one file of a collection', places(root),
+                        'get it from medmnist.com')
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        x,y = (np.concatenate([file[f'{part}_{kind}'] for part in ('train','val','test')])
+               for kind in ('images','labels'))
+        if len(x)!=len(y): raise ValueError(f'{len(x)} pictures and {len(y)} labels')
+        is_test = torch.arange(len(x)) >= len(x)-len(file['test_images'])
+        return Source('pneumonia', torch.from_numpy(x)[:,None], torch.from_numpy(y).ravel().long(),
+                      ['healthy','pneumonia'], is_test, 'PneumoniaMNIST')
+
+
 # %% ../nbs/toolkit/01_data.ipynb #7eaa70bb
 def _check_finite(x, # Table, rows × features
                   columns, # Name of each feature
@@ -568,8 +584,8 @@ def _adbench(root, size, table=''):
 
 # %% ../nbs/toolkit/01_data.ipynb #101d2940
 _LOADERS = {'digits':_digits, 'mnist':_mnist, 'fashion':_fashion, 'cifar10':_cifar10, 'svhn':_svhn,
-            'linnaeus5':_linnaeus5, 'cifar10-jpeg':_cifar10_jpeg, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
-            'adbench':_adbench, 'folder':_folder}
+            'linnaeus5':_linnaeus5, 'cifar10-jpeg':_cifar10_jpeg, 'pneumonia':_pneumonia, 'kdd99':_kdd99,
+            'arrhythmia':_arrhythmia, 'adbench':_adbench, 'folder':_folder}
 
 def sources()->list: # Names that `load` knows
     "The data sets there are"
@@ -579,7 +595,7 @@ _FILES:dict[str,list] = {
           'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
           'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
           'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
-          'arrhythmia':['arrhythmia/arrhythmia.mat'], 'adbench':['adbench']}
+          'arrhythmia':['arrhythmia/arrhythmia.mat'], 'adbench':['adbench'], 'pneumonia':['pneumoniamnist.npz']}
 
 def place_of(name:str, # One of `sources()`
             )->str: # Empty if it is not on this machine, or if nobody has said in `_FILES` how to tell
@@ -647,7 +663,7 @@ def _chosen_by(held, unused, base_rate, seed):
     "A test of normals that were held out and anomalies that nobody uses"
     if not len(unused):
         raise DataError('choose=True needs anomalies that the test leaves aside', option='choose',
-                        mend='use data with an official split, KDD99, Arrhythmia or Pooled')
+                        mend='use data with an official split, KDD99, Arrhythmia, Pooled or Halves')
     count = max(1, round(len(held)*base_rate/(1-base_rate)))
     return np.concatenate([held, np.random.RandomState(seed).permutation(unused)[:count]])
 
