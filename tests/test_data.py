@@ -18,8 +18,9 @@ import pytest
 import torch
 from ganad import data
 from ganad.core import DataError, ShapeError, UnknownName
-from ganad.data import (KDD99, Arrhythmia, Halves, Imbalance, Jitter, OneClass, OneOut, Pooled, Source, box, by_label,
-                        adbench_tables, cache_dir, clusters, gaussians, load, places, ring, sources)
+from ganad.data import (KDD99, Arrhythmia, Halves, Imbalance, Jitter, OneClass, OneOut, Pooled, Source,
+                        adbench_tables, box, by_label, cache_dir, clusters, gaussians, load, places, ring,
+                        sources)
 from PIL import Image
 from scipy.io import savemat
 from sklearn.model_selection import train_test_split
@@ -750,7 +751,7 @@ def test_halves_leave_anomalies_to_choose_by():
     assert (len(chosen.train), len(chosen.test), chosen.y.sum())==(64, 16+4, 4)
     assert {*chosen.rows['train'].tolist()} < {*split.rows['train'].tolist()}
     assert not {*chosen.rows['test'].tolist()} & {*split.rows['test'].tolist()}
-    assert split.test.abs().max()>100                              # far out stays far out, as with `ganad fit`
+    assert split.test.abs().max()>100                                   # far out stays far out
 
 
 @pytest.mark.parametrize('protocol,source', [case for case in CASES if not case[1].is_image])
@@ -1200,7 +1201,8 @@ def test_real_adbench_is_whole(elsewhere):
     assert len(adbench_tables())==28
     for table in adbench_tables():
         number = adbench_tables().index(table)
-        with np.load(Path(REAL)/f'adbench/{data._ADBENCH[number]}.npz') as file: assert np.isfinite(file['X']).all() and {*np.unique(file['y'])}=={0, 1}
+        with np.load(Path(REAL)/f'adbench/{data._ADBENCH[number]}.npz') as file:
+            assert np.isfinite(file['X']).all() and {*np.unique(file['y'])}=={0, 1}, table
 
 
 @real('pneumoniamnist.npz')
