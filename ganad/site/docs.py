@@ -430,7 +430,7 @@ def _facts(config)->dict:
     modules = {path.relative_to(config.lib_path).with_suffix('').as_posix():_read(path)
                for path in config.lib_path.rglob('*.py') if path.name!='_modidx.py'}
     url = f'{config.git_url}/blob/{config.branch}/{config.lib_path.name}/'
-    api = reference(modules, _load_pages(config.nbs_path, about, seconds), url) if modules else None
+    api = reference(modules, _load_pages(config.nbs_path, about, seconds), url)
     return dict(about=about, seconds=seconds, api=api)
 
 def _usual_engine(): return 'quarto' if shutil.which('quarto') else 'smalldocs'

@@ -309,7 +309,7 @@ def _public_entries(page:Page, module:str, modules:dict, url:str)->list:
 def reference(modules:dict, # 'models/bigan' → its source; 'estimator/__init__' says what a room offers
               pages:list, # Every `Page`, with its notebook as it was written
               url:str='', # Address of the package's files; '': no links to them
-             )->dict: # A notebook
+             )->dict|None: # A notebook, if there is a public name
     "A page of every public name"
     rooms = {room:{} for room in _ROOMS}                       # Room → name to import → what is said of it
     for page in sorted(pages, key=lambda page: page.stem):
@@ -321,6 +321,7 @@ def reference(modules:dict, # 'models/bigan' → its source; 'estimator/__init__
         section = sections.setdefault(_import_name(module), dict(sentence='', entries=[]))
         section['entries'] += entries
         if not _is_private(module): section['sentence'] = page.sentence
+    if not any(rooms.values()): return None
     cells = [dict(cell_type='raw', metadata={}, source=fill_template('api.yml'))]
     for room, sections in rooms.items():
         texts = [fill_template('module.md', module=name, **section) for name, section in sections.items()]
