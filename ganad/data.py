@@ -595,7 +595,8 @@ _FILES:dict[str,list] = {
           'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
           'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
           'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
-          'arrhythmia':['arrhythmia/arrhythmia.mat'], 'adbench':['adbench'], 'pneumonia':['pneumoniamnist.npz']}
+          'arrhythmia':['arrhythmia/arrhythmia.mat'], 'adbench':['adbench'],
+          'pneumonia':['pneumoniamnist.npz']}
 
 def place_of(name:str, # One of `sources()`
             )->str: # Empty if it is not on this machine, or if nobody has said in `_FILES` how to tell

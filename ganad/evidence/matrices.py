@@ -71,7 +71,7 @@ _SMALL_FIRST = '''
 Hepatitis wine Lymphography WPBC vertebral Stamps WDBC yeast fault InternetAds Cardiotocography Waveform
 SpamBase Wilt optdigits PageBlocks satimage-2 landsat mnist magic.gamma campaign ALOI smtp celeba skin cover
 http donors'''.split()
-_BRIEF = dict(steps=500, bs=64)               # seconds of a core, alone; an estimator takes four times as many
+_BRIEF = dict(steps=500, bs=64)               # an estimator takes four times as many
 _MANY = dict(n_train=20_000, n_test=20_000)   # rows that are enough
 
 def _adbench():
@@ -359,7 +359,7 @@ def _stability():
             *(_anogan('digits', task, seed) for seed,task in enumerate(digits))]
 
 def _pictures():
-    "what takes a second on pictures: chosen on rows set aside of clothes and digits, tried on other digits and X-rays"
+    "what takes a second on pictures: chosen on clothes and digits set aside, tried on other digits and X-rays"
     names = 'knn', 'pca', 'isolationforest', 'meanrow'
     chosen_on = [Run(name, source, data.OneClass(normal, choose=True, n_test=2000))
                  for source in ('fashion', 'mnist') for normal in range(10) for name in names]
@@ -391,7 +391,8 @@ _READ_BY = {
     'egbad':'egbad', 'egbad-kdd99':'egbad', 'ganomaly-encoder':'ganomaly ablations',
     'ganomaly-fashion':'ganomaly', 'alad':'alad', 'alad-ablation':'alad ablations',
     'imbalance-ablation':'imbalance ablations', 'imbalance-few':'imbalance', 'imbalance-sampling':'imbalance',
-    'choices':'alice egbad ganomaly alad', 'stability':'alice anogan egbad ganomaly alad'}
+    'choices':'alice egbad ganomaly alad', 'adbench':'when_a_gan', 'pictures':'when_a_gan',
+    'stability':'alice anogan egbad ganomaly alad'}
 _ADDED_BY = {'egbad':'egbad', 'egbad-kdd99':'egbad',
              'ganomaly-encoder':'ganomaly', 'ganomaly-fashion':'ganomaly'}
 
