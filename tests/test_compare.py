@@ -185,3 +185,9 @@ def test_without_a_method_fit_takes_the_default_and_says_why(run, tmp_path):
     assert 'holds 240 of the training rows' in info(tmp_path/'m')['extra']['card']['limits']
     _, out, _ = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'knn')
     assert 'default' not in out
+
+
+def test_of_pictures_the_reason_for_the_default_is_theirs(run, tmp_path):
+    cracked_plates(tmp_path, {'train/good':100}, 8)
+    code, out, _ = run('fit', tmp_path/'train/good', '--save', tmp_path/'m')
+    assert code==0 and 'it did best on 20 classes of pictures' in out and 'tables' not in out
