@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['DEBIAN', 'PICTURE_FORMATS', 'SAMPLING', 'digest', 'Source', 'cache_dir', 'places', 'find', 'disk', 'reading',
-           'open_picture', 'picture_array', 'sources', 'place_of', 'load', 'Split', 'Protocol', 'OneClass', 'OneOut',
-           'Pooled', 'KDD99', 'Arrhythmia', 'clusters', 'sample', 'Imbalance', 'by_label', 'Jitter', 'ring',
-           'gaussians', 'box']
+           'open_picture', 'picture_array', 'adbench_tables', 'sources', 'place_of', 'load', 'Split', 'Protocol',
+           'OneClass', 'OneOut', 'Pooled', 'KDD99', 'Arrhythmia', 'Halves', 'clusters', 'sample', 'Imbalance',
+           'by_label', 'Jitter', 'ring', 'gaussians', 'box']
 
 # %% ../nbs/toolkit/01_data.ipynb #4225a122
 import errno,gzip,hashlib,math,os,socket,tempfile,zipfile,zlib
 from contextlib import contextmanager
 from dataclasses import asdict,dataclass,field
-from functools import cached_property
+from functools import cached_property,partial
 from http.client import HTTPException
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
@@ -438,6 +438,22 @@ def _decode_archive(archive, kept):
         sha256 = digest(x, decoded['y'], decoded['test'])
         with open(temporary, 'wb') as file: np.savez(file, x=x, sha256=sha256, **decoded)
 
+# %% ../nbs/toolkit/01_data.ipynb #806d18cb
+def _pneumonia(root, size):
+    where = 'pneumoniamnist.npz'
+    path = find(root, where)
+    if path is None:
+        raise _not_here('PneumoniaMNIST', where, 'it is one file of a collection', places(root),
+                        'get it from medmnist.com')
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        x,y = (np.concatenate([file[f'{part}_{kind}'] for part in ('train','val','test')])
+               for kind in ('images','labels'))
+        if len(x)!=len(y): raise ValueError(f'{len(x)} pictures and {len(y)} labels')
+        is_test = torch.arange(len(x)) >= len(x)-len(file['test_images'])
+        return Source('pneumonia', torch.from_numpy(x)[:,None], torch.from_numpy(y).ravel().long(),
+                      ['healthy','pneumonia'], is_test, 'PneumoniaMNIST')
+
+
 # %% ../nbs/toolkit/01_data.ipynb #7eaa70bb
 def _check_finite(x, # Table, rows × features
                   columns, # Name of each feature
@@ -506,19 +522,27 @@ def _kdd99(root, size):
     return _read_kdd(path)
 
 # %% ../nbs/toolkit/01_data.ipynb #5ca15927
+def _normal_or_not(path, # File that `content` was read from
+                   content, # X (rows × features) and y (1 = anomaly)
+                   name:str, title:str, # For `Source`
+                  )->Source: # Classes 'normal' and 'anomaly'
+    "A table whose rows are normal or anomalous"
+    with reading(path):
+        x = torch.from_numpy(content['X'].astype('f4'))
+        y = torch.from_numpy(content['y'].ravel().astype('i8'))
+        if len(x)!=len(y): raise ValueError(f'{len(x)} rows and {len(y)} labels')
+    columns = [f'x{i}' for i in range(x.shape[1])]
+    try: _check_finite(x, columns)
+    except DataError as error: raise error.at(file=path) from None
+    return Source(name, x, y, ['normal','anomaly'], title=title, columns=columns)
+
 def _read_mat(path, # MATLAB file with X (rows × features) and y (1 = anomaly)
               name:str='mat', # For `Source`
               title:str='', # For `Source`
              )->Source: # Classes 'normal' and 'anomaly'
     "Read a table of the ODDS library"
-    with reading(path), open(path, 'rb') as file:
-        content = loadmat(file)
-        x = torch.from_numpy(content['X'].astype('f4'))
-        y = torch.from_numpy(content['y'].ravel().astype('i8'))
-    columns = [f'x{i}' for i in range(x.shape[1])]
-    try: _check_finite(x, columns)
-    except DataError as error: raise error.at(file=path) from None
-    return Source(name, x, y, ['normal','anomaly'], title=title, columns=columns)
+    with reading(path), open(path, 'rb') as file: content = loadmat(file)
+    return _normal_or_not(path, content, name, title)
 
 def _arrhythmia(root, size):
     where = 'arrhythmia/arrhythmia.mat'
@@ -528,10 +552,37 @@ def _arrhythmia(root, size):
                         'get arrhythmia.mat from the ODDS library, odds.cs.stonybrook.edu')
     return _read_mat(path, 'arrhythmia', 'Arrhythmia')
 
+
+# %% ../nbs/toolkit/01_data.ipynb #7dbf767c
+_ADBENCH = '''
+1_ALOI 5_campaign 7_Cardiotocography 8_celeba 10_cover 11_donors 12_fault 15_Hepatitis 16_http 17_InternetAds
+19_landsat 21_Lymphography 22_magic.gamma 24_mnist 26_optdigits 27_PageBlocks 31_satimage-2 33_skin 34_smtp
+35_SpamBase 37_Stamps 39_vertebral 41_Waveform 43_WDBC 44_Wilt 45_wine 46_WPBC 47_yeast'''.split()
+
+def adbench_tables()->list: # Names, as `load('adbench/NAME')` wants them
+    "The tables of ADBench that are known here, in the order of their numbers"
+    return [file.partition('_')[2] for file in _ADBENCH]
+
+def _adbench(root, size, table=''):
+    names = adbench_tables()
+    if not table:
+        listed = ', '.join(names)
+        raise DataError("'adbench' is many tables", f'name one, as adbench/wine; there are: {listed}')
+    number = names.index(pick(table, names, 'table of ADBench'))
+    where = f'adbench/{_ADBENCH[number]}.npz'
+    path = find(root, where)
+    if path is None:
+        raise _not_here(f'ADBench ({table})', where, 'it is one file of a repository', places(root),
+                        'get it from github.com/Minqi824/ADBench, folder datasets/Classical')
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        content = {name: file[name] for name in ('X','y')}
+    return _normal_or_not(path, content, f'adbench/{table}', f'{table} (ADBench)')
+
+
 # %% ../nbs/toolkit/01_data.ipynb #101d2940
 _LOADERS = {'digits':_digits, 'mnist':_mnist, 'fashion':_fashion, 'cifar10':_cifar10, 'svhn':_svhn,
-            'linnaeus5':_linnaeus5, 'cifar10-jpeg':_cifar10_jpeg, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
-            'folder':_folder}
+            'linnaeus5':_linnaeus5, 'cifar10-jpeg':_cifar10_jpeg, 'pneumonia':_pneumonia, 'kdd99':_kdd99,
+            'arrhythmia':_arrhythmia, 'adbench':_adbench, 'folder':_folder}
 
 def sources()->list: # Names that `load` knows
     "The data sets there are"
@@ -541,7 +592,8 @@ _FILES:dict[str,list] = {
           'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
           'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
           'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
-          'arrhythmia':['arrhythmia/arrhythmia.mat']}
+          'arrhythmia':['arrhythmia/arrhythmia.mat'], 'adbench':['adbench'],
+          'pneumonia':['pneumoniamnist.npz']}
 
 def place_of(name:str, # One of `sources()`
             )->str: # Empty if it is not on this machine, or if nobody has said in `_FILES` how to tell
@@ -551,12 +603,14 @@ def place_of(name:str, # One of `sources()`
     return str(find(None, *files) or '')
 
 # %% ../nbs/toolkit/01_data.ipynb #4e45db7e
-def load(name:str, # One of `sources()`
+def load(name:str, # One of `sources()`; of ADBench a table, as 'adbench/wine'
          size:int|None=None, # Resize images to size × size pixels; `None` leaves them (64 for a folder)
          root=None, # Where to look instead of `GANAD_DATA`; for 'folder' the folder itself
         )->Source:
     "Read a data set from disk, or download it"
-    read = _LOADERS[pick(name, _LOADERS, 'data set')]
+    collection,_,table = name.partition('/')
+    if collection=='adbench': read = partial(_adbench, table=table)
+    else: read = _LOADERS[pick(name, _LOADERS, 'data set')]
     with disk(root or cache_dir()): source = read(root, size)
     if not size or source.shape[1:]==(size,size): return source
     if not source.is_image:
@@ -607,7 +661,7 @@ def _chosen_by(held, unused, base_rate, seed):
     "A test of normals that were held out and anomalies that nobody uses"
     if not len(unused):
         raise DataError('choose=True needs anomalies that the test leaves aside', option='choose',
-                        mend='use data with an official split, KDD99, Arrhythmia or Pooled')
+                        mend='use data with an official split, KDD99, Arrhythmia, Pooled or Halves')
     count = max(1, round(len(held)*base_rate/(1-base_rate)))
     return np.concatenate([held, np.random.RandomState(seed).permutation(unused)[:count]])
 
@@ -823,6 +877,30 @@ class Arrhythmia(Protocol):
         half,test = _part(np.arange(len(source)), .5, self.seed)
         train,val = _part(half[~is_anomaly[half]], self.val, self.seed)
         return train if self.clean else np.setdiff1d(half, val),val,test,is_anomaly
+
+# %% ../nbs/toolkit/01_data.ipynb #c08f3cc4
+@dataclass(frozen=True)
+class Halves(Protocol):
+    "Half of the normal rows train; the other half tests, with half of the anomalies"
+    val:float=field(default=0., kw_only=True) # Share of the training normals that is kept for validation
+    normal = 'normal'
+
+    def scaler(self, x):
+        "Mean 0 and standard deviation 1, as of an estimator"
+        return _fit_scaler(StandardScaler(), x, 1e6)
+
+    def in_words(self, source):
+        "The names of the two classes"
+        return 'normal','anomaly'
+
+    def cut(self, source):
+        "Normals and anomalies are dealt out apart, so that a few anomalies cannot all be in one half"
+        is_anomaly = (source.y==source.class_index('anomaly')).numpy()
+        normals,test_normals = _part(np.flatnonzero(~is_anomaly), .5, self.seed)
+        _,test_anomalies = _part(np.flatnonzero(is_anomaly), .5, self.seed)
+        test = np.concatenate([test_normals, test_anomalies])
+        return *_part(normals, self.val, self.seed),test,is_anomaly
+
 
 # %% ../nbs/toolkit/01_data.ipynb #803b87fc
 def clusters(x, # Rows: N images or N×F table

@@ -217,6 +217,12 @@ def test_every_method_of_the_demo_is_tested_on_the_same_unknown_rows():
     assert len(split.known)==20 and not known & (test | train)
 
 
+def test_a_table_of_adbench_has_its_protocol():
+    runs = demo_runs('adbench/wine', methods=['pca', 'knn'], seeds=2)
+    assert {(type(run.protocol).__name__, run.protocol.seed) for run in runs}=={('Halves', 0), ('Halves', 1)}
+    with pytest.raises(GanadError, match='says itself who is normal'): demo_runs('adbench/wine', normal='1')
+
+
 def test_the_demo_says_why_labelled_methods_are_left_out(tmp_path, capsys):
     assert not any(detectors()[run.method].labelled for run in demo_runs('kdd99'))
     why = 'the protocol of kdd99 hands none out'

@@ -163,6 +163,8 @@ MISTAKES = {
     'class': 'demo --out new --normal 12',
     'class of KDD': 'demo --out new --data kdd99 --normal 1',
     'labels of KDD': 'demo --out new --data kdd99 --methods classifier',
+    'no table of ADBench': 'demo --out new --data adbench/beer --methods knn',
+    'no name of a table of ADBench': 'demo --out new --data adbench --methods knn',
     'seeds': 'demo --out new --seeds 0',
     'table of the course': 'bench --matrix digitz',
     'processes': 'bench --matrix quick --jobs 0',

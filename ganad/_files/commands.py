@@ -15,7 +15,7 @@ from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator._modelfile import read
 from ..estimator._threshold import Threshold
-from .fit_and_score import DEFAULT, fit_file, score_file
+from .fit_and_score import DEFAULT, WHY_DEFAULT, fit_file, score_file
 from .pictures import settings_text
 from .readers import Layout, count_text
 from .warnings import rate_text
@@ -99,13 +99,14 @@ def fit(arguments):
     if promised: text += f"\nfalse alarms: {promised}"
     found = about['found']
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
-    if not arguments.method: text += f"\n{_DEFAULT_TEXT}"
+    if not arguments.method: text += f"\n{_default_text(est.prep_.kind)}"
     if about['baseline']: text += f"\n{_baseline_text(about['baseline'], method)}"
     return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about),
                           said)
 
-_DEFAULT_TEXT = (f"{DEFAULT} is the default: of what learns within a minute it did best on average; "
-                 "`ganad compare` says what is best on your rows")
+def _default_text(kind)->str: # 'table' or 'images'
+    "Why this method was taken, without being asked for"
+    return f"{DEFAULT} is the default: {WHY_DEFAULT[kind]}; `ganad compare` says what is best on your rows"
 
 def _baseline_text(best, method)->str: # Of `baseline_beside`
     "That a GAN was not needed"

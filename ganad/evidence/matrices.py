@@ -66,6 +66,27 @@ def _arrhythmia():
     searches = [_anogan('arrhythmia', split, seed, flagged=.15) for seed,split in enumerate(splits)]
     return _on_table('arrhythmia', splits) + searches
 
+# %% ../../nbs/evidence/01_matrices.ipynb #ec0ea9b3
+_SMALL_FIRST = '''
+Hepatitis wine Lymphography WPBC vertebral Stamps WDBC yeast fault Cardiotocography Waveform SpamBase Wilt
+optdigits PageBlocks satimage-2 landsat mnist magic.gamma campaign ALOI smtp celeba skin cover http donors
+InternetAds'''.split()                        # which has 1,555 columns
+_WITH_GANS = 17                               # of these tables
+_BRIEF = dict(steps=500, bs=64)               # an estimator takes four times as many
+_MANY = dict(n_train=20_000, n_test=20_000)   # rows that are enough
+
+def _adbench():
+    "28 tables of ADBench: baselines on three splits of each; three GANs on one split of the smaller ones"
+    def runs(tables, names, seeds, brief=_BRIEF, label=''):
+        return [Run(name, f'adbench/{table}', data.Halves(seed=seed, **_MANY), seed,
+                    fit={} if detectors()[name].once else brief, label=label)
+                for table in tables for seed in seeds for name in names]
+    baselines = 'knn', 'pca', 'isolationforest', 'meanrow', 'autoencoder'
+    return [*runs(_SMALL_FIRST, baselines, range(3)),
+            *runs(_SMALL_FIRST[:_WITH_GANS], ('ganomaly', 'egbad', 'alad'), [0]),
+            *runs(_SMALL_FIRST[:_WITH_GANS], ['autoencoder'], [0], dict(steps=2000, bs=64), 'autoencoder 2000')]
+
+
 # %% ../../nbs/evidence/01_matrices.ipynb #b54d77f9
 def _digits():
     "every method on scikit-learn's digits, each digit normal in turn; the last weights are kept"
@@ -348,8 +369,19 @@ def _stability():
               for name in names for seed,task in enumerate(digits)),
             *(_anogan('digits', task, seed) for seed,task in enumerate(digits))]
 
+def _pictures():
+    "what takes a second on pictures: chosen on clothes and digits set aside, tried on other digits and X-rays"
+    names = 'knn', 'pca', 'isolationforest', 'meanrow'
+    chosen_on = [Run(name, source, data.OneClass(normal, choose=True, n_test=2000))
+                 for source in ('fashion', 'mnist') for normal in range(10) for name in names]
+    digits = [Run(name, 'digits', data.OneClass(normal)) for normal in range(10) for name in names]
+    xrays = [Run(name, 'pneumonia', data.OneClass('healthy', seed=seed), seed)
+             for seed in range(3) for name in names]
+    return chosen_on + digits + xrays
+
+
 # %% ../../nbs/evidence/01_matrices.ipynb #18fbdde5
-MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
+MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia, 'adbench':_adbench,
             'fashion-oneclass':_fashion, 'mnist-egbad':_mnist, 'fashion-egbad':_survey, 'cifar-bird':_cifar,
             'imbalance':_imbalance, 'unseen':_unseen, 'latent':_latent, 'latent-full':_latent_full,
             'speed':_speed, 'ema':_ema,
@@ -357,7 +389,7 @@ MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrh
             'ganomaly-encoder':_ganomaly_encoder, 'ganomaly-fashion':_ganomaly_fashion,
             'alad':_alad, 'alad-ablation':_alad_ablation, 'imbalance-ablation':_imbalance_ablation,
             'imbalance-few':_imbalance_few, 'imbalance-sampling':_imbalance_sampling,
-            'choices':_choices, 'precision':_precision, 'stability':_stability}
+            'choices':_choices, 'precision':_precision, 'pictures':_pictures, 'stability':_stability}
 
 # %% ../../nbs/evidence/01_matrices.ipynb #6a76341a
 _READ_BY = {
@@ -371,6 +403,7 @@ _READ_BY = {
     'ganomaly-fashion':'ganomaly', 'alad':'alad', 'alad-ablation':'alad ablations',
     'imbalance-ablation':'imbalance ablations', 'imbalance-few':'imbalance', 'imbalance-sampling':'imbalance',
     'choices':'alice egbad ganomaly alad', 'precision':'speed',
+    'adbench':'when_a_gan', 'pictures':'when_a_gan',
     'stability':'alice anogan egbad ganomaly alad'}
 _ADDED_BY = {'egbad':'egbad', 'egbad-kdd99':'egbad',
              'ganomaly-encoder':'ganomaly', 'ganomaly-fashion':'ganomaly'}
