@@ -345,7 +345,7 @@ def _lengths():
         few = data.OneClass(normal, n_train=500, n_test=3000, choose=True)
         return Run(method, 'fashion', few, 0, fit=dict(steps=steps, bs=64), label=f'{method} {steps}')
     return [run(method, normal, steps)
-            for steps in (400,1200) for normal in (0,5,8) for method in ('ganomaly','egbad','alad')]
+            for normal in (0,5,8) for method in ('ganomaly','egbad','alad') for steps in (400,1200)]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #18fbdde5
 MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
