@@ -26,7 +26,7 @@ from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, Shape
                         set_seed)
 from ..detector import Detector, detectors, plain_settings
 from . import _modelfile as modelfile
-from ._explain import explain, learn_units
+from ._explain import enlarged, explain, learn_units
 from ._preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
                                         names_of, is_changed, prepared, read_column, say_strays, slices,
                                         take_rows)
@@ -506,10 +506,19 @@ class Estimator(OutlierMixin, BaseEstimator):
             what = f"{X.dtype} of shape {X.shape} are no images"
             raise ShapeError(what, "give (N,H,W), (N,H,W,C) or (N,C,H,W)")
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
+        if not reset: self._refuse_squeezing(X)
         if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
             warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of "
                           "a time series, give X.reshape(len(X), -1)", stacklevel=4)
         return X
+
+    def _refuse_squeezing(self, X): # Pictures
+        "`ShapeError` for what is not square, if the model was fitted on files that kept their proportions"
+        files = getattr(self, 'extra_', {}).get('pictures') or {}
+        height, width = self.prep_.sides(X)
+        if height==width or not files.get('pad'): return
+        what = f"pictures of {height}×{width}; those of the training were filled up to squares"
+        raise ShapeError(what, "score them as files, or fill them up")
 
     # ---- score
 
@@ -571,6 +580,16 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Contributions of columns or pixels to the score of each row"
         X = self._take(X)
         return explain(self.prep_, self.detector_, X, by)
+
+    def anomaly_map(self,
+                    X:Any, # Pictures: an array, or a list of pictures (H,W) or (H,W,C), each of any size
+                    by:str='difference', # As for `explain`
+                   )->Any: # (N,H,W); of a list a list of (H,W)
+        "Where each picture is anomalous, at its own size"
+        if isinstance(X, (list, tuple)): return [self.anomaly_map(_as_data(x)[None], by)[0] for x in X]
+        X = self._take(X)
+        if self.prep_.kind!='images': raise ShapeError("a table has no map", "call explain")
+        return enlarged(explain(self.prep_, self.detector_, X, by), *self.prep_.sides(X))
 
     # ---- what the parts know, as attributes of the whole
 
