@@ -339,14 +339,6 @@ def _stability():
               for name in names for seed,task in enumerate(digits)),
             *(_anogan('digits', task, seed) for seed,task in enumerate(digits))]
 
-def _lengths():
-    "500 pictures of a class of FashionMNIST: a third of the usual steps, and all, on rows set aside"
-    def run(method, normal, steps):
-        few = data.OneClass(normal, n_train=500, n_test=3000, choose=True)
-        return Run(method, 'fashion', few, 0, fit=dict(steps=steps, bs=64), label=f'{method} {steps}')
-    return [run(method, normal, steps)
-            for normal in (0,5,8) for method in ('ganomaly','egbad','alad') for steps in (400,1200)]
-
 # %% ../../nbs/evidence/01_matrices.ipynb #18fbdde5
 MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
             'fashion-oneclass':_fashion, 'mnist-egbad':_mnist, 'fashion-egbad':_survey, 'cifar-bird':_cifar,
@@ -356,7 +348,7 @@ MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrh
             'ganomaly-encoder':_ganomaly_encoder, 'ganomaly-fashion':_ganomaly_fashion,
             'alad':_alad, 'alad-ablation':_alad_ablation, 'imbalance-ablation':_imbalance_ablation,
             'imbalance-few':_imbalance_few, 'imbalance-sampling':_imbalance_sampling,
-            'choices':_choices, 'stability':_stability, 'lengths':_lengths}
+            'choices':_choices, 'stability':_stability}
 
 # %% ../../nbs/evidence/01_matrices.ipynb #6a76341a
 _READ_BY = {
@@ -369,8 +361,7 @@ _READ_BY = {
     'egbad':'egbad', 'egbad-kdd99':'egbad', 'ganomaly-encoder':'ganomaly ablations',
     'ganomaly-fashion':'ganomaly', 'alad':'alad', 'alad-ablation':'alad ablations',
     'imbalance-ablation':'imbalance ablations', 'imbalance-few':'imbalance', 'imbalance-sampling':'imbalance',
-    'choices':'alice egbad ganomaly alad', 'stability':'alice anogan egbad ganomaly alad',
-    'lengths':'estimator'}
+    'choices':'alice egbad ganomaly alad', 'stability':'alice anogan egbad ganomaly alad'}
 _ADDED_BY = {'egbad':'egbad', 'egbad-kdd99':'egbad',
              'ganomaly-encoder':'ganomaly', 'ganomaly-fashion':'ganomaly'}
 
