@@ -886,14 +886,20 @@ def test_maps_are_as_large_as_their_pictures(tmp_path):
     assert small.shape==(12, 16) and large.shape==(36, 48) and np.array_equal(small, one[0])
 
 
-def test_pictures_that_would_be_squeezed_are_refused_where_training_kept_proportions(tmp_path):
-    save_pictures(tmp_path/'good', [grain(8, 16, seed=i) if i%2 else grain(16, 8, seed=i) for i in range(30)])
-    fit_file(tmp_path/'good', tmp_path/'m.safetensors', method='pca', size=8)
+def test_arrays_keep_their_proportions_where_files_did(tmp_path):
+    shapes = [(8, 16), (16, 8), (16, 16)]
+    save_pictures(tmp_path/'good', [grain(*shapes[i%3], seed=i)//2 + 60 for i in range(30)])
+    fit_file(tmp_path/'good', tmp_path/'m.safetensors', 'pca', size=16, k=1)
     model = estimator_load(tmp_path/'m.safetensors')
-    assert model.anomaly_map(grain(2, 16, 16)).shape==(2, 16, 16)
-    for ask in (model.anomaly_map, model.anomaly_score):
-        with pytest.raises(ShapeError) as error: ask(grain(2, 8, 16))
-        assert is_one_line(error) and 'filled up to squares' in str(error.value)
+    for shape in shapes:
+        new = grain(5, *shape, seed=99)//2 + 60
+        new[:, 1:3, 1:3] = 255
+        score_file(tmp_path/'m.safetensors', save_pictures(tmp_path/f'new{shape}', new), tmp_path/'s.csv')
+        of_files = np.loadtxt(tmp_path/'s.csv', delimiter=',', skiprows=1, usecols=1)
+        assert np.allclose(model.anomaly_score(new), of_files, rtol=5e-3)
+        maps = model.anomaly_map(new)
+        assert maps.shape==new.shape
+        assert pixel_auroc(maps, new==255)>.9
 
 
 # ---- how long a training will take

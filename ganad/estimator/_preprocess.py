@@ -700,6 +700,19 @@ class Images:
         "Height and width of the pictures"
         return _channels_first(X, self.shape[0]).shape[2:]
 
+    def filled_up(self, X)->np.ndarray: # As for `read` → (N,C,S,S), or as they are if they are square
+        "Pictures in the middle of squares, the rest of which has their mean colour"
+        height, width = self.sides(X)
+        if height==width: return X
+        x = _channels_first(X, self.shape[0])
+        mean = x.mean((2, 3), keepdims=True)
+        side = max(height, width)
+        top, left = round((side-height)/2), round((side-width)/2)
+        squares = np.empty((*x.shape[:2], side, side), x.dtype)
+        squares[:] = mean.round() if x.dtype.kind in 'ui' else mean
+        squares[:,:,top:top+height,left:left+width] = x
+        return squares
+
     def _checked_range(self, x)->tuple: # (N,C,H,W) → what is black, what is white
         black, white = self._range_for(x)
         low, high = float(x.min()), float(x.max())

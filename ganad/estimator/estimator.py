@@ -506,19 +506,15 @@ class Estimator(OutlierMixin, BaseEstimator):
             what = f"{X.dtype} of shape {X.shape} are no images"
             raise ShapeError(what, "give (N,H,W), (N,H,W,C) or (N,C,H,W)")
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
-        if not reset: self._refuse_squeezing(X)
         if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
             warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of "
                           "a time series, give X.reshape(len(X), -1)", stacklevel=4)
-        return X
+        return X if reset else self._in_proportion(X)
 
-    def _refuse_squeezing(self, X): # Pictures
-        "`ShapeError` for what is not square, if the model was fitted on files that kept their proportions"
+    def _in_proportion(self, X): # Pictures
+        "The same in squares, if the model was fitted on files that were filled up to squares"
         files = getattr(self, 'extra_', {}).get('pictures') or {}
-        height, width = self.prep_.sides(X)
-        if height==width or not files.get('pad'): return
-        what = f"pictures of {height}×{width}; those of the training were filled up to squares"
-        raise ShapeError(what, "score them as files, or fill them up")
+        return self.prep_.filled_up(X) if files.get('pad') else X
 
     # ---- score
 
@@ -587,9 +583,13 @@ class Estimator(OutlierMixin, BaseEstimator):
                    )->Any: # (N,H,W); of a list a list of (H,W)
         "Where each picture is anomalous, at its own size"
         if isinstance(X, (list, tuple)): return [self.anomaly_map(_as_data(x)[None], by)[0] for x in X]
-        X = self._take(X)
+        taken = self._take(X)
         if self.prep_.kind!='images': raise ShapeError("a table has no map", "call explain")
-        return enlarged(explain(self.prep_, self.detector_, X, by), *self.prep_.sides(X))
+        height, width = self.prep_.sides(_as_data(X))
+        high, wide = self.prep_.sides(taken)                              # of squares, if X is no square
+        top, left = round((high-height)/2), round((wide-width)/2)
+        maps = enlarged(explain(self.prep_, self.detector_, taken, by), high, wide)
+        return maps[:,top:top+height,left:left+width]
 
     # ---- what the parts know, as attributes of the whole
 
