@@ -20,7 +20,7 @@ from PIL import Image
 
 from ganad.cli import main
 from ganad.core import DataError, ShapeError
-from ganad.data import load, masked_pictures
+from ganad.data import load, masked_pictures, masks_among
 from ganad.estimator import PCADetector, estimators
 from ganad.estimator import load as estimator_load
 from ganad.estimator._preprocess import Images
@@ -866,6 +866,12 @@ def test_masks_are_paired_with_their_pictures(tmp_path, mask, white):
     found = {name:where for name, _, where in masked_pictures(tmp_path)}
     assert [*found]==[f'test/{name}.png' for name in ('crack/0', 'good/0', 'good/1', 'hole/0', 'hole/1')]
     assert np.array_equal(found.pop('test/crack/0.png'), hole>0) and not any(m.any() for m in found.values())
+
+
+def test_a_mask_belongs_to_the_test_rather_than_to_the_training():
+    names = ['train/good/0.png', 'test/good/0.png', 'ground_truth/good/0.png']
+    assert masks_among(names)=={'ground_truth/good/0.png':'test/good/0.png'}
+    assert masks_among(['train/good/0.png', 'masks/good/0.png'])=={'masks/good/0.png':'train/good/0.png'}
 
 
 def test_several_masks_of_a_picture_are_one(tmp_path):
