@@ -19,11 +19,7 @@ from pathlib import Path,PurePosixPath
 import numpy as np, torch, torch.nn.functional as F
 from PIL import Image,ImageOps
 from scipy.io import loadmat
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler,StandardScaler
-
 from tqdm.auto import tqdm
 from .core import DataError,ShapeError,atomic,first_line,pick,printable
 
@@ -190,6 +186,7 @@ def _download(get, # Function that downloads
 
 # %% ../nbs/toolkit/01_data.ipynb #3739747b
 def _digits(root, size):
+    from sklearn.datasets import load_digits                # loads much that nothing else here needs
     digits = load_digits()
     x = torch.tensor(digits.images, dtype=torch.float32)[:,None]/8 - 1
     return Source('digits', x, torch.tensor(digits.target), [str(digit) for digit in range(10)])
@@ -960,6 +957,8 @@ def clusters(x, # Rows: N images or N×F table
              seed:int=0, # Same seed, same clusters
             )->np.ndarray: # Cluster of each row, N
     "k-means on at most 20 principal components"
+    from sklearn.cluster import MiniBatchKMeans            # loads much that nothing else here needs
+    from sklearn.decomposition import PCA
     if k==1: return np.zeros(len(x), dtype=int)
     flat = x.flatten(1).numpy()
     if x.ndim==2: flat = StandardScaler().fit_transform(flat)
