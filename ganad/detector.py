@@ -398,8 +398,8 @@ def _bar(progress, **kw):
     return tqdm(unit=' rows', unit_scale=True, disable=not is_shown, **kw)     # its last line stays
 
 # %% ../nbs/toolkit/04_detector.ipynb #37946b80
-class Detector(Scorer):
-    "Fit on normal rows, score any rows; a higher score is more anomalous"
+class _Trainable(Scorer):
+    "The one training loop, and what it asks of a model"
     registry:dict = {}  # every sub-class that can score, by lower-case name
     baseline = False    # a yardstick, no GAN
     labelled = False    # learns from anomalies too: `fit(x, known)`
@@ -409,7 +409,7 @@ class Detector(Scorer):
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
-        if hasattr(cls, 'score_batch'): Detector.registry[cls.__name__.lower()] = cls
+        if hasattr(cls, 'score_batch'): cls.registry[cls.__name__.lower()] = cls
 
     def grow(self, state):
         "Make room for the weights in `state` whose size only `fit` knows"
@@ -422,22 +422,19 @@ class Detector(Scorer):
         "Scores of training rows, (N,), each as if it had not been one, where a method can tell"
         return self.score_batch(x)
 
-    def fit(self,
-            x, # Normal rows (N,…): float32 features, or images in [-1,1]
-            epochs:int=20, # Passes over all rows
-            bs:int=64, # Rows a step, at most
-            ema:float|None=None, # Decay of the weights' average; 0: the last weights; None: the method's own
-            device:str='cpu', # 'cpu', 'cuda', 'mps' or 'auto'
-            progress:bool|str|None=None, # Show a bar; None: where it is seen; 'lines': a line now and then
-            checkpoint=None, # File to resume from, and to save to at the end of an epoch
-            val=None, # Normal rows held out: the epoch with the lowest mean `watch_batch` on them is kept
-            patience:int=10, # With `val`: stop after so many epochs without a lower one
-           ): # `self`, in evaluation mode, with the averaged weights
-        "Train on the rows of `x`, each of them once an epoch"
+    def _train(self, x, epochs, bs, ema, device, progress, checkpoint, val, patience):
+        "`self`, trained on the rows of `x`; the arguments are those of `Detector.fit`"
+        self._before_fit()
         name = type(self).__name__
         x = as_rows(x, self.shape, name)
         _check_passes(name, epochs, bs)
         place = pick_device(device)
+        if self.once:                                   # one batch of all rows: nothing to resume or to choose
+            epochs = 1
+            bs = len(x)
+            ema = 0
+            checkpoint = None
+            val = None
         if val is not None: val = as_rows(val, self.shape, name)
         if ema is None: ema = self.ema
         run = self._run(x, val, bs, ema)
@@ -464,7 +461,15 @@ class Detector(Scorer):
         self.val_scores = best.values
         average.install()
         self._check_weights()
-        return self.eval()
+        self.eval()
+        self._after_fit(x, val)
+        return self
+
+    def _before_fit(self):
+        "Forget what `_after_fit` found the last time; most methods have nothing to forget"
+
+    def _after_fit(self, x, val):
+        "What a method finds out with trained networks, from its rows or from those held out (or None)"
 
     def _check_weights(self):
         for weights,value in self.state_dict().items():
@@ -493,18 +498,36 @@ class Detector(Scorer):
             what = f'loss {name!r} of {type(self).__name__} became {value} at step {step} (epoch {epoch+1})'
             raise NonFiniteLoss(what, 'try a smaller lr, scaled features, or spectral norm on the critic')
 
+class Detector(_Trainable):
+    "Fit on normal rows, score any rows; a higher score is more anomalous"
+    def fit(self,
+            x, # Normal rows (N,…): float32 features, or images in [-1,1]
+            epochs:int=20, # Passes over all rows
+            bs:int=64, # Rows a step, at most
+            ema:float|None=None, # Decay of the weights' average; 0: the last weights; None: the method's own
+            device:str='cpu', # 'cpu', 'cuda', 'mps' or 'auto'
+            progress:bool|str|None=None, # Show a bar; None: where it is seen; 'lines': a line now and then
+            checkpoint=None, # File to resume from, and to save to at the end of an epoch
+            val=None, # Normal rows held out: the epoch with the lowest mean `watch_batch` on them is kept
+            patience:int=10, # With `val`: stop after so many epochs without a lower one
+           ): # `self`, in evaluation mode, with the averaged weights
+        "Train on the rows of `x`, each of them once an epoch"
+        return self._train(x, epochs, bs, ema, device, progress, checkpoint, val, patience)
+
 # %% ../nbs/toolkit/04_detector.ipynb #e5196cec
-class Labelled(Detector):
+class Labelled(_Trainable):
     "Learns from normal rows and from known anomalies, which `step` gets from `pair`"
     labelled = True
     known:Any = None
     augment:Any = None
 
-    def fit(self, # type: ignore[override] # known anomalies come second, where others take epochs
+    def fit(self,
             x, # Normal rows (N,…)
             known=None, # Known anomalies (M,…), at least one
             augment=None, # Batch → batch, for training rows of both kinds, as `data.Jitter()`
-            **kw): # More for `Detector.fit`
+            epochs:int=20, bs:int=64, ema:float|None=None, device:str='cpu', # These and what follows
+            progress:bool|str|None=None, checkpoint=None, val=None, patience:int=10, # as for `Detector.fit`
+           ): # `self`, in evaluation mode, with the averaged weights
         "Train on the rows of `x`, each of them once an epoch, and on as many of `known`, drawn at random"
         name = type(self).__name__
         if not hasattr(known, '__len__') or not len(known):
@@ -516,7 +539,7 @@ class Labelled(Detector):
         try: self.known = as_rows(known, self.shape, name, 'known anomalies')
         except GanadError as error: raise error.at(option='known') from None
         self.augment = augment
-        return super().fit(x, **kw)
+        return self._train(x, epochs, bs, ema, device, progress, checkpoint, val, patience)
 
     def _labels_seen(self): return dict(known=_digest(self.known), augment=_plain(self.augment))
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import mse_loss, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 from ..core import GanadError, pick
-from ..detector import adam, as_rows, update
+from ..detector import adam, update
 from .gan import GAN
 from ..networks import family
 from ..papernets import AnoganArrhythmia, AnoganCifar10, AnoganKdd99, AnoganMnist
@@ -118,12 +118,13 @@ class AnoGAN(GAN):
         if self.E: losses['e'] = update(self.opt_e, self.e_loss(x))
         return losses
 
-    def fit(self, x, *args, **kw):
-        "As ever; then what random codes cost becomes the unit (7)"
+    def _before_fit(self):
+        "While it trains, a unit is 1"
         self.unit.fill_(1)
-        super().fit(x, *args, **kw)
-        if not self.sums: self.unit.copy_(self.chance(as_rows(x, self.shape)))
-        return self
+
+    def _after_fit(self, x, val):
+        "What random codes cost becomes the unit (7)"
+        if not self.sums: self.unit.copy_(self.chance(x))
 
     @torch.no_grad()
     def chance(self, x): # At most 512 of the rows

@@ -36,7 +36,7 @@ class Turn(nn.Module):
         if len(shape)!=3 or shape[1]!=shape[2]:
             raise ShapeError(f"turns=True is for square images, not rows of shape {shape}")
         self.heads = begin(nn.Linear(D.head.in_features, 4+3+3), None)
-        self.register_buffer('unit', torch.ones(2))     # spreads of both halves of the score, see `fit`
+        self.register_buffer('unit', torch.ones(2))     # spreads of both halves of the score, see `_after_fit`
 
     def log_p(self, D, x): # Critic; images
         "log p of turn, row and column, (N,4), (N,3), (N,3)"
@@ -126,15 +126,13 @@ class GANomaly(Detector):
         "Mean difference of pixels: the codes of new rows agree anyway"
         return (x - self.rec_batch(x)).abs().flatten(1).mean(1)
 
-    def fit(self, x, *args, val=None, **kw):
-        "As `Detector.fit`; then the units of (9), from `val`, or else from the rows it has learned"
-        super().fit(x, *args, val=val, **kw)
-        if self.Turn:
-            rows = x if val is None else val
-            halves = self._by_batch(self.halves, rows[::max(1, len(rows)//1000)], 512)
-            least = 1e-5*halves.mean(0)                  # rows that are all alike have no spread
-            self.Turn.unit.copy_(torch.maximum(halves.std(0, False), least).clamp(1e-9))
-        return self
+    def _after_fit(self, x, val):
+        "The units of (9), from rows that were held out, or else from those it has learned"
+        if not self.Turn: return
+        rows = x if val is None else val
+        halves = self._by_batch(self.halves, rows[::max(1, len(rows)//1000)], 512)
+        least = 1e-5*halves.mean(0)                      # rows that are all alike have no spread
+        self.Turn.unit.copy_(torch.maximum(halves.std(0, False), least).clamp(1e-9))
 
     @classmethod
     def paper(cls, size=32, c=1, **kw): # Pixels a side, channels; other settings

@@ -201,11 +201,14 @@ def _signature(node:ast.AST, # Of a function or class
 def _methods(node:ast.ClassDef,
              classes:dict, # Name → node, of the same file
             )->list:
-    "`__init__` and the public methods of a class; of one that has none, those of its parents"
+    "`__init__` and the public methods of a class, and of its private parents; if it has none, of all parents"
     own = [method for method in node.body if isinstance(method, ast.FunctionDef)
            and (method.name=='__init__' or method.name[0]!='_')]
     parents = [classes[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
-    return own or [method for parent in parents for method in _methods(parent, classes)]
+    wanted = [parent for parent in parents if parent.name[0]=='_' or not own]
+    inherited = [method for parent in wanted for method in _methods(parent, classes)]
+    names = {method.name for method in own}
+    return own + [method for method in inherited if method.name not in names]
 
 def _outline(node, lines:list, classes:dict)->str:
     "A function's signature, or a class's with its public methods and the first line that each says of itself"
