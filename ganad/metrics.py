@@ -9,6 +9,7 @@ __all__ = ['as_array', 'checked', 'base_rate', 'auroc', 'auprc', 'auprc_trapezoi
 # %% ../nbs/toolkit/06_metrics.ipynb #9cf288a2
 import numpy as np
 from sklearn import metrics as skm
+from .core import DataError,ShapeError
 
 # %% ../nbs/toolkit/06_metrics.ipynb #6166473c
 def as_array(values, # Tensor on any device, array or list
@@ -21,17 +22,17 @@ def as_array(values, # Tensor on any device, array or list
 def checked(y, # Labels: 0 normal, 1 anomaly
             s=None, # Scores, one a row; None checks only the labels
            )->tuple: # Labels (int) and scores (float64)
-    "Arrays of labels and scores, or a `ValueError` that says what to mend"
+    "Arrays of labels and scores, or a `DataError` that says what to mend"
     y = _checked_labels(as_array(y))
     if s is None: return y,None
     were_checked = isinstance(s, _CheckedScores)
     s = as_array(s)
-    if s.ndim!=1: raise ValueError(f'scores of shape {s.shape}; reduce them to one number a row')
-    if len(s)!=len(y): raise ValueError(f'{len(s)} scores for {len(y)} labels; give one score a row')
+    if s.ndim!=1: raise ShapeError(f'scores of shape {s.shape}', 'reduce them to one number a row')
+    if len(s)!=len(y): raise ShapeError(f'{len(s)} scores for {len(y)} labels', 'give one score a row')
     bad = ~np.isfinite(s)
     if bad.any():
-        raise ValueError(f'{bad.sum()} of {len(s)} scores are NaN or infinite, the first in row '
-                         f'{bad.argmax()}; mend the detector')
+        what = f'{bad.sum()} of {len(s)} scores are NaN or infinite, the first one'
+        raise DataError(what, 'mend the detector', row=int(bad.argmax()))
     if not were_checked: _refuse_predictions(s)
     return y,s
 
@@ -40,22 +41,22 @@ class _CheckedScores(np.ndarray):
     "Scores that were checked before rows were drawn from them"
 
 def _checked_labels(y):
-    if y.ndim!=1: raise ValueError(f'labels of shape {y.shape}; give one label a row')
+    if y.ndim!=1: raise ShapeError(f'labels of shape {y.shape}', 'give one label a row')
     bad = ~np.isin(y, (0,1))
     if bad.any():
-        raise ValueError(f'label {y[bad][0]:g} in row {bad.argmax()}; labels are 0 (normal) or 1 (anomaly), '
-                         'as in y = cls != normal')
+        mend = 'labels are 0 (normal) or 1 (anomaly), as in y = cls != normal'
+        raise DataError(f'a label is {y[bad][0]:g}', mend, row=int(bad.argmax()))
     if len(np.unique(y))<2:
         what = f'all {len(y)} labels are {y[0]:g}' if len(y) else 'no rows'
-        raise ValueError(f'{what}; a ranking needs normal (0) and anomalous (1) rows')
+        raise DataError(what, 'a ranking needs normal (0) and anomalous (1) rows')
     return y.astype(int)
 
 def _refuse_predictions(s):
     values = np.unique(s)
     if len(s)<=2 or len(values)!=2 or (values!=values.round()).any(): return
-    raise ValueError(f'the scores are only {values[0]:g} and {values[1]:g}: binary predictions, '
-                     "whose 'AUROC' is the balanced accuracy at one threshold; "
-                     'give the scores from before the threshold')
+    what = (f'the scores are only {values[0]:g} and {values[1]:g}: binary predictions, '
+            "whose 'AUROC' is the balanced accuracy at one threshold")
+    raise DataError(what, 'give the scores from before the threshold')
 
 # %% ../nbs/toolkit/06_metrics.ipynb #6e330e01
 def base_rate(y, # Labels: 0 normal, 1 anomaly
@@ -93,7 +94,8 @@ def prf_at(y, # Labels: 0 normal, 1 anomaly
     "Precision, recall and F1 when every score >= the (1-`flagged`) quantile is called an anomaly"
     y,s = checked(y, s)
     if not 0<flagged<1:
-        raise ValueError(f'flagged={flagged}; give the share of rows to flag, between 0 and 1, such as .2')
+        mend = 'give the share of rows to flag, between 0 and 1, such as .2'
+        raise DataError(f'flagged={flagged}', mend, option='flagged')
     is_flagged = s >= np.quantile(s, 1-flagged)
     found = skm.precision_recall_fscore_support(y, is_flagged, average='binary', zero_division=0)
     precision,recall,f1,_ = found
@@ -108,7 +110,8 @@ def fpr_at(y, # Labels: 0 normal, 1 anomaly
     "The share of normal rows flagged by the highest threshold that catches `tpr` of the anomalies"
     y,s = checked(y, s)
     if not 0<tpr<=1:
-        raise ValueError(f'tpr={tpr}; give the share of anomalies to catch, above 0, at most 1, such as .95')
+        mend = 'give the share of anomalies to catch, above 0, at most 1, such as .95'
+        raise DataError(f'tpr={tpr}', mend, option='tpr')
     flagged,caught,_ = skm.roc_curve(y, s, drop_intermediate=False)
     return float(flagged[np.argmax(caught>=tpr)])
 

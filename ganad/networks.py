@@ -9,6 +9,7 @@ __all__ = ['begin', 'stack', 'Critic', 'Mlp', 'Conv', 'Skip', 'UNet', 'SkipMlp',
 import math
 import torch
 from torch import nn
+from .core import ShapeError
 
 # %% ../nbs/toolkit/02_networks.ipynb #7ce95783
 def begin(layer:nn.Module, # With a weight and perhaps a bias
@@ -120,7 +121,7 @@ def _halvings(size:int, # Pixels a side
     sizes = [size]
     while sizes[-1]%2==0 and sizes[-1]>4: sizes.append(sizes[-1]//2)
     if sizes[-1]<=8 and len(sizes)>1: return sizes
-    raise ValueError(f'images of {size} pixels cannot be halved down to 3 to 7; resize them to 8, 32 or 64')
+    raise ShapeError(f'images of {size} pixels cannot be halved down to 3 to 7', 'resize them to 8, 32 or 64')
 
 # %% ../nbs/toolkit/02_networks.ipynb #c85f1f2c
 class Conv:
@@ -181,7 +182,7 @@ class Conv:
 def _square(shape)->tuple: # Channels, pixels a side
     "The shape (C,H,W) of square images, or an error"
     if len(shape)==3 and shape[1]==shape[2]: return shape[:2]
-    raise ValueError(f'Conv wants square images (C,H,W), not {tuple(shape)}; pad or resize')
+    raise ShapeError(f'Conv wants square images (C,H,W), not {tuple(shape)}', 'pad or resize')
 
 def _begin_norm(layer):
     "DCGAN's start of a norm layer: scale N(1, .02²), shift 0"
@@ -294,7 +295,7 @@ def _n_stages(size:int, # Pixels a side
         side //= 2
         n_stages += 1
     if n_stages: return n_stages
-    raise ValueError(f'images of {size} pixels cannot be halved; resize them to 8, 28, 32 or 64')
+    raise ShapeError(f'images of {size} pixels cannot be halved', 'resize them to 8, 28, 32 or 64')
 
 # %% ../nbs/toolkit/02_networks.ipynb #8743b570
 class SkipMlp:

@@ -9,6 +9,7 @@ __all__ = ['Explorer', 'threshold', 'training', 'latent', 'search']
 import math,sys
 from importlib import import_module
 import numpy as np, torch
+from .core import DataError
 from .metrics import as_array,base_rate,checked
 from .plots import CURVES,GENERATED,MUTED,NORMAL,Picture,image_grid,plot_losses,png
 from .plots import reconstructions,score_hist
@@ -95,7 +96,7 @@ def training(history:dict, # Name → losses, one a step
             )->Explorer: # Control `step`
     "Losses up to a step, and what the generator drew at the last frame before it"
     steps = sorted(frames)
-    if not steps: raise ValueError('no frames; give {step: points or images}')
+    if not steps: raise DataError('no frames', 'give {step: points or images}')
     slider = _ipywidgets().SelectionSlider(options=steps, value=steps[-1], description='step')
     def draw(step): return _drawn(history, as_array(frames[step]), x, step)
     return Explorer(dict(step=slider), draw)
@@ -157,7 +158,7 @@ def search(x, # Image (C,H,W)
     losses = as_array(losses)
     frames = as_array(frames)
     if len(losses)!=len(frames):
-        raise ValueError(f'{len(frames)} frames but {len(losses)} losses; give one of each a step')
+        raise DataError(f'{len(frames)} frames but {len(losses)} losses', 'give one of each a step')
     last = len(losses)-1
     slider = _ipywidgets().IntSlider(last, 0, last, description='step')
     def draw(step):

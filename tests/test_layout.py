@@ -17,13 +17,13 @@ ROOMS = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
 # a method only the one that its paper extends, which its notebook names in the line `- first: […]`.
 MAY_IMPORT = {
     'core':      [],
-    'networks':  [],
+    'networks':  ['core'],
     'losses':    [],
-    'metrics':   [],
+    'metrics':   ['core'],
     'data':      ['core'],
     'detector':  ['core'],
-    'plots':     ['metrics'],
-    'widgets':   ['metrics', 'plots'],
+    'plots':     ['core', 'metrics'],
+    'widgets':   ['core', 'metrics', 'plots'],
     'contract':  ['core', 'data', 'detector', 'metrics'],
     'papernets': ['core', 'networks'],
     'models':    ['core', 'detector', 'losses', 'networks', 'papernets'],

@@ -7,6 +7,7 @@ import torch
 
 pytest.importorskip('ipywidgets')
 from ganad import widgets
+from ganad.core import DataError
 from ganad.metrics import fpr_at
 
 
@@ -63,7 +64,7 @@ def test_search_steps():
     x = torch.rand(1, 8, 8)
     explorer = widgets.search(x, [x*share for share in (0, .5, 1)], [3., 2., 1.])
     assert changes(explorer, step=1)=='step 1 of 2: 2.000 left over, 1.000 at best'
-    with pytest.raises(ValueError, match='3 frames but 2 losses'): widgets.search(x, [x]*3, [1., 2.])
+    with pytest.raises(DataError, match='3 frames but 2 losses'): widgets.search(x, [x]*3, [1., 2.])
 
 
 def test_a_notebook_without_kernel_shows_the_picture(labelled):

@@ -205,9 +205,9 @@ _TRAINING = 'steps', 'epochs', 'bs', 'ema', 'augment', 'patience'              #
 def read_record(path:Path)->dict:
     "What a file of results says; an error in one line if no run has written it so"
     try:
-        if not path.is_file(): raise ValueError('it is no file')
+        if not path.is_file(): raise DataError('it is no file')
         record = json.loads(path.read_text(encoding='utf-8'), parse_constant=_no_number)
-        if not isinstance(record, dict): raise ValueError('it is no object')
+        if not isinstance(record, dict): raise DataError('it is no object')
         if 'status' in record: _check_record(record)                           # else it is of something else
     except (OSError, ValueError, RecursionError) as error:
         raise GanadError(f'no run file ({error})', 'delete it to run it again', file=path) from error
@@ -222,30 +222,30 @@ _FIELDS_OF:dict[str,dict] = dict(failed=dict(error=str),
                                  ok=dict(baseline=bool, normal=str, metrics=dict, seconds=dict, rows=dict,
                                          versions=dict, threads=int))
 
-def _no_number(text): raise ValueError(f'{text} is no number of JSON')
+def _no_number(text): raise DataError(f'{text} is no number of JSON')
 
-def _check_fields(values, types, whose): # `ValueError` for the first that is missing or of another type
+def _check_fields(values, types, whose): # `DataError` for the first that is missing or of another type
     for name,kind in types.items():
-        if name not in values: raise ValueError(f'{whose} has no {name!r}')
+        if name not in values: raise DataError(f'{whose} has no {name!r}')
         if not isinstance(values[name], kind):
-            raise ValueError(f'{name!r} of {whose} is a {type(values[name]).__name__}')
+            raise DataError(f'{name!r} of {whose} is a {type(values[name]).__name__}')
 
 def _check_record(record):
     "`ValueError` for what no run has written"
     _check_fields(record, dict(status=str), 'the run')
-    if record['status'] not in _FIELDS_OF: raise ValueError(f"its status is {record['status']!r}")
+    if record['status'] not in _FIELDS_OF: raise DataError(f"its status is {record['status']!r}")
     _check_fields(record, {**_FIELDS, **_FIELDS_OF[record['status']]}, 'the run')
     foreign = [name for name in record['fit'] if name not in _TRAINING]
-    if foreign: raise ValueError(f'{foreign[0]!r} is no setting of a training')
+    if foreign: raise DataError(f'{foreign[0]!r} is no setting of a training')
     _check_fields(record['fit'], dict.fromkeys(record['fit'], _NUMBER), 'its fit')
-    if any(record['fit'].get(unit, 1)<=0 for unit in ('steps', 'epochs')): raise ValueError('it has no steps')
+    if any(record['fit'].get(unit, 1)<=0 for unit in ('steps', 'epochs')): raise DataError('it has no steps')
     if record['status']!='ok': return
-    if {*record['metrics']}!=_METRICS: raise ValueError('its metrics are not those of a run')
+    if {*record['metrics']}!=_METRICS: raise DataError('its metrics are not those of a run')
     _check_fields(record['metrics'], dict.fromkeys(_METRICS, _NUMBER), 'its metrics')
     _check_fields(record['seconds'], dict(fit=_NUMBER, score=_NUMBER), 'its seconds')
     _check_fields(record['rows'], dict(test=int), 'its rows')
-    if record['seconds']['score']<=0: raise ValueError('it took no time')
-    if not 1<=record['threads']<=4096: raise ValueError(f"it ran on {record['threads']} threads")
+    if record['seconds']['score']<=0: raise DataError('it took no time')
+    if not 1<=record['threads']<=4096: raise DataError(f"it ran on {record['threads']} threads")
 
 # %% ../../nbs/evidence/00_run.ipynb #aca603b1
 def bench(runs:list, # `Run`s

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
-from ..core import pick
+from ..core import GanadError,pick
 from ..detector import Detector,adam,update
 from ..losses import fake_loss,l1,l2,real_loss
 from .alice import w_default
@@ -56,7 +56,7 @@ class _AladNetworks:
         if height is None: return
         if hasattr(base, 'height'): base.height = height
         elif not isinstance(base, Conv):
-            raise ValueError("height= is for images, in family Conv or the paper's")
+            raise GanadError("height= is for images, in family Conv or the paper's", 'leave it out', option='height')
 
     def gen(self, nz):
         "Generator: codes (N,nz) → rows"
