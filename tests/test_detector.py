@@ -257,6 +257,27 @@ def test_fit_has_one_list_of_arguments_and_refuses_others(name):
     with pytest.raises(TypeError, match='epchs'): METHODS[name](4).fit(toy_rows(4, 8), epchs=3, **known)
 
 
+WITH_ALL_NETWORKS = dict(alice=dict(dist=None, w_z=1.), anogan=dict(encoder=True))
+
+
+@pytest.mark.parametrize('name', [name for name, cls in METHODS.items() if not cls.once])
+def test_each_network_and_each_optimiser_is_built_once(name, monkeypatch):
+    families, made = [], []
+    usual = inspect.signature(METHODS[name].__init__).parameters['nets'].default
+    def counted(shape):
+        families.append(shape)
+        return usual(shape)
+    adam = torch.optim.Adam
+    def noted(*args, **kw):
+        made.append(adam(*args, **kw))
+        return made[-1]
+    monkeypatch.setattr(torch.optim, 'Adam', noted)
+    model = METHODS[name](4, nets=counted, **WITH_ALL_NETWORKS.get(name, {}))
+    held = [value for value in vars(model).values() if isinstance(value, torch.optim.Optimizer)]
+    assert families==[4]
+    assert len(made)==len(held), f'{len(made)} optimisers for {len(held)} players'
+
+
 ONCE = pytest.mark.parametrize('name', [name for name, cls in METHODS.items() if cls.once])
 
 

@@ -76,7 +76,9 @@ class AnoGAN(GAN):
                  starts:int=2, tries:int=256, seed:int=0, # Searches a row, begun at the nearest codes
                  encoder:bool=False, # Train an encoder, whose code is one more start
                  sums:bool=False): # Add up pixels and features, the paper's way
-        super().__init__(shape, nz, nets, lr, k)
+        networks = nets(shape)
+        def same_family(shape): return networks               # for GAN's networks, and for E below
+        super().__init__(shape, nz, same_family, lr, k)
         if starts>tries:
             raise GanadError(f'starts={starts} of tries={tries} codes', 'give as many tries or more')
         if not (starts or encoder): raise GanadError('starts=0 without an encoder', 'give 1, or encoder=True')
@@ -90,7 +92,7 @@ class AnoGAN(GAN):
         self.seed = seed
         self.sums = sums
         self.register_buffer('unit', torch.ones(2))
-        self.E = nets(shape).enc(nz) if encoder else None
+        self.E = networks.enc(nz) if encoder else None
         if self.E: self.opt_e = adam(self.E, lr=lr)
 
     @classmethod
