@@ -136,6 +136,8 @@ def as_rows(x, # Tensor or array of N rows
 # %% ../nbs/toolkit/04_detector.ipynb #6de4d74c
 class Scorer(nn.Module):
     "A model of rows of one `shape`: sub-classes define `score_batch`, and `rec_batch` if they reconstruct"
+    SCORES:tuple = ()   # names of what `scores(batch)` gives, if a method knows several scores
+
     def __new__(cls, *args, **kw):
         "A model that knows what it was built with, even before its own `__init__` runs"
         self = super().__new__(cls)
@@ -154,6 +156,16 @@ class Scorer(nn.Module):
     def score(self, x, bs=512):
         "Anomaly scores (N,) of the rows of `x`, on the CPU; `bs` changes the memory, not the scores"
         return self._by_batch(self.score_batch, x, bs)
+
+    def score_names(self):
+        "The names of `SCORES` that this model, built as it is, can give"
+        return self.SCORES
+
+    def all_scores(self, x, bs=512):
+        "Name → anomaly scores (N,) of the rows of `x`, by each of `score_names`, on the CPU"
+        if not self.score_names(): return {}
+        def stacked(batch): return torch.stack([*self.scores(batch).values()], 1)
+        return dict(zip(self.score_names(), self._by_batch(stacked, x, bs).T))
 
     def reconstruct(self, x, bs=512):
         "What the model makes of each row of `x`, (N,…) on the CPU"

@@ -176,14 +176,13 @@ def _by_class(source, split, scores):
 
 def _by_score(run, split, model):
     "Of a method with several scores: metrics of each, standard errors, and means of held-out normal rows"
-    if not hasattr(model, 'SCORES'): return {}
-    def stacked(batch): return torch.stack([*model.scores(batch).values()], 1)
-    def each(rows): return model._by_batch(stacked, rows, 512).T
-    scores = dict(zip(model.SCORES, each(split.test)))
-    means = dict(zip(model.SCORES, each(split.val).mean(1).tolist())) if len(split.val) else {}
+    if len(model.score_names())<2: return {}
+    scores = model.all_scores(split.test)
+    of_val = model.all_scores(split.val) if len(split.val) else {}
+    means = torch.stack([*of_val.values()], 1).mean(0).tolist() if of_val else []
     return dict(by_score={name:summary(split.y, values, run.flagged) for name,values in scores.items()},
                 se_by_score={name:auroc_se(split.y, values) for name,values in scores.items()},
-                val_by_score=means)
+                val_by_score=dict(zip(of_val, means)))
 
 def _record(run, split, model, scores, seconds):
     "What a run's file holds"

@@ -60,6 +60,8 @@ class Turn(nn.Module):
 # %% ../../nbs/methods/50_ganomaly.ipynb #18bf0032
 class GANomaly(Detector):
     "Autoencoder, second encoder, critic whose features must match (Akcay et al. 2018); by codes"
+    SCORES = 'codes', 'doubt'           # each half by itself
+
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=32, # Latent size
                  w_adv:float=1., w_con:float=50., w_enc:float=1., # Weights of (1), (2), (3)
@@ -76,7 +78,6 @@ class GANomaly(Detector):
         self.w = w_adv, w_con, w_enc
         self.opt_g = adam(self.E, self.G, self.E2, lr=lr)
         self.opt_d = adam(self.D, self.Turn, lr=lr) if turns else adam(self.D, lr=lr)
-        if turns: self.SCORES = 'codes', 'doubt'         # for tables: each half by itself
 
     def cycle(self, x):
         "Codes, reconstructions, and the codes of these"
@@ -112,6 +113,10 @@ class GANomaly(Detector):
         halves = dict(codes=(z - zr).pow(2).mean(1))
         if self.Turn: halves['doubt'] = self.Turn.doubt(self.D, x)
         return halves
+
+    def score_names(self):
+        "'codes', and with `turns` 'doubt'"
+        return self.SCORES if self.Turn else self.SCORES[:1]
 
     def halves(self, x):
         "`scores` as columns, (N,1), or with `turns` (N,2)"
