@@ -79,7 +79,8 @@ def trained(cls, # A detector class
 def _fit_best_epoch(m, x, val, fit):
     "Fit `m` on `x`; if it has an encoder, keep the epoch that gives the normal rows `val` back best"
     if not getattr(m, 'E', None): return m.fit(x, **fit)
-    m.watch_batch = lambda x: (x - m.rec_batch(x)).abs().flatten(1).sum(1)
+    def reconstruction_error(x): return (x - m.rec_batch(x)).abs().flatten(1).sum(1)
+    m.watch_batch = reconstruction_error
     m.fit(x, **fit, val=val)
     del m.watch_batch
     return m
@@ -255,7 +256,8 @@ def _pairs_seen(m, x, seed):
         critic.features = noted
     for module in m.modules():
         if getattr(module, 'n_x', 0)==2: listen(module)
-    for opt in _optimisers(m).values(): opt.step = lambda *a, **k: None
+    def hold_still(*_): pass
+    for opt in _optimisers(m).values(): opt.step = hold_still
     set_seed(seed)
     m.step(x)
     return pairs

@@ -359,7 +359,8 @@ def _difference(old, new):
     if name=='start':
         advice = 'call set_seed with the same number before the model is built'
         return 'seed',f'of a training that began with other first weights ({advice})'
-    was,now = old.get(name),new[name]
+    was = old.get(name)
+    now = new[name]
     if isinstance(was, dict) and isinstance(now, dict):                 # settings: which of them?
         name = next(key for key in {**was, **now} if was.get(key)!=now.get(key))
         was,now = was.get(name),now.get(name)

@@ -62,7 +62,8 @@ def threshold(y, # Labels: 0 normal, 1 anomaly
     "Histogram, and precision over recall at a base rate; what lies above the threshold is flagged"
     y,s = checked(y, s)
     widgets = _ipywidgets()
-    low,high = s.min(),np.quantile(s, .995)
+    low = s.min()
+    high = np.quantile(s, .995)
     at = widgets.FloatSlider(np.quantile(s[y==0], .95), min=low, max=high, step=(high-low)/500,
                              description='threshold')
     highest = math.log10(max(.5, base_rate(y)))

@@ -141,7 +141,8 @@ def run_all(runs:list, matrix:str, root='results', # As for `bench`
         run_of = {executor.submit(execute_alone, run, threads, until):run for run in missing}
         try:
             for future in as_completed(run_of):
-                run,record = run_of[future],future.result()
+                run = run_of[future]
+                record = future.result()
                 if not record: continue                               # its time was over before it began
                 with saving_records(paths[run.name]): write_json(paths[run.name], record)
                 yield run,record

@@ -26,11 +26,11 @@ def usual_fit(source:str, # Name of the data
     return dict(steps=steps//hurry, bs=bs)
 
 # %% ../../nbs/evidence/01_matrices.ipynb #dfb65880
-_APART = 'anogan','alad64'
+_SLOW_METHODS = 'anogan','alad64'
 
 def _competitors(): # Names of methods
     "The methods that are in every table: told of no anomaly, and quick enough"
-    return [name for name,method in detectors().items() if name not in _APART and not method.labelled]
+    return [name for name,method in detectors().items() if name not in _SLOW_METHODS and not method.labelled]
 
 def _fit(method, source, **more): # Arguments of `fit`
     "The usual ones of a source; none for a method that does not train in steps"

@@ -123,7 +123,8 @@ class ALAD(Detector):
 
     def cycles(self, x, z):
         "Codes and rows, and what comes back of rows and codes: once for both players"
-        e, g = self.E(x), self.G(z)
+        e = self.E(x)
+        g = self.G(z)
         return e, g, self.G(e), self.E(g)
 
     def d_loss(self, x, z, e, g, xr, zr):

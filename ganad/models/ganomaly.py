@@ -154,5 +154,6 @@ def scaled(s:torch.Tensor, # Scores (N,)
            q:float=.95, # Their share below 1
           )->torch.Tensor: # (N,): 0 is the least of `val`, 1 its `q` quantile; not bounded
     "The same ranking in readable units: above 1 means more odd than `q` of the normal rows"
-    least, limit = val.min(), val.quantile(q)
+    least = val.min()
+    limit = val.quantile(q)
     return (s - least)/(limit - least)

@@ -238,7 +238,8 @@ def _names_set_by(node:ast.AST)->set:
 
 def _entries(source:str)->list:
     "What a module offers: every name of its `__all__`"
-    lines, body = source.splitlines(), ast.parse(source).body
+    lines = source.splitlines()
+    body = ast.parse(source).body
     offered = next((ast.literal_eval(node.value) for node in body if '__all__' in _names_set_by(node)), [])
     definitions = {node.name:node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     assigned = {name:node for node in body for name in _names_set_by(node)}
@@ -305,7 +306,8 @@ def _public_entries(page:Page, module:str, modules:dict, url:str)->list:
         entries = [entry for entry in entries if entry.name in offered]
     for entry in entries:
         anchor = _anchor(entry, source, page.notebook)
-        entry.page, entry.title = page.file + (anchor and f'#{anchor}'), page.title
+        entry.page = page.file + (anchor and f'#{anchor}')
+        entry.title = page.title
         entry.source = f'{url}{module}.py#L{entry.line}' if url else ''
     return entries
 
