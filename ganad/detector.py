@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from tqdm.auto import tqdm
 from .core import CheckpointError,DataError,GanadError,NonFiniteLoss,ShapeError
-from .core import atomic,batches,first_line,pick,pick_device
+from .core import atomic,batches,duration,first_line,is_live_notebook,pick,pick_device
 
 # %% ../nbs/toolkit/04_detector.ipynb #0322fd41
 def adam(*nets:nn.Module, # Whose weights it may move
@@ -94,8 +94,8 @@ def _as_tensor(x, shape, what='rows'):
     if torch.is_tensor(x): return x
     try: return torch.as_tensor(np.require(x, requirements='W'))
     except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f'the {what} are no numbers, or of different lengths ({reason})') from error
+        why = first_line(error)
+        raise DataError(f'the {what} are no numbers, or of different lengths ({why})') from error
 
 def _check_learned(model):
     "`GanadError` unless it was fitted, or loaded and put into evaluation mode"
@@ -371,10 +371,7 @@ def _difference(old, new):
 
 def _is_watched():
     "Is somebody there to look at a progress bar: a terminal, or a live notebook?"
-    if sys.stderr.isatty(): return True
-    ipython = sys.modules.get('IPython')
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and 'IPKernelApp' in shell.config
+    return sys.stderr.isatty() or is_live_notebook()
 
 class _Lines:
     "In place of a bar that nobody watches: a line now and then, with the time left"
@@ -400,10 +397,8 @@ class _Lines:
         self.wait = min(2*self.wait, 300)
         gone = now - self.began
         left = gone*(self.total-self.done)/(self.done-self.initial)
-        times = f'after {_duration(gone)}, about {_duration(left)} left'
+        times = f'after {duration(gone)}, about {duration(left)} left'
         print(f'{self.desc}: {self.done/self.total:.0%} {times}', file=sys.stderr, flush=True)
-
-def _duration(seconds): return f'{seconds:.0f} s' if seconds<120 else f'{seconds/60:.0f} min'
 
 def _bar(progress, **kw):
     if progress=='lines': return _Lines(**kw)
@@ -607,7 +602,7 @@ def read_tensors(path, # Made by `write_tensors`
     except (KeyError,ValueError,RecursionError) as error: raise _no_model(path) from error
     except (OSError,SafetensorError) as error:
         if _is_other_file(path): raise _no_model(path) from error
-        what = f"the file cannot be read: it is damaged or no model file ({str(error).splitlines()[0]})"
+        what = f"the file cannot be read: it is damaged or no model file ({first_line(error)})"
         raise CheckpointError(what, "get another copy", file=path) from error
     if not isinstance(header, dict): raise _no_model(path)
     return header, state

@@ -7,7 +7,7 @@ __all__ = ['NORMAL', 'ANOMALOUS', 'GENERATED', 'CURVES', 'MUTED', 'png', 'Pictur
            'reconstructions', 'score_hist', 'roc_pr', 'score_field', 'leaderboard']
 
 # %% ../nbs/toolkit/07_plots.ipynb #5d893c37
-import io,math,sys
+import io,math
 import numpy as np, torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from scipy.signal import lfilter
 from sklearn.metrics import precision_recall_curve,roc_curve
-from .core import DataError,ShapeError
+from .core import DataError,ShapeError,notebook_shell
 from .metrics import as_array,auprc,auroc,base_rate,checked
 
 # %% ../nbs/toolkit/07_plots.ipynb #04319f42
@@ -58,8 +58,7 @@ def lesson_style(dpi:float=80, # Pixels an inch
                 )->None:
     "Draw the figures of this notebook as the lessons do: plain frames, few colours, the same bytes each time"
     from matplotlib import pyplot as plt
-    ipython = sys.modules.get('IPython')
-    shell = ipython.get_ipython() if ipython else None
+    shell = notebook_shell()
     if shell is not None:                  # a script has nobody to show a figure to
         plt.close(plt.figure())            # the first one sets up how figures are shown; ours comes after
         def shown(fig):

@@ -6,10 +6,10 @@
 __all__ = ['Explorer', 'threshold', 'training', 'latent', 'search']
 
 # %% ../nbs/toolkit/08_widgets.ipynb #39ea6799
-import math,sys
+import math
 from importlib import import_module
 import numpy as np, torch
-from .core import DataError
+from .core import DataError,is_live_notebook
 from .metrics import as_array,base_rate,checked
 from .plots import CURVES,GENERATED,MUTED,NORMAL,Picture,image_grid,plot_losses,png
 from .plots import reconstructions,score_hist
@@ -19,12 +19,6 @@ def _ipywidgets():
     "The module, or an error that says how to get it"
     try: return import_module('ipywidgets')
     except ImportError as error: raise ImportError("no ipywidgets: pip install 'ganad[widgets]'") from error
-
-def _is_live()->bool:
-    "Is this a notebook with a kernel, where a slider can be answered?"
-    ipython = sys.modules.get('IPython')
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and 'IPKernelApp' in shell.config
 
 class Explorer:
     "Controls, the picture that follows them, and a line about it"
@@ -51,7 +45,7 @@ class Explorer:
         for name,value in values.items(): self.controls[name].value = value
         return self
 
-    def _repr_mimebundle_(self, **kw): return self.box._repr_mimebundle_(**kw) if _is_live() else {}
+    def _repr_mimebundle_(self, **kw): return self.box._repr_mimebundle_(**kw) if is_live_notebook() else {}
 
     def _repr_png_(self): return bytes(self.image.value)
 

@@ -1,5 +1,6 @@
 "The explorers without a browser: a control moves, picture and text follow"
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 pytest.importorskip('ipywidgets')
 from ganad import widgets
-from ganad.core import DataError
+from ganad.core import DataError, is_live_notebook
 from ganad.metrics import fpr_at
 
 
@@ -73,10 +74,18 @@ def test_a_notebook_without_kernel_shows_the_picture(labelled):
 
 
 def test_a_live_notebook_shows_the_controls(labelled, monkeypatch):
-    monkeypatch.setattr(widgets, '_is_live', lambda: True)
+    monkeypatch.setattr(widgets, 'is_live_notebook', lambda: True)
     assert 'application/vnd.jupyter.widget-view+json' in widgets.threshold(*labelled)._repr_mimebundle_()
 
 
 def test_without_ipywidgets(labelled, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ipywidgets', None)
     with pytest.raises(ImportError, match=r"pip install 'ganad\[widgets\]'"): widgets.threshold(*labelled)
+
+
+@pytest.mark.parametrize('config, is_live', [({}, False), (dict(IPKernelApp={}), True), (None, False)])
+def test_a_slider_is_live_where_a_kernel_answers(config, is_live, monkeypatch):
+    "A notebook has one; a terminal of IPython, or a script in which it was only imported, has none"
+    shell = None if config is None else SimpleNamespace(config=config)
+    monkeypatch.setitem(sys.modules, 'IPython', SimpleNamespace(get_ipython=lambda: shell))
+    assert is_live_notebook() == is_live

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass,field
 from importlib import import_module
 from pathlib import PurePosixPath
-from ..core import GanadError
+from ..core import GanadError,duration
 
 # %% ../../nbs/site/40_pages.ipynb #a1f0c3d2
 def load_tool(name:str)->object:
@@ -92,10 +92,6 @@ def _minutes_to_read(notebook:dict)->int:
     n_pictures = sum(_n_pictures(cell) for cell in cells)
     return max(1, round(words/200 + n_lines/20 + n_pictures/6))
 
-def _duration(seconds:float)->str:
-    "Seconds in words"
-    return f'{seconds:.0f} s' if seconds<90 else f'{seconds/60:.0f} min'
-
 # %% ../../nbs/site/40_pages.ipynb #4ff11e10
 @dataclass
 class Page:
@@ -133,7 +129,7 @@ class Page:
     @property
     def times(self):
         "How long the page takes to read and to run"
-        to_run = f', {_duration(self.seconds)} to run' if self.seconds is not None else ''
+        to_run = f', {duration(self.seconds)} to run' if self.seconds is not None else ''
         return f'{_minutes_to_read(self.notebook)} min to read{to_run}'
 
 def head(page:Page,
