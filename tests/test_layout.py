@@ -94,6 +94,23 @@ def test_imports_only_what_its_room_may(module):
             assert room_of(other) in allowed, f'{module} imports {other}; {room} may import {allowed}'
 
 
+READING = 'toolkit', 'methods', 'evidence', 'estimator', 'files', 'site'         # the order of the folders
+
+
+def place_in_reading(module):
+    "Of a module, the place of its notebook: folder, then number"
+    notebook = notebook_of_module()[module]
+    return READING.index(folder_of(notebook)), notebook.name
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_imports_only_what_is_read_before_it(module):
+    for other in imported_modules(module):
+        if other not in MODULES: continue                      # a room, which offers what its modules make
+        is_read_before = place_in_reading(other)<place_in_reading(module)
+        assert is_read_before, f'{module} imports {other}, which is read after it'
+
+
 @pytest.mark.parametrize('module', [module for module in MODULES if room_of(module)=='models'])
 def test_a_method_extends_one_other_at_most(module):
     others = {other.partition('/')[2] for other in imported_modules(module) if room_of(other)=='models'}
