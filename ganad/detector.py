@@ -386,7 +386,8 @@ class _Lines:
 
     def __exit__(self, *_): pass
 
-    def set_postfix(self, **_): pass
+    def set_postfix(self, **_):
+        "Of a bar; lines say no losses"
 
     def update(self, n):
         "Count rows in, and say how it stands, if the last time was long ago"

@@ -120,7 +120,9 @@ def _images(x, what='images'):
         raise ShapeError(f'{what} of shape {x.shape}', 'give at least one, as (N, C, H, W) with C of 1 or 3')
     return np.nan_to_num(x, nan=0., posinf=1., neginf=-1.)
 
-def _gap(width): return max(1, width//16)           # pixels between two images
+def _gap(width):
+    "Pixels between two images"
+    return max(1, width//16)
 
 def _mosaic(x, ncols):
     "(rows, cols, 3) in [0, 1]: the images in lines of `ncols`, white between them"

@@ -175,6 +175,18 @@ def test_lines_below_a_title_are_read():
     assert all(read_before(notebook) for notebook in NUMBERED if is_lesson(notebook))
 
 
+def test_contributing_names_every_file_of_tests_and_no_other():
+    guide = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
+    table = guide[guide.index('## What is tested'):guide.index('`make test-slow` runs')]
+    named = re.findall(r'`(test_\w+\.py)`', table)
+    assert sorted(named)==sorted(path.name for path in (ROOT/'tests').glob('test_*.py'))
+
+
+def test_contributing_can_be_read_in_an_editor():
+    lines = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8').splitlines()
+    assert [line for line in lines if len(line)>160]==[]
+
+
 def test_importing_costs_little():
     "On top of PyTorch, which everything here needs"
     code = ('import time, torch; start = time.perf_counter(); '

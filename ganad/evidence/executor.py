@@ -50,7 +50,8 @@ def estimate(run:Run, recs:list, # Records, as of `stored`
     kind = run.data, run.size, trains_once[run.method]
     alike = [r for r in recs if (r['data'], r['size'], trains_once.get(r['method']))==kind]
     alike = [r for r in alike if r['method']==run.method] or alike
-    def seconds(r): # In proportion to its steps
+    def seconds(r):
+        "What a run took, in proportion to its steps"
         units = [unit for unit in ('steps','epochs') if unit in run.fit and unit in r['fit']]
         ratio = run.fit[units[0]]/r['fit'][units[0]] if units else 1
         return ratio*r['seconds']['fit'] + r['seconds']['score']
@@ -96,7 +97,8 @@ def _end_with(parent): # Its process id
     threading.Thread(target=watch, daemon=True).start()
 
 @contextmanager
-def _dask(address): # Executor, or an error that says what to start
+def _dask(address):
+    "Executor of a cluster, or an error that says what to start"
     try: from dask.distributed import Client,TimeoutError as TooLate
     except ImportError as e: raise GanadError('a cluster needs Dask', "pip install 'ganad[cluster]'") from e
     with _silence('distributed'), closing(_client(Client, address)) as client:
@@ -167,7 +169,8 @@ def verify(rec:dict, # Record of a run
     if difference<=(1e-6 if elsewhere else 0): return found('equal', elsewhere, difference)
     return found('other machine' if elsewhere else 'different', elsewhere, difference)
 
-def _made_elsewhere(rec, again): # What the numbers depend on and what is not the same, in words; '' if all is
+def _made_elsewhere(rec, again):
+    "What the numbers depend on and what is not the same, in words; '' if all is"
     def circumstances(r):
         return {**r['versions'], **{name:r.get(name) for name in ('machine','processor','threads')}}
     then,now = circumstances(rec),circumstances(again)

@@ -87,7 +87,8 @@ def _peak_mb():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform=='darwin' else 2**10))
 
-def _brand(): # Of the processor, in its maker's words; '' where the system does not say
+def _brand():
+    "The processor in its maker's words; '' where the system does not say"
     if sys.platform=='darwin':
         asked = subprocess.run(['sysctl','-n','machdep.cpu.brand_string'], capture_output=True, text=True)
         return asked.stdout.strip()
@@ -146,7 +147,8 @@ def execute(run:Run, # What to run
     seconds = dict(fit=fitted-started, score=time.perf_counter()-fitted)
     return _record(run, split, model, scores, seconds),model,scores
 
-def _fit_arguments(run, split): # Of `fit`; `steps` become epochs
+def _fit_arguments(run, split):
+    "The arguments of `fit`; `steps` become epochs"
     arguments = dict(run.fit)
     if 'steps' in arguments:
         steps = arguments.pop('steps')
@@ -156,7 +158,8 @@ def _fit_arguments(run, split): # Of `fit`; `steps` become epochs
         arguments |= dict(known=split.known, augment=augment)
     return arguments
 
-def _build(run, split): # The detector, as in its paper where the settings name one, as 'cifar10'
+def _build(run, split):
+    "The detector, as in its paper where the settings name one, as 'cifar10'"
     settings = dict(run.settings)
     paper = settings.pop('paper', None)
     method = detectors()[run.method]
@@ -223,7 +226,8 @@ _FIELDS_OF:dict[str,dict] = dict(failed=dict(error=str),
 
 def _no_number(text): raise DataError(f'{text} is no number of JSON')
 
-def _check_fields(values, types, whose): # `DataError` for the first that is missing or of another type
+def _check_fields(values, types, whose):
+    "`DataError` for the first that is missing or of another type"
     for name,kind in types.items():
         if name not in values: raise DataError(f'{whose} has no {name!r}')
         if not isinstance(values[name], kind):

@@ -77,7 +77,9 @@ class AnoGAN(GAN):
                  encoder:bool=False, # Train an encoder, whose code is one more start
                  sums:bool=False): # Add up pixels and features, the paper's way
         networks = nets(shape)
-        def same_family(shape): return networks               # for GAN's networks, and for E below
+        def same_family(shape):
+            "One family makes GAN's networks, and E below"
+            return networks
         super().__init__(shape, nz, same_family, lr, k)
         if starts>tries:
             raise GanadError(f'starts={starts} of tries={tries} codes', 'give as many tries or more')

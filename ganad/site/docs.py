@@ -161,7 +161,9 @@ class _Markdown:
     numbers:dict # Label → number
     base:str = '' # Public address of the site
 
-    def called(self, label): return f"{_KINDS[label.partition('-')[0]]} {self.numbers[label]}"
+    def called(self, label):
+        "'Figure 3' for 'fig-…'"
+        return f"{_KINDS[label.partition('-')[0]]} {self.numbers[label]}"
 
     def equation(self, match):
         "A box with the label as its id, and the number as a tag"
@@ -169,8 +171,13 @@ class _Markdown:
         label = match[2]
         return f'\n::: {{#{label}}}\n$$\n{formula} \\tag{{{self.numbers[label]}}}\n$$\n:::\n'
 
-    def picture(self, match): return f'![{self.called(match[1])}: '
-    def table(self, match): return f': {self.called(match[1])}: '
+    def picture(self, match):
+        "The beginning of a picture, its number in front of the caption"
+        return f'![{self.called(match[1])}: '
+
+    def table(self, match):
+        "The same of a table's caption"
+        return f': {self.called(match[1])}: '
 
     def reference(self, match):
         "A link; a label that does not exist stays as it is, so that the check at the end finds it"
@@ -185,7 +192,9 @@ class _Markdown:
         text = re.sub(r'(?<![\w\[@])@((?:fig|tbl|eq)-[\w-]*\w)', self.reference, text)
         return text.replace(self.base, '/') if self.base else text
 
-    def adapt(self, markdown): return _outside_code(self.prose, markdown)
+    def adapt(self, markdown):
+        "A text as smalldocs wants it"
+        return _outside_code(self.prose, markdown)
 
 # %% ../../nbs/site/50_docs.ipynb #d850576f
 _WIDGET = 'application/vnd.jupyter.widget-'

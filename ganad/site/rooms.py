@@ -124,10 +124,16 @@ class _Box:
     is_folder:bool
     width:int = _BOX
     height:int = _BOX_HEIGHT
+
     @property
-    def left(self): return self.x - self.width//2
+    def left(self):
+        "Of its left edge"
+        return self.x - self.width//2
+
     @property
-    def top(self): return self.y - self.height//2
+    def top(self):
+        "Of its upper edge"
+        return self.y - self.height//2
 
 @dataclass
 class _Line:
@@ -137,8 +143,11 @@ class _Line:
     x2:int
     y2:int
     is_end:bool # Is there a box at its end, or does it go on?
+
     @property
-    def bend(self): return (self.y1+self.y2)//2
+    def bend(self):
+        "Where the curve turns, from above"
+        return (self.y1+self.y2)//2
 
 def _room_for(place)->int:
     "How wide a place is: a box, or a line that passes"
