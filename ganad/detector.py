@@ -438,7 +438,7 @@ class _Trainable(Scorer):
         x = as_rows(x, self.shape, name)
         _check_passes(name, epochs, bs)
         place = pick_device(device)
-        if self.once:                                   # one batch of all rows: nothing to resume or to choose
+        if self.once:                                   # one batch of all rows: nothing to resume or choose
             epochs = 1
             bs = len(x)
             ema = 0

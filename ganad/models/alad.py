@@ -54,7 +54,8 @@ class _AladNetworks:
         if height is None: return
         if hasattr(base, 'height'): base.height = height
         elif not isinstance(base, Conv):
-            raise GanadError("height= is for images, in family Conv or the paper's", 'leave it out', option='height')
+            what = "height= is for images, in family Conv or the paper's"
+            raise GanadError(what, 'leave it out', option='height')
 
     def gen(self, nz):
         "Generator: codes (N,nz) → rows"

@@ -36,7 +36,7 @@ class Turn(nn.Module):
         if len(shape)!=3 or shape[1]!=shape[2]:
             raise ShapeError(f"turns=True is for square images, not rows of shape {shape}")
         self.heads = begin(nn.Linear(D.head.in_features, 4+3+3), None)
-        self.register_buffer('unit', torch.ones(2))     # spreads of both halves of the score, see `_after_fit`
+        self.register_buffer('unit', torch.ones(2))     # spreads of the score's halves, see `_after_fit`
 
     def log_p(self, D, x): # Critic; images
         "log p of turn, row and column, (N,4), (N,3), (N,3)"

@@ -44,7 +44,8 @@ def _with_weights(layer:nn.Module)->dict:
     if op=='linear': return dict(op=op, w=weights, b=bias)
     is_square = all(height==width for height, width in (layer.kernel_size, layer.stride, layer.padding))
     if {*layer.dilation, layer.groups}!={1} or not is_square:
-        raise GanadError(f"{layer} does not run in the page", "give square kernels without groups or dilation")
+        mend = "give square kernels without groups or dilation"
+        raise GanadError(f"{layer} does not run in the page", mend)
     return dict(op=op, w=weights, b=bias, stride=layer.stride[0], pad=layer.padding[0])
 
 def _fold(layer:dict, # From `_with_weights`
