@@ -19,11 +19,6 @@ class Baseline(Detector):
     "Learns from all rows in one `step`"
     baseline = once = True
 
-    def fit(self, x, *_, device='cpu', progress=None, precision='fp32', **__):
-        "Learn from the rows of `x`, all at once: number of epochs, batch size and average mean nothing here"
-        return super().fit(x, epochs=1, bs=len(x), ema=0, device=device, progress=progress,
-                           precision=precision)
-
     def keep(self, **tensors):
         "Hold `tensors` as buffers"
         for name, tensor in tensors.items(): self.register_buffer(name, tensor.contiguous())

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['Positive', 'Fraction', 'WholeNumber', 'set_seed', 'printable', 'GanadError', 'UnknownName', 'DataError', 'ShapeError',
            'CheckpointError', 'first_line', 'NonFiniteLoss', 'pick', 'Allowed', 'is_number', 'is_whole', 'allowed',
-           'pick_device', 'batches', 'atomic', 'write_json', 'writable']
+           'pick_device', 'notebook_shell', 'is_live_notebook', 'duration', 'batches', 'atomic', 'write_json',
+           'writable']
 
 # %% ../nbs/toolkit/00_core.ipynb #4686e166
-import errno,json,math,numbers,os,random,re,secrets,tempfile
+import errno,json,math,numbers,os,random,re,secrets,sys,tempfile
 from collections.abc import Callable
 from contextlib import contextmanager,suppress
 from dataclasses import dataclass
@@ -156,6 +157,21 @@ def pick_device(device:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', …
     if device=='auto': return torch.device(found[-1])
     pick(str(device).split(':')[0], found, 'device')
     return torch.device(device)
+
+# %% ../nbs/toolkit/00_core.ipynb #d452c060
+def notebook_shell():
+    "IPython's shell, if this is a notebook or a terminal of IPython; else None"
+    ipython = sys.modules.get('IPython')
+    return ipython.get_ipython() if ipython else None
+
+def is_live_notebook()->bool:
+    "Is this a notebook with a kernel, where a bar moves and a slider is answered?"
+    shell = notebook_shell()
+    return shell is not None and 'IPKernelApp' in shell.config
+
+def duration(seconds:float)->str:
+    "Seconds in words: '99 s', '12 min'"
+    return f'{seconds:.0f} s' if seconds<100 else f'{seconds/60:.0f} min'
 
 # %% ../nbs/toolkit/00_core.ipynb #3082a360
 def batches(x, # Rows: a tensor or anything that a list of indices can index

@@ -12,9 +12,10 @@ __all__ = ['DEBIAN', 'PICTURE_FORMATS', 'SAMPLING', 'digest', 'Source', 'cache_d
 # %% ../nbs/toolkit/01_data.ipynb #4225a122
 import errno,gzip,hashlib,math,os,re,socket,tempfile,warnings,zipfile,zlib
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict,dataclass,field
-from functools import cached_property,partial
+from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path,PurePosixPath
 import numpy as np, torch, torch.nn.functional as F
@@ -185,8 +186,29 @@ def _download(get, # Function that downloads
     finally: socket.setdefaulttimeout(usual_timeout)
     raise _not_here(title, where, f'{was}download failed: {reason}', looked_in, hand=hand)
 
+# %% ../nbs/toolkit/01_data.ipynb #1e65095b
+@dataclass
+class _Loader:
+    "How a data set is read, and how one sees that it is on this machine"
+    read:Callable # Folder to look in, or None → `Source`; with `takes_size` also pixels a side, or None
+    files:tuple # Files or folders, below one of the `places`, from which it is read
+    takes_size:bool # Are its pictures resized while they are read?
+    place:str # Where it is if it is always there
+
+_LOADERS:dict[str,_Loader] = {}
+
+def _source(name:str, # As `load` knows it
+            *files, # As for `find`
+            takes_size:bool=False, place:str=''): # As for `_Loader`
+    "Register the function below as the reader of a data set"
+    def register(read):
+        _LOADERS[name] = _Loader(read, files, takes_size, place)
+        return read
+    return register
+
 # %% ../nbs/toolkit/01_data.ipynb #3739747b
-def _digits(root, size):
+@_source('digits', place='with scikit-learn')
+def _digits(root):
     from sklearn.datasets import load_digits                # loads much that nothing else here needs
     digits = load_digits()
     x = torch.tensor(digits.images, dtype=torch.float32)[:,None]/8 - 1
@@ -278,11 +300,13 @@ def _idx_source(root, name, dataset, title, classes, debian=()):
     images = torch.cat([x,test_x])[:,None]
     return Source(name, images, torch.cat([y,test_y]).long(), classes, is_test, title)
 
-def _mnist(root, size):
+@_source('mnist', 'MNIST/raw')
+def _mnist(root):
     digits = [str(digit) for digit in range(10)]
     return _idx_source(root, 'mnist', _torchvision().MNIST, 'MNIST', digits)
 
-def _fashion(root, size):
+@_source('fashion', 'FashionMNIST/raw', DEBIAN)
+def _fashion(root):
     dataset = _torchvision().FashionMNIST
     return _idx_source(root, 'fashion', dataset, 'FashionMNIST', dataset.classes, [DEBIAN])
 
@@ -302,7 +326,8 @@ def _folder_with_sums(get, root, found, files, title, where):
     if lost: raise DataError('missing or damaged (MD5)', mend='replace it', file=lost[0])
     return folder
 
-def _cifar10(root, size):
+@_source('cifar10', 'cifar-10-batches-py')
+def _cifar10(root):
     below = Path('cifar-10-batches-py')
     dataset = _torchvision().CIFAR10
     def get(folder):
@@ -317,7 +342,8 @@ def _cifar10(root, size):
     return Source('cifar10', x, y, train.classes, torch.arange(len(x))>=len(train), 'CIFAR-10')
 
 # %% ../nbs/toolkit/01_data.ipynb #0e237415
-def _svhn(root, size):
+@_source('svhn', 'svhn', 'SVHN', 'train_32x32.mat')
+def _svhn(root):
     dataset = _torchvision().SVHN
     files = [dataset.split_list[part][1:] for part in ('train','test')]
     train_file = find(root, *(Path(folder)/files[0][0] for folder in ('svhn','SVHN','.')))
@@ -518,6 +544,7 @@ def _union(masks, shape): # Files; of the picture
     return found
 
 # %% ../nbs/toolkit/01_data.ipynb #2e088321
+@_source('linnaeus5', 'linnaeus5', 'Linnaeus 5 64X64', takes_size=True)
 def _linnaeus5(root, size):
     folder = find(root, 'linnaeus5', 'Linnaeus 5 64X64')
     if folder is None:
@@ -544,7 +571,8 @@ def _unpack(archive, # ZIP file
     return into
 
 # %% ../nbs/toolkit/01_data.ipynb #e7f3b9d5
-def _cifar10_jpeg(root, size):
+@_source('cifar10-jpeg', 'cifar10-jpeg.zip')
+def _cifar10_jpeg(root):
     title = 'CIFAR-10 (JPEG copy)'
     archive = find(root, 'cifar10-jpeg.zip')
     if archive is None:
@@ -567,7 +595,8 @@ def _decode_archive(archive, kept):
         with open(temporary, 'wb') as file: np.savez(file, x=x, sha256=sha256, **decoded)
 
 # %% ../nbs/toolkit/01_data.ipynb #806d18cb
-def _pneumonia(root, size):
+@_source('pneumonia', 'pneumoniamnist.npz')
+def _pneumonia(root):
     where = 'pneumoniamnist.npz'
     path = find(root, where)
     if path is None:
@@ -633,7 +662,8 @@ def _read_kdd(path, # gzipped CSV of 41 features and a label
 # %% ../nbs/toolkit/01_data.ipynb #9961dbbe
 _KDD_URL = 'https://ndownloader.figshare.com/files/5976042'                     # scikit-learn's
 
-def _kdd99(root, size):
+@_source('kdd99', 'kddcup99/kddcup.data_10_percent.gz')
+def _kdd99(root):
     where = 'kddcup99/kddcup.data_10_percent.gz'
     path = find(root, where) or cache_dir()/where
     def sha256(): return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ''
@@ -672,7 +702,8 @@ def _read_mat(path, # MATLAB file with X (rows × features) and y (1 = anomaly)
     with reading(path), open(path, 'rb') as file: content = loadmat(file)
     return _normal_or_not(path, content, name, title)
 
-def _arrhythmia(root, size):
+@_source('arrhythmia', 'arrhythmia/arrhythmia.mat')
+def _arrhythmia(root):
     where = 'arrhythmia/arrhythmia.mat'
     path = find(root, where)
     if path is None:
@@ -691,7 +722,8 @@ def adbench_tables()->list: # Names, as `load('adbench/NAME')` wants them
     "The tables of ADBench that are known here, in the order of their numbers"
     return [file.partition('_')[2] for file in _ADBENCH]
 
-def _adbench(root, size, table=''):
+@_source('adbench', 'adbench')
+def _adbench(root, table=''):
     names = adbench_tables()
     if not table:
         listed = ', '.join(names)
@@ -708,27 +740,18 @@ def _adbench(root, size, table=''):
 
 
 # %% ../nbs/toolkit/01_data.ipynb #101d2940
-_LOADERS = {'digits':_digits, 'mnist':_mnist, 'fashion':_fashion, 'cifar10':_cifar10, 'svhn':_svhn,
-            'linnaeus5':_linnaeus5, 'cifar10-jpeg':_cifar10_jpeg, 'pneumonia':_pneumonia, 'kdd99':_kdd99,
-            'arrhythmia':_arrhythmia, 'adbench':_adbench, 'folder':_folder}
+_source('folder', takes_size=True)(_folder)       # the last: any folder may be meant
 
 def sources()->list: # Names that `load` knows
     "The data sets there are"
     return list(_LOADERS)
 
-_FILES:dict[str,list] = {
-          'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
-          'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
-          'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
-          'arrhythmia':['arrhythmia/arrhythmia.mat'], 'adbench':['adbench'],
-          'pneumonia':['pneumoniamnist.npz']}
-
 def place_of(name:str, # One of `sources()`
-            )->str: # Empty if it is not on this machine, or if nobody has said in `_FILES` how to tell
+            )->str: # Empty if it is not on this machine, or if nobody has said how to tell
     "Where a data set lies"
-    if name=='digits': return 'with scikit-learn'
-    files = _FILES.get(name, [])
-    return str(find(None, *files) or '')
+    loader = _LOADERS.get(name)
+    if loader is None: return ''
+    return loader.place or str(find(None, *loader.files) or '')
 
 # %% ../nbs/toolkit/01_data.ipynb #4e45db7e
 def load(name:str, # One of `sources()`; of ADBench a table, as 'adbench/wine'
@@ -736,10 +759,11 @@ def load(name:str, # One of `sources()`; of ADBench a table, as 'adbench/wine'
          root=None, # Where to look instead of `GANAD_DATA`; for 'folder' the folder itself
         )->Source:
     "Read a data set from disk, or download it"
-    collection,_,table = name.partition('/')
-    if collection=='adbench': read = partial(_adbench, table=table)
-    else: read = _LOADERS[pick(name, _LOADERS, 'data set')]
-    with disk(root or cache_dir()): source = read(root, size)
+    of_many = name.startswith('adbench/')
+    loader = _LOADERS[pick('adbench' if of_many else name, _LOADERS, 'data set')]
+    options:dict = dict(size=size) if loader.takes_size else {}
+    if of_many: options['table'] = name.partition('/')[2]
+    with disk(root or cache_dir()): source = loader.read(root, **options)
     if not size or source.shape[1:]==(size,size): return source
     if not source.is_image:
         raise DataError(f'{source.title} is a table', 'size= is for images', option='size')
@@ -779,7 +803,7 @@ class Split:
                 f'{self.base_rate:.1%} anomalous{known}; normal: {self.normal}; anomalous: {self.anomalous}')
 
 # %% ../nbs/toolkit/01_data.ipynb #7102541c
-def _part(rows, share, seed):
+def _shuffled_split(rows, share, seed):
     "The rows, shuffled: those without the share, and the share"
     rows = np.random.RandomState(seed).permutation(rows)
     cut = math.ceil(share*len(rows))
@@ -883,7 +907,7 @@ class Protocol:
         "Deal the rows of `source` out"
         train,val,test,is_anomaly = _checked_cut(self, source)
         unused = np.setdiff1d(np.flatnonzero(is_anomaly), np.concatenate([train, test]))
-        if self.choose: train,held = _part(train, .2, self.seed)
+        if self.choose: train,held = _shuffled_split(train, .2, self.seed)
         known = self.draw_known(source, unused, min(len(train), self.n_train or len(train)))
         if self.choose:
             test = _chosen_by(held, np.setdiff1d(unused, known), is_anomaly[test].mean(), self.seed)
@@ -919,9 +943,9 @@ class OneClass(Protocol):
             normals = np.flatnonzero(~is_anomaly & ~is_test)
             test = np.flatnonzero(is_test)
         else:
-            normals,test_normals = _part(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
+            normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
             test = np.concatenate([test_normals, np.flatnonzero(is_anomaly)])
-        return *_part(normals, self.val, self.seed),test,is_anomaly
+        return *_shuffled_split(normals, self.val, self.seed),test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #8dbb3616
 @dataclass(frozen=True)
@@ -943,9 +967,9 @@ class OneOut(Protocol):
     def cut(self, source):
         "Some normals test, with all anomalies"
         is_anomaly = (source.y==source.class_index(self.anomaly)).numpy()
-        normals,test_normals = _part(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
+        normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
         test = np.concatenate([test_normals, np.flatnonzero(is_anomaly)])
-        return *_part(normals, self.val, self.seed),test,is_anomaly
+        return *_shuffled_split(normals, self.val, self.seed),test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #84f6fdbd
 @dataclass(frozen=True)
@@ -958,8 +982,8 @@ class Pooled(OneClass):
     def cut(self, source):
         "Cut the pool first, then drop the anomalies that would train or validate"
         is_anomaly = (source.y!=source.class_index(self.normal)).numpy()
-        rest,test = _part(np.arange(len(source)), self.test_size, self.seed)
-        train,val = _part(rest, self.val, self.seed)
+        rest,test = _shuffled_split(np.arange(len(source)), self.test_size, self.seed)
+        train,val = _shuffled_split(rest, self.val, self.seed)
         return train[~is_anomaly[train]],val[~is_anomaly[val]],test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #a6f05f99
@@ -980,7 +1004,7 @@ class KDD99(Protocol):
         n_half = round(.5*len(source))
         half = np.random.RandomState(self.seed).choice(len(source), n_half, replace=False)
         test = np.setdiff1d(np.arange(len(source)), half)
-        return *_part(half[~is_anomaly[half]], self.val, self.seed),test,is_anomaly
+        return *_shuffled_split(half[~is_anomaly[half]], self.val, self.seed),test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #6133a0ee
 @dataclass(frozen=True)
@@ -1002,8 +1026,8 @@ class Arrhythmia(Protocol):
     def cut(self, source):
         "One half tests, the other trains"
         is_anomaly = (source.y==source.class_index('anomaly')).numpy()
-        half,test = _part(np.arange(len(source)), .5, self.seed)
-        train,val = _part(half[~is_anomaly[half]], self.val, self.seed)
+        half,test = _shuffled_split(np.arange(len(source)), .5, self.seed)
+        train,val = _shuffled_split(half[~is_anomaly[half]], self.val, self.seed)
         return train if self.clean else np.setdiff1d(half, val),val,test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #c08f3cc4
@@ -1024,10 +1048,10 @@ class Halves(Protocol):
     def cut(self, source):
         "Normals and anomalies are dealt out apart, so that a few anomalies cannot all be in one half"
         is_anomaly = (source.y==source.class_index('anomaly')).numpy()
-        normals,test_normals = _part(np.flatnonzero(~is_anomaly), .5, self.seed)
-        _,test_anomalies = _part(np.flatnonzero(is_anomaly), .5, self.seed)
+        normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), .5, self.seed)
+        _,test_anomalies = _shuffled_split(np.flatnonzero(is_anomaly), .5, self.seed)
         test = np.concatenate([test_normals, test_anomalies])
-        return *_part(normals, self.val, self.seed),test,is_anomaly
+        return *_shuffled_split(normals, self.val, self.seed),test,is_anomaly
 
 
 # %% ../nbs/toolkit/01_data.ipynb #803b87fc
@@ -1138,7 +1162,7 @@ class Imbalance(OneClass):
         if source.test.any(): return train,val,test,is_anomaly
         y = source.y.numpy()
         by_class = [np.flatnonzero(is_anomaly & (y==label)) for label in range(len(source.classes))]
-        halves = [_part(rows, self.test_size, self.seed)[1] for rows in by_class]
+        halves = [_shuffled_split(rows, self.test_size, self.seed)[1] for rows in by_class]
         return train,val,np.concatenate([test[~is_anomaly[test]], *halves]),is_anomaly
 
     def draw_known(self, source, unused, n):

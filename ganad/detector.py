@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from tqdm.auto import tqdm
 from .core import CheckpointError,DataError,GanadError,NonFiniteLoss,ShapeError
-from .core import atomic,batches,first_line,pick,pick_device
+from .core import atomic,batches,duration,first_line,is_live_notebook,pick,pick_device
 
 # %% ../nbs/toolkit/04_detector.ipynb #0322fd41
 _has_optimisers = ContextVar('has_optimisers', default=True)
@@ -107,8 +107,8 @@ def _as_tensor(x, shape, what='rows'):
     if torch.is_tensor(x): return x
     try: return torch.as_tensor(np.require(x, requirements='W'))
     except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f'the {what} are no numbers, or of different lengths ({reason})') from error
+        why = first_line(error)
+        raise DataError(f'the {what} are no numbers, or of different lengths ({why})') from error
 
 def _check_learned(model):
     "`GanadError` unless it was fitted, or loaded and put into evaluation mode"
@@ -174,6 +174,7 @@ def in_precision(precision:str, # 'fp32' or 'bf16'
 class Scorer(nn.Module):
     "A model of rows of one `shape`: sub-classes define `score_batch`, and `rec_batch` if they reconstruct"
     precision = 'fp32'  # of its last training
+    SCORES:tuple = ()   # names of what `scores(batch)` gives, if a method knows several scores
 
     def __new__(cls, *args, **kw):
         "A model that knows what it was built with, even before its own `__init__` runs"
@@ -193,6 +194,16 @@ class Scorer(nn.Module):
     def score(self, x, bs=512):
         "Anomaly scores (N,) of the rows of `x`, on the CPU; `bs` changes the memory, not the scores"
         return self._by_batch(self.score_batch, x, bs)
+
+    def score_names(self):
+        "The names of `SCORES` that this model, built as it is, can give"
+        return self.SCORES
+
+    def all_scores(self, x, bs=512):
+        "Name → anomaly scores (N,) of the rows of `x`, by each of `score_names`, on the CPU"
+        if not self.score_names(): return {}
+        def stacked(batch): return torch.stack([*self.scores(batch).values()], 1)
+        return dict(zip(self.score_names(), self._by_batch(stacked, x, bs).T))
 
     def reconstruct(self, x, bs=512):
         "What the model makes of each row of `x`, (N,…) on the CPU"
@@ -388,7 +399,8 @@ def _difference(old, new):
     if name=='start':
         advice = 'call set_seed with the same number before the model is built'
         return 'seed',f'of a training that began with other first weights ({advice})'
-    was,now = old.get(name),new[name]
+    was = old.get(name)
+    now = new[name]
     if isinstance(was, dict) and isinstance(now, dict):                 # settings: which of them?
         name = next(key for key in {**was, **now} if was.get(key)!=now.get(key))
         was,now = was.get(name),now.get(name)
@@ -399,10 +411,7 @@ def _difference(old, new):
 
 def _is_watched():
     "Is somebody there to look at a progress bar: a terminal, or a live notebook?"
-    if sys.stderr.isatty(): return True
-    ipython = sys.modules.get('IPython')
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and 'IPKernelApp' in shell.config
+    return sys.stderr.isatty() or is_live_notebook()
 
 class _Lines:
     "In place of a bar that nobody watches: a line now and then, with the time left"
@@ -417,7 +426,8 @@ class _Lines:
 
     def __exit__(self, *_): pass
 
-    def set_postfix(self, **_): pass
+    def set_postfix(self, **_):
+        "Of a bar; lines say no losses"
 
     def update(self, n):
         "Count rows in, and say how it stands, if the last time was long ago"
@@ -428,10 +438,8 @@ class _Lines:
         self.wait = min(2*self.wait, 300)
         gone = now - self.began
         left = gone*(self.total-self.done)/(self.done-self.initial)
-        times = f'after {_duration(gone)}, about {_duration(left)} left'
+        times = f'after {duration(gone)}, about {duration(left)} left'
         print(f'{self.desc}: {self.done/self.total:.0%} {times}', file=sys.stderr, flush=True)
-
-def _duration(seconds): return f'{seconds:.0f} s' if seconds<120 else f'{seconds/60:.0f} min'
 
 def _bar(progress, **kw):
     if progress=='lines': return _Lines(**kw)
@@ -439,8 +447,8 @@ def _bar(progress, **kw):
     return tqdm(unit=' rows', unit_scale=True, disable=not is_shown, **kw)     # its last line stays
 
 # %% ../nbs/toolkit/04_detector.ipynb #37946b80
-class Detector(Scorer):
-    "Fit on normal rows, score any rows; a higher score is more anomalous"
+class _Trainable(Scorer):
+    "The one training loop, and what it asks of a model"
     registry:dict = {}  # every sub-class that can score, by lower-case name
     baseline = False    # a yardstick, no GAN
     labelled = False    # learns from anomalies too: `fit(x, known)`
@@ -450,7 +458,7 @@ class Detector(Scorer):
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
-        if hasattr(cls, 'score_batch'): Detector.registry[cls.__name__.lower()] = cls
+        if hasattr(cls, 'score_batch'): cls.registry[cls.__name__.lower()] = cls
 
     def grow(self, state):
         "Make room for the weights in `state` whose size only `fit` knows"
@@ -463,25 +471,21 @@ class Detector(Scorer):
         "Scores of training rows, (N,), each as if it had not been one, where a method can tell"
         return self.score_batch(x)
 
-    def fit(self,
-            x, # Normal rows (N,…): float32 features, or images in [-1,1]
-            epochs:int=20, # Passes over all rows
-            bs:int=64, # Rows a step, at most
-            ema:float|None=None, # Decay of the weights' average; 0: the last weights; None: the method's own
-            device:str='cpu', # 'cpu', 'cuda', 'mps' or 'auto'
-            progress:bool|str|None=None, # Show a bar; None: where it is seen; 'lines': a line now and then
-            checkpoint=None, # File to resume from, and to save to at the end of an epoch
-            val=None, # Normal rows held out: the epoch with the lowest mean `watch_batch` on them is kept
-            patience:int=10, # With `val`: stop after so many epochs without a lower one
-            precision:str='fp32', # Of the training, one of `PRECISIONS`
-           ): # `self`, in evaluation mode, with the averaged weights
-        "Train on the rows of `x`, each of them once an epoch"
+    def _train(self, x, epochs, bs, ema, device, progress, checkpoint, val, patience, precision):
+        "`self`, trained on the rows of `x`; the arguments are those of `Detector.fit`"
+        self._before_fit()
         name = type(self).__name__
         x = as_rows(x, self.shape, name)
         _check_passes(name, epochs, bs)
         pick(precision, PRECISIONS, 'precision')
         if self.once: precision = 'fp32'                # nothing to hurry: rows are kept as they are
         place = pick_device(device)
+        if self.once:                                   # one batch of all rows: nothing to resume or choose
+            epochs = 1
+            bs = len(x)
+            ema = 0
+            checkpoint = None
+            val = None
         if val is not None: val = as_rows(val, self.shape, name)
         if ema is None: ema = self.ema
         run = self._run(x, val, bs, ema)
@@ -512,13 +516,21 @@ class Detector(Scorer):
         self.val_scores = best.values
         average.install()
         self._check_weights()
-        return self.eval()
+        self.eval()
+        with in_precision('fp32', place): self._after_fit(x, val)
+        return self
+
+    def _before_fit(self):
+        "Forget what `_after_fit` found the last time; most methods have nothing to forget"
+
+    def _after_fit(self, x, val):
+        "What a method finds out with trained networks, from its rows or from those held out (or None)"
 
     def _precision_on(self, place, precision):
         "What the next step computes in: 'fp32' or 'bf16'"
         is_gain = len(self.shape)==3 and math.prod(self.shape[1:])>=_FEWEST_PIXELS
         if precision=='auto': return 'bf16' if is_gain and has_bf16(place) else 'fp32'
-        if precision=='bf16' and not has_bf16(place): warnings.warn(_SLOW, PrecisionWarning, stacklevel=3)
+        if precision=='bf16' and not has_bf16(place): warnings.warn(_SLOW, PrecisionWarning, stacklevel=4)
         return precision
 
     def _check_weights(self):
@@ -548,18 +560,38 @@ class Detector(Scorer):
             what = f'loss {name!r} of {type(self).__name__} became {value} at step {step} (epoch {epoch+1})'
             raise NonFiniteLoss(what, 'try a smaller lr, scaled features, or spectral norm on the critic')
 
+class Detector(_Trainable):
+    "Fit on normal rows, score any rows; a higher score is more anomalous"
+    def fit(self,
+            x, # Normal rows (N,…): float32 features, or images in [-1,1]
+            epochs:int=20, # Passes over all rows
+            bs:int=64, # Rows a step, at most
+            ema:float|None=None, # Decay of the weights' average; 0: the last weights; None: the method's own
+            device:str='cpu', # 'cpu', 'cuda', 'mps' or 'auto'
+            progress:bool|str|None=None, # Show a bar; None: where it is seen; 'lines': a line now and then
+            checkpoint=None, # File to resume from, and to save to at the end of an epoch
+            val=None, # Normal rows held out: the epoch with the lowest mean `watch_batch` on them is kept
+            patience:int=10, # With `val`: stop after so many epochs without a lower one
+            precision:str='fp32', # Of the training, one of `PRECISIONS`
+           ): # `self`, in evaluation mode, with the averaged weights
+        "Train on the rows of `x`, each of them once an epoch"
+        return self._train(x, epochs, bs, ema, device, progress, checkpoint, val, patience, precision)
+
 # %% ../nbs/toolkit/04_detector.ipynb #e5196cec
-class Labelled(Detector):
+class Labelled(_Trainable):
     "Learns from normal rows and from known anomalies, which `step` gets from `pair`"
     labelled = True
     known:Any = None
     augment:Any = None
 
-    def fit(self, # type: ignore[override] # known anomalies come second, where others take epochs
+    def fit(self,
             x, # Normal rows (N,…)
             known=None, # Known anomalies (M,…), at least one
             augment=None, # Batch → batch, for training rows of both kinds, as `data.Jitter()`
-            **kw): # More for `Detector.fit`
+            epochs:int=20, bs:int=64, ema:float|None=None, device:str='cpu', # These and what follows
+            progress:bool|str|None=None, checkpoint=None, val=None, patience:int=10, # as for
+            precision:str='fp32', # `Detector.fit`
+           ): # `self`, in evaluation mode, with the averaged weights
         "Train on the rows of `x`, each of them once an epoch, and on as many of `known`, drawn at random"
         name = type(self).__name__
         if not hasattr(known, '__len__') or not len(known):
@@ -571,7 +603,7 @@ class Labelled(Detector):
         try: self.known = as_rows(known, self.shape, name, 'known anomalies')
         except GanadError as error: raise error.at(option='known') from None
         self.augment = augment
-        return super().fit(x, **kw)
+        return self._train(x, epochs, bs, ema, device, progress, checkpoint, val, patience, precision)
 
     def _labels_seen(self): return dict(known=_digest(self.known), augment=_plain(self.augment))
 
@@ -626,7 +658,7 @@ def read_tensors(path, # Made by `write_tensors`
     except (KeyError,ValueError,RecursionError) as error: raise _no_model(path) from error
     except (OSError,SafetensorError) as error:
         if _is_other_file(path): raise _no_model(path) from error
-        what = f"the file cannot be read: it is damaged or no model file ({str(error).splitlines()[0]})"
+        what = f"the file cannot be read: it is damaged or no model file ({first_line(error)})"
         raise CheckpointError(what, "get another copy", file=path) from error
     if not isinstance(header, dict): raise _no_model(path)
     return header, state

@@ -819,7 +819,8 @@ class Elsewhere(torch.Tensor):
 def test_a_pickle_made_on_a_gpu_opens_without_one():
     fitted = AutoEncoderDetector(epochs=1, random_state=0).fit(table()).detector_
     weights = fitted.model.state_dict()
-    fitted.model.state_dict = lambda: {name:w.clone().as_subclass(Elsewhere) for name, w in weights.items()}
+    def on_a_gpu(): return {name:weight.clone().as_subclass(Elsewhere) for name, weight in weights.items()}
+    fitted.model.state_dict = on_a_gpu
     assert {type(weight) for weight in fitted.__getstate__()['weights'].values()}=={torch.Tensor}
 
 

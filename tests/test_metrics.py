@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from ganad.core import GanadError
 from ganad.metrics import (auprc, auprc_trapezoid, auroc, base_rate, best_f1, bootstrap, checked,
                            fpr_at, pixel_auroc, prf_at, summary)
 from sklearn import metrics as skm
@@ -156,19 +157,20 @@ def test_tensors_of_any_dtype(dtype):
 @pytest.mark.parametrize('metric', RANKED)
 @pytest.mark.parametrize('y,s,why', [
     ([0, 1, 0, 1], [.1, .2, np.nan, .4], 'NaN or infinite'),
-    ([0, 1, 0, 1], [.1, np.inf, .3, .4], 'first in row 1'),
+    ([0, 1, 0, 1], [.1, np.inf, .3, .4], 'the first one (row 1)'),
     ([0, 1, 0, 1], [.1, .2, .3], '3 scores for 4 labels'),
     ([0, 1, 0, 1], [[.1], [.2], [.3], [.4]], 'one number a row'),
-    ([0, 1, 2, 1], [.1, .2, .3, .4], 'label 2 in row 2'), ([-1, 1, 1, 1], [.1, .2, .3, .4], 'label -1'),
-    ([0, .5, 1, 1], [.1, .2, .3, .4], 'label 0.5'),
+    ([0, 1, 2, 1], [.1, .2, .3, .4], 'a label is 2 (row 2)'),
+    ([-1, 1, 1, 1], [.1, .2, .3, .4], 'a label is -1'),
+    ([0, .5, 1, 1], [.1, .2, .3, .4], 'a label is 0.5 (row 1)'),
     ([0, 0, 0, 0], [.1, .2, .3, .4], 'all 4 labels are 0'),
     ([1, 1, 1, 1], [.1, .2, .3, .4], 'all 4 labels are 1'),
     ([], [], 'no rows'),
     ([0, 1, 0, 1], [0, 1, 1, 1], 'balanced accuracy'), ([0, 1, 0, 1], [-1, 1, 1, 1], 'binary predictions'),
     ([0, 1, 0, 1], [True, False, True, True], 'before the threshold')])
 def test_bad_input_is_one_clear_line(metric, y, s, why):
-    with pytest.raises(ValueError) as error: metric(np.array(y), np.array(s))
-    assert why in str(error.value) and '\n' not in str(error.value)
+    with pytest.raises(GanadError) as error: metric(np.array(y), np.array(s))
+    assert why in str(error.value) and '\n' not in str(error.value) and error.value.mend
 
 
 def test_thresholded_scores_are_refused_for_what_they_are():
@@ -185,7 +187,8 @@ def test_coarse_scores_pass(y, s): checked(y, s)
 @pytest.mark.parametrize('metric,bad', [(prf_at, 0), (prf_at, 1), (prf_at, 20), (prf_at, np.nan), (fpr_at, 0),
                                         (fpr_at, 95)])
 def test_shares_are_shares(metric, bad):
-    with pytest.raises(ValueError, match='give the share'): metric(*sample(), bad)
+    with pytest.raises(GanadError, match='give the share') as error: metric(*sample(), bad)
+    assert error.value.option in ('flagged', 'tpr')
 
 
 @pytest.mark.parametrize('seed', range(3))

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -502,7 +503,7 @@ def test_row_of_a_model_is_line_of_the_file_in_any_chunk(tmp_path):
             return np.zeros(len(x))
     for n in (7, 100, 300):
         rows = rows_of(path)
-        rows.chunks = lambda n=n, cut=rows.chunks: cut(n)
+        rows.chunks = partial(rows.chunks, n)
         model = Model()
         model.seen = 0
         with pytest.raises(DataError) as error:

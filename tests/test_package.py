@@ -243,7 +243,8 @@ def test_a_new_method_is_under_the_contract(grown):
 # A data set more
 
 LOADER = '''#| exports
-def _spiral(root, size):
+@_source('spiral', 'spiral.csv')
+def _spiral(root):
     "Two arms of a spiral, from a file of numbers"
     numbers = np.loadtxt(find(root, 'spiral.csv'), delimiter=',', dtype='f4')
     x, y = torch.tensor(numbers[:, :2]), torch.tensor(numbers[:, 2]).long()
@@ -274,15 +275,12 @@ def test_a_new_data_set_is_a_function_and_a_protocol(tmp_path):
                     source=source)
     def place(text):
         return next(i for i, cell in enumerate(notebook['cells']) if text in ''.join(cell['source']))
-    loaders = place("{'digits':_digits,")
-    text = ''.join(notebook['cells'][loaders]['source'])
-    more = text.replace("{'digits':_digits,", "{'digits':_digits, 'spiral':_spiral,")
-    notebook['cells'][loaders]['source'] = more
     notebook['cells'].insert(place('class OneClass(') + 1, cell(PROTOCOL))
-    notebook['cells'].insert(loaders, cell(LOADER))
+    notebook['cells'].insert(place('def sources()'), cell(LOADER))
     path.write_text(as_saved(notebook), encoding='utf-8')
     make_export(to)
     rows = [f'{i/10},{-i/10},0\n{-i/10},{i/10},1\n' for i in range(50)]
     (to/'spiral.csv').write_text(''.join(rows), encoding='utf-8')
     assert python(USE, to).split()==['True', 'left', '22', '75', '75']     # three more for validation
-    assert 'spiral' in sh(sys.executable, '-m', 'ganad.cli', 'data', cwd=to, PYTHONPATH=str(to))
+    listed = sh(sys.executable, '-m', 'ganad.cli', 'data', cwd=to, PYTHONPATH=str(to), GANAD_DATA=str(to))
+    assert re.search(r'spiral.*spiral\.csv', listed), listed

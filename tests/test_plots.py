@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from ganad import metrics, plots
+from ganad.core import GanadError
 from ganad.plots import (ANOMALOUS, CURVES, GENERATED, MUTED, NORMAL, image_grid, leaderboard, lesson_style,
                          plot_losses, png, reconstructions, roc_pr, score_field, score_hist)
 from matplotlib.axes import Axes
@@ -194,13 +195,6 @@ def test_nan_images_and_constant_scores_are_drawn():
     png(plot_losses(dict(a=[1.], b=[])))
 
 
-def test_html_holds_the_picture_and_escapes_what_is_written():
-    page = plots.figure(draw_losses(), 'x < y')
-    assert 'data:image/png;base64,' in page and page.count('x &lt; y')==2
-    table = plots.html_table('| a | b |\n|---|---|\n| **1** | <2 |')
-    assert table=='<table><tr><th>a</th><th>b</th></tr><tr><td><b>1</b></td><td>&lt;2</td></tr></table>'
-
-
 @pytest.mark.parametrize('draw,why', [
     (lambda: image_grid(X[0]), r'as \(N, C, H, W\)'), (lambda: image_grid(X[:0]), 'at least one'),
     (lambda: image_grid(X.permute(0, 2, 3, 1)), 'C of 1 or 3'),
@@ -218,5 +212,5 @@ def test_html_holds_the_picture_and_escapes_what_is_written():
     (lambda: leaderboard([]), 'no rows'),
     (lambda: leaderboard([dict(name='m', auroc=float('nan'), baseline=True)]), 'failed runs')])
 def test_bad_input_is_one_clear_line(draw, why):
-    with pytest.raises(ValueError, match=why) as error: draw()
-    assert '\n' not in str(error.value)
+    with pytest.raises(GanadError, match=why) as error: draw()
+    assert '\n' not in str(error.value) and error.value.mend

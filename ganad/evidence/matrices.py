@@ -26,11 +26,11 @@ def usual_fit(source:str, # Name of the data
     return dict(steps=steps//hurry, bs=bs)
 
 # %% ../../nbs/evidence/01_matrices.ipynb #dfb65880
-_APART = 'anogan','alad64'
+_SLOW_METHODS = 'anogan','alad64'
 
 def _competitors(): # Names of methods
     "The methods that are in every table: told of no anomaly, and quick enough"
-    return [name for name,method in detectors().items() if name not in _APART and not method.labelled]
+    return [name for name,method in detectors().items() if name not in _SLOW_METHODS and not method.labelled]
 
 def _fit(method, source, **more): # Arguments of `fit`
     "The usual ones of a source; none for a method that does not train in steps"
@@ -43,7 +43,8 @@ def one_class(source, normals, methods=None, **fit): # Methods on each normal cl
             for normal in normals for name in names]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #0b937337
-def _on_table(source, protocols): # A protocol a seed
+def _on_table(source, protocols):
+    "Runs of all competitors on a table, a protocol a seed"
     return [Run(name, source, protocol, seed, fit=_fit(name, source), flagged=FLAGGED[source])
             for name in _competitors() for seed,protocol in enumerate(protocols)]
 
@@ -51,7 +52,8 @@ def _anogan(source, protocol, seed=0, **more): # Of `Run`
     "AnoGAN, which keeps averaged weights"
     return Run('anogan', source, protocol, seed, fit=dict(**usual_fit(source), ema=.99), **more)
 
-def _anogan_on_kdd99(lam, seed): # λ of its score
+def _anogan_on_kdd99(lam, seed):
+    "AnoGAN on 20,000 test rows, with a λ of its score"
     rows = data.KDD99(n_test=20_000)
     settings = dict(lam=lam, steps=20)
     return _anogan('kdd99', rows, seed, settings=settings, label=f'anogan λ {lam}', flagged=.2)
@@ -237,7 +239,8 @@ def _imbalance_sampling():
     return [_other_rows(drawn(how), seed) for how in ('kmeans','random','pooled') for seed in range(4)]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #7a85fa4d
-def _on_digits(method, label='', settings=None, fit=None): # Two splits of three digits
+def _on_digits(method, label='', settings=None, fit=None):
+    "Runs on two splits of three digits"
     return [Run(method, 'digits', data.OneClass(normal=digit, seed=seed), seed, settings or {}, fit or {},
                 label=label)
             for digit in (1,3,8) for seed in (0,1)]
@@ -345,7 +348,8 @@ def _chosen_on_clothes():
             *(run('ganomaly', c, label, dict(turns=value)) for label,value in turns.items() for c in (2,6,8)),
             *(run('egbad', c, f'egbad {norm}', dict(l_g=norm)) for norm in ('l1','l2') for c in (6,8))]
 
-def _chosen_on_small_digits(): # Of MNIST, made as small and as few as scikit-learn's
+def _chosen_on_small_digits():
+    "Runs on MNIST's digits, made as small and as few as scikit-learn's"
     tasks = [data.OneClass(digit, n_train=142, n_test=2500) for digit in (2,3,8)]
     fit = usual_fit('digits')
     return [*(Run('alad', 'mnist', task, 0, dict(nz=nz), fit, 8, f'alad nz {nz}')

@@ -25,7 +25,8 @@ def table(recs:list, # Records
 
 def _mean(values): return float(np.mean([*values]))
 
-def _row(label, recs): # Of one label
+def _row(label, recs):
+    "The line of one label"
     values = {metric:[r['metrics'][metric] for r in recs] for metric in recs[0]['metrics']}
     means = {metric:_mean(v) for metric,v in values.items()}
     def deviation(v): return float(np.std(v, ddof=1)) if len(v)>1 else None
@@ -71,7 +72,8 @@ def stability(method:str, # Label of the runs
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return '\n'.join(lines)
 
-def _task(record): # What two runs must share to be compared
+def _task(record):
+    "What two runs must share to be compared"
     return record['data'], json.dumps(record['protocol'])
 
 # %% ../../nbs/evidence/03_tables.ipynb #633f326a
@@ -115,13 +117,15 @@ def results_table(matrix:str, # Name of the table, or records
     if form=='frame': return _frame(rows, cols)
     return _latex(rows, cols) if form=='latex' else _markdown(rows, cols)
 
-def _independent(recs, metric): # A number a task, the mean of its seeds; a number a seed of a lone task
+def _independent(recs, metric):
+    "A number a task, the mean of its seeds; a number a seed of a lone task"
     tasks:dict = {}
     for r in recs: tasks.setdefault(json.dumps(r['protocol']), []).append(r['metrics'][metric])
     if len(tasks)==1: return next(iter(tasks.values()))
     return [np.mean(values) for values in tasks.values()]
 
-def _markdown(rows, cols): # That of `markdown`, with a column for the interval
+def _markdown(rows, cols):
+    "The table of `markdown`, with a column for the interval"
     lines = [line.split(' | ') for line in markdown(rows, cols).splitlines()]
     intervals = ["{:.3f}–{:.3f}".format(*row['interval']) if row['interval'] else '' for row in rows]
     column = ['95 %', '---', *intervals]
@@ -162,7 +166,8 @@ def compare(recs:list, # Records
     text = f'{a} is above {b} in {won} of {n} pairs, by {mean:+.3f} on average (p = {p:.3f}): {verdict}.'
     return dict(pairs=n, won=won, mean=mean, p=p, text=text)
 
-def _rows_asked(record): # Data and protocol; a method that scores fewer test rows is asked the same
+def _rows_asked(record):
+    "Data and protocol; a method that scores fewer test rows is asked the same"
     return json.dumps([record['data'], {name:v for name,v in record['protocol'].items() if name!='n_test'}])
 
 # %% ../../nbs/evidence/03_tables.ipynb #a12a58b4

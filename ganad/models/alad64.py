@@ -32,7 +32,9 @@ class _Adapted(AladImages):
                     nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Tanh(), std=.01)
         return nn.Sequential(*old, *new)
 
-def _norm(channels): return nn.BatchNorm2d(channels, 1e-3, .01)      # TensorFlow's epsilon and momentum
+def _norm(channels):
+    "Batch norm with TensorFlow's epsilon and momentum"
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=.01)
 
 # %% ../../nbs/methods/65_alad64.ipynb #70625881
 class Narrow:

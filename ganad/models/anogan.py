@@ -15,7 +15,7 @@ from torch.nn.functional import mse_loss, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 from ..core import (Allowed, Fraction, GanadError, Positive, WholeNumber, allowed, is_whole,
                         pick)
-from ..detector import adam, as_rows, in_precision, update
+from ..detector import adam, update
 from .gan import GAN
 from ..networks import family
 from ..papernets import AnoganArrhythmia, AnoganCifar10, AnoganKdd99, AnoganMnist
@@ -90,7 +90,11 @@ class AnoGAN(GAN):
                  seed:WholeNumber=0, # Of these codes
                  encoder:bool=False, # Train an encoder, whose code is one more start
                  sums:bool=False): # Add up pixels and features, the paper's way
-        super().__init__(shape, nz, nets, lr, k)
+        networks = nets(shape)
+        def same_family(shape):
+            "One family makes GAN's networks, and E below"
+            return networks
+        super().__init__(shape, nz, same_family, lr, k)
         if starts>tries:
             raise GanadError(f'starts={starts} of tries={tries} codes', 'give as many tries or more')
         if not (starts or encoder): raise GanadError('starts=0 without an encoder', 'give 1, or encoder=True')
@@ -104,7 +108,7 @@ class AnoGAN(GAN):
         self.seed = seed
         self.sums = sums
         self.register_buffer('unit', torch.ones(2))
-        self.E = nets(shape).enc(nz) if encoder else None
+        self.E = networks.enc(nz) if encoder else None
         if self.E: self.opt_e = adam(self.E, lr=lr)
 
     @classmethod
@@ -132,13 +136,13 @@ class AnoGAN(GAN):
         if self.E: losses['e'] = update(self.opt_e, self.e_loss(x))
         return losses
 
-    def fit(self, x, *args, **kw):
-        "As ever; then what random codes cost becomes the unit (7)"
+    def _before_fit(self):
+        "While it trains, a unit is 1"
         self.unit.fill_(1)
-        super().fit(x, *args, **kw)
-        if self.sums: return self
-        with in_precision('fp32', self.device()): self.unit.copy_(self.chance(as_rows(x, self.shape)))
-        return self
+
+    def _after_fit(self, x, val):
+        "What random codes cost becomes the unit (7)"
+        if not self.sums: self.unit.copy_(self.chance(x))
 
     @torch.no_grad()
     def chance(self, x): # At most 512 of the rows

@@ -67,7 +67,8 @@ class TwoDiscriminators(Labelled):
 
     def g_normal(self, x, h, r):
         "(2) to (5), what normal rows cost the generator; of `x` are the codes `h`, the reconstructions `r`"
-        loss, w = 0, self.w
+        w = self.w
+        loss = 0
         if not len(x): return loss
         if w['rec']:   loss = loss + w['rec']*error(x, r).mean()                                 # (2)
         if w['patch']: loss = loss + w['patch']*_patch_error(x, r).mean()                         # (3)
@@ -77,7 +78,8 @@ class TwoDiscriminators(Labelled):
 
     def g_odd(self, a, r):
         "(6) and (7), what known anomalies cost the generator; of `a` are the reconstructions `r`"
-        loss, w = 0, self.w
+        w = self.w
+        loss = 0
         if not len(a): return loss
         if w['abc']: loss = loss + w['abc']*boundary(error(a, r)).mean()                         # (6)
         if w['odd']: loss = loss + w['odd']*ls_fake(self.Da(r))                                  # (7)
