@@ -34,7 +34,7 @@ def changed_files():
 
 
 def changed_modules(files):
-    "Modules of ganad, as 'files/report', whose notebook or text is among some files"
+    "Modules of ganad, as '_files/report', whose notebook or text is among some files"
     notebooks = notebook_of_module()
     made_by = {path.relative_to(ROOT).as_posix():module for module, path in notebooks.items()}
     from_text = {module for module, path in MODULES.items() if path.relative_to(ROOT).as_posix() in files}
@@ -54,7 +54,7 @@ def methods_among(modules):
 
 @cache
 def modules_of_test(path):
-    "The modules of ganad that a test file imports, as 'core' or 'files/report'"
+    "The modules of ganad that a test file imports, as 'core' or '_files/report'"
     tree = ast.parse(path.read_text(encoding='utf-8'))
     names = set()
     for node in ast.walk(tree):
@@ -74,8 +74,8 @@ class Selection:
         self.names = methods_among(self.changed)
         self.importers = methods_among(self.concerned)
         self.tested_by_import = set(self.changed)
-        if 'files/commands' in self.changed: self.tested_by_import.add('cli')
-        self.in_files = any(module.startswith('files/') for module in self.changed)
+        if '_files/commands' in self.changed: self.tested_by_import.add('cli')
+        self.in_files = any(module.startswith('_files/') for module in self.changed)
         self.seconds = json.loads((NBS/'times.json').read_text())
         made_by = notebook_of_module()
         self.notebooks = {made_by[module] for module in self.concerned if module in made_by}

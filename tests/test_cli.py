@@ -17,7 +17,7 @@ from ganad.cli import parser
 from ganad.core import DataError, GanadError
 from ganad.detector import detectors
 from ganad.evidence.run import split_of
-from ganad.files.demo import demo_runs, verdict
+from ganad._files.demo import demo_runs, verdict
 
 ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
 COMMAND = '-m', 'ganad.cli'

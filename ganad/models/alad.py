@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
-from ..core import pick
+from ..core import Positive, WholeNumber, pick
 from ..detector import Detector,adam,update
 from ..losses import fake_loss,l1,l2,real_loss
 from .alice import w_default
@@ -98,9 +98,9 @@ class ALAD(Detector):
     SCORES = 'l1','l2','logits','features'
     ema = .95
     def __init__(self, shape, # Features a row, or (C,H,W)
-                 nz:int=0, # Latent size; 0: 32, and of tiny images an eighth of the pixels
+                 nz:WholeNumber=0, # Latent size; 0: 32, and of tiny images an eighth of the pixels
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3, # Of both players
+                 lr:Positive=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
                  w_rec:float|None=None, # Of the residual loss, not the paper's; None: tables 100, images 10
                  by:str|None=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features

@@ -6,8 +6,10 @@
 __all__ = ['w_default', 'ALICE']
 
 # %% ../../nbs/methods/25_alice.ipynb #147b9c08
+from collections.abc import Callable
 import torch
 import torch.nn.functional as F
+from ..core import Positive
 from ..detector import adam
 from ..losses import fake_loss, real_loss
 from .bigan import BiGAN
@@ -26,8 +28,8 @@ class ALICE(BiGAN):
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Latent size
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3, # Of both players
-                 dist=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz` judge instead
+                 lr:Positive=1e-3, # Of both players
+                 dist:Callable|None=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz`
                  w_x:float|None=None, # Of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
                  w_z:float=0.): # Weight of the cycle z → G → E; 0: none
         super().__init__(shape, nz, nets, lr)

@@ -7,7 +7,7 @@ __all__ = ['features', 'sigma_paper', 'sigma_code', 'EGBAD']
 
 # %% ../../nbs/methods/40_egbad.ipynb #0b002a79
 from torch.nn.functional import softplus
-from ..core import pick
+from ..core import Fraction, Positive, pick
 from ..losses import fake_loss, feature_matching, l1, l2, real_loss
 from .bigan import BiGAN
 from ..networks import family
@@ -48,8 +48,8 @@ class EGBAD(BiGAN):
     SCORES = dict(features=features, sigma=sigma_paper)      # trained once, judged by either L_D of the paper
     ema = .9                            # with the residual loss, E and G are bound to each other
 
-    def __init__(self, shape, nz:int=16, nets=family, lr:float=1e-3, # As for BiGAN
-                 alpha:float=.9, # Share of the reconstruction in the score
+    def __init__(self, shape, nz:int=16, nets=family, lr:Positive=1e-3, # As for BiGAN
+                 alpha:Fraction=.9, # Share of the reconstruction in the score
                  l_d=features, # L_D: `features`, `sigma_paper` or `sigma_code`
                  l_g:str|None=None, # L_G: 'l1', the paper's, or 'l2'; None: tables l1, images l2
                  train_fm:bool=False, # Generator and encoder match features instead of fooling the critic

@@ -10,7 +10,7 @@ from itertools import product
 import torch
 from torch import nn
 from torch.nn.functional import nll_loss,pad
-from ..core import ShapeError
+from ..core import Positive, ShapeError
 from ..detector import Detector,adam,update
 from ..losses import fake_loss,real_loss
 from ..networks import begin,family
@@ -64,7 +64,7 @@ class GANomaly(Detector):
                  nz:int=32, # Latent size
                  w_adv:float=1., w_con:float=50., w_enc:float=1., # Weights of (1), (2), (3)
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3, # Of both players
+                 lr:Positive=1e-3, # Of both players
                  turns:bool=False): # Images: the critic's doubt how one was turned scores, too; 36 passes
         super().__init__(shape)
         networks = nets(shape)

@@ -13,13 +13,11 @@ from .. import data
 from ..core import CheckpointError, GanadError, pick, printable
 from ..detector import detectors
 from ..estimator import estimators, info
-from ..estimator.modelfile import read
-from ..estimator.threshold import Threshold
-from .compare import compare_files
+from ..estimator._modelfile import read
+from ..estimator._threshold import Threshold
 from .fit_and_score import DEFAULT, fit_file, score_file
 from .pictures import settings_text
-from .readers import Layout, _counted
-from .report import report_file
+from .readers import Layout, count_text
 from .warnings import rate_text
 
 # %% ../../nbs/files/40_commands.ipynb #1915ed69
@@ -117,7 +115,7 @@ def _baseline_text(best, method)->str: # Of `baseline_beside`
 
 def _learned_from(about, est)->str: # Of `fit_file`
     held_out = est.data_['held']
-    rows = _counted(about['normal']-held_out, 'normal row')
+    rows = count_text(about['normal']-held_out, 'normal row')
     return f'{rows} ({held_out:,} more drew the line)' if held_out else rows
 
 def score(arguments):
@@ -132,6 +130,7 @@ def score(arguments):
 
 def report(arguments):
     "The command `ganad report`"
+    from ganad._files.report import report_file        # draws, and so loads matplotlib
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
     done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
                        arguments.top, _shows_progress(arguments), arguments.label, arguments.normal,
@@ -140,6 +139,7 @@ def report(arguments):
 
 def compare(arguments):
     "The command `ganad compare`"
+    from ganad._files.compare import compare_files        # draws, and so loads matplotlib
     given = dict(epochs=arguments.epochs, impute=arguments.impute,
                  words=_column_names(arguments.words) or None)
     settings = _reading(arguments) | {name:value for name, value in given.items() if value is not None}
