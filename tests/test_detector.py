@@ -3,8 +3,6 @@ import inspect
 import json
 import math
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from ganad.detector import Average, Detector, detectors, load_model, save_model
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
 from ganad.models.imbalance import TwoDiscriminators
+from prepared import Python
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -48,7 +47,7 @@ def ckpt(tmp_path): return tmp_path/'c.pt'
 
 def test_kill_9_and_resume_gives_the_same_weights(tmp_path, ckpt):
     def train(checkpoint, out):
-        return subprocess.Popen([sys.executable, '-c', TRAIN, str(checkpoint), str(out)], env=ENV)
+        return Python('-c', TRAIN, checkpoint, out, env=ENV)
     assert train('', tmp_path/'whole.st').wait(300)==0
     killed = train(ckpt, tmp_path/'resumed.st')
     deadline = time.time() + 120

@@ -194,4 +194,4 @@ def test_importing_costs_little():
     def seconds():
         command = [sys.executable, '-c', code]
         return float(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
-    assert min(seconds() for _ in range(3))<.3
+    assert any(seconds()<.3 for _ in range(3)), 'one of three, for the machine may be busy'

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import prepared
 import pytest
 import torch
 from PIL import Image
@@ -706,8 +707,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, file=sys.stderr)
 
 def peak(*argv):
     "Memory of a process of its own, in MB"
-    command = [sys.executable, '-c', PEAK, *map(str, argv)]
-    done = subprocess.run(command, env=ENV, capture_output=True, text=True)
+    done = prepared.run('-c', PEAK, *argv, env=ENV)
     assert done.returncode==0, done.stderr
     return int(done.stderr.split()[-1])
 
