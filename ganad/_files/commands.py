@@ -15,7 +15,7 @@ from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator._modelfile import read
 from ..estimator._threshold import Threshold
-from .compare import compare_files
+from .compare import as_shown, compare_files
 from .fit_and_score import DEFAULT, fit_file, score_file
 from .pictures import settings_text
 from .readers import Layout, count_text
@@ -147,7 +147,8 @@ def compare(arguments):
                          arguments.label, arguments.normal, drop=_column_names(arguments.drop),
                          size=arguments.size, seed=arguments.seed, strict=arguments.strict,
                          progress=_training_progress(arguments), **settings)
-    text = f"{pd.DataFrame(done['table']).to_string(index=False)}\n{done['verdict']}\n{done['out']}"
+    table = pd.DataFrame(map(as_shown, done['table'])).to_string(index=False)
+    text = f"{table}\n{done['verdict']}\n{done['out']}"
     return _print_outcome(arguments, text, done)
 
 def _flagged(done)->str: # Of `score_file` or `report_file`
