@@ -19,7 +19,7 @@ from .labels import ANOMALY, NORMAL_ROW, UNLABELLED
 from .pictures import rows_of
 from .readers import writing
 from .report import figure_of, render
-from .warnings import Tally, file_warnings
+from .warnings import Tally, file_warnings, refuse_empty_columns
 from ..metrics import auroc_se
 
 # %% ../../nbs/files/35_compare.ipynb #c888e83a
@@ -90,6 +90,7 @@ def compete(name, train, test, label=None, normal=None, # Method; files; as of `
         may_be_normal = None if chunk.label is None else labels.add(chunk.label)
         tally.add(chunk, values, features_of(est, as_read(est, chunk.x)), may_be_normal)
     scores = np.concatenate(scores) if scores else np.zeros(0)
+    refuse_empty_columns(tally, test)
     kinds, found, notes = compared(labels, scores, test, is_asked=True)
     if 'auroc' not in found:
         raise DataError("its labels must name normal rows and anomalies, some of both", file=test)
