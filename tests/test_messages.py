@@ -114,6 +114,9 @@ MISTAKES = {
     'batch size': FIT + ' --batch-size 0',
     'way to impute': FIT + ' --impute zero --method pca',
     'seed': FIT + ' --seed -1',
+    'last rows and whole groups': FIT + ' --method pca --groups mode --hold-out last',
+    'groups in no column': FIT + ' --groups what',
+    'groups of pictures': 'fit pictures --save new --groups good --method pca',
     'size': 'fit pictures --save new --size 30',
     'place of the model': FIT + ' --save none',
     'model over data': 'fit test.csv --save test.csv --drop no,bad',
@@ -134,6 +137,8 @@ MISTAKES = {
     'infinity to score': 'score test-infinity.csv --model m',
     'text where numbers were, in Parquet': 'score units.parquet --model m',
     'nothing to score': 'score test-no-rows.csv --model m',
+    'column without a value': 'score test-silent.csv --model g --out scores.csv',
+    'other text than in training': 'score test.csv --model bars --out scores.csv',
     'scored already': 'score scored.csv --model m',
     'pictures for a model of tables': 'score pictures --model m',
     'table for a model of pictures': 'score test.csv --model p',
@@ -227,6 +232,8 @@ def write_tables():
     test.assign(flow=test.flow.where(test.index>2)).to_csv('test-gaps.csv', index=False)
     test.assign(flow=[np.inf, *test.flow[1:]]).to_csv('test-infinity.csv', index=False)
     test[:0].to_csv('test-no-rows.csv', index=False)
+    test.assign(heat='n/a').to_csv('test-silent.csv', index=False)
+    train.drop(columns=['no', 'bad']).to_csv('bars.csv', index=False, sep='|')
     test.assign(score=1).to_csv('scored.csv', index=False)
 
 
@@ -267,6 +274,9 @@ def write_models():
     from ganad.estimator import estimators
     assert outcome('fit train.csv --save m --label bad --drop no --method pca --set k=2 --quiet')==(0, '')
     assert outcome('fit pictures --save p --method pca --quiet')==(0, '')
+    impute = 'fit gaps.csv --save g --label bad --drop no --method pca --set k=2 --impute median --quiet'
+    assert outcome(impute)==(0, '')
+    assert outcome("fit bars.csv --save bars --sep '|' --method pca --set k=2 --quiet")==(0, '')
     content = Path('m').read_bytes()
     Path('edited').write_bytes(content[:-1] + bytes([content[-1]^1]))
     rows = pd.read_csv('train.csv')

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['CELLS', 'Chunk', 'fields_of', 'csv_line', 'drop_option', 'listing', 'joined', 'Rows', 'at_lines', 'records', 'Layout',
-           'types_of', 'CSV', 'import_extra', 'Parquet', 'NPZ', 'count_text', 'skipped_text', 'error_cause', 'writing']
+           'layout_options', 'options_text', 'types_of', 'CSV', 'import_extra', 'Parquet', 'NPZ', 'count_text',
+           'skipped_text', 'error_cause', 'writing']
 
 # %% ../../nbs/files/10_readers.ipynb #c6747801
 import csv, gzip, io, math, re, shlex, sys, zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from itertools import chain, islice, takewhile
 from pathlib import Path
@@ -114,6 +115,7 @@ class Rows:
         self.like_gaps = {}  # column of words → values such as NA, which are words
         self.position = {}                                  # column → its place in a row
         self.header = 'row'                                 # the names of the columns, as text
+        self.is_as_trained = False                          # is the layout that of the training file?
         if layout and self.unit!='line':
             mend = "leave --sep, --thousands, --decimal, --comment, --skip-rows and --header out"
             raise DataError("this is no text file", mend, file=self.path)
@@ -277,6 +279,17 @@ class Layout:
             if len(fraction)==3: fraction += '0'                # 1.050 is a fraction now, and no thousand
         return f'{sign}{whole}.{fraction}{power}' if fraction else f'{sign}{whole}{power}'
 
+def layout_options(layout)->dict: # `Layout`, or None → option → value
+    "What a person types for it, where that is not as usual"
+    if layout is None: return {}
+    usual = asdict(Layout())
+    return {name.replace('_', '-'):'tab' if value=='\t' else str(value)
+            for name, value in asdict(layout).items() if value!=usual[name]}
+
+def options_text(options)->str: # Option → value
+    "As a shell wants it: --sep ';' --skip-rows 2"
+    return ' '.join(f'--{name} {shlex.quote(value)}' for name, value in options.items())
+
 def _separator(header:str)->str:
     "Comma, semicolon, tab or bar, whichever occurs most"
     return max(',;\t|', key=header.count)
@@ -422,6 +435,8 @@ _OTHER_KINDS = {b'PK\3\4':("a ZIP archive or an Excel file", "unpack it, or save
                 b'\xd0\xcf\x11\xe0':("an old Excel file", "save the sheet as CSV"),
                 b'%PDF-':("PDF", "save the table in it as CSV"),
                 b'\x93NUMPY':("an array of NumPy", "save it as .npz"),
+                b'\x89PNG':("a picture", "give a folder of pictures"),
+                b'\xff\xd8\xff':("a picture", "give a folder of pictures"),
                 b'SQLite format 3\0':("a database", "save the table in it as CSV")}
 _OTHER_TEXTS = {r'\s*<(!doctype|!--|html|head|body|table)\b':"HTML", r'\s*<\?xml\b':"XML",
                 r'\s*\{\s*"[^"]*"\s*:.*\}\s*[\r\n]+\s*\{':"JSON lines",

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['row_warnings', 'row_numbers', 'refuse_names', 'diversity', 'model_warnings', 'rate_text', 'threshold_warnings',
-           'picture_notes', 'file_warnings', 'Tally', 'score_warnings', 'shift_warnings']
+           'picture_notes', 'file_warnings', 'Tally', 'refuse_empty_columns', 'score_warnings', 'shift_warnings']
 
 # %% ../../nbs/files/15_warnings.ipynb #31e35b7c
 import math
@@ -13,7 +13,8 @@ import numpy as np, torch
 from ..core import DataError
 from ..estimator._preprocess import count_numbers, mixed_text, as_word, is_changed
 from ..estimator._threshold import rows_for_interval
-from .readers import count_text, drop_option, listing, skipped_text
+from .readers import (count_text, drop_option, layout_options, listing, options_text,
+                                  skipped_text)
 from .shift import (Moments, false_alarms_differ, places, scores_differ, share_above_usual)
 
 # %% ../../nbs/files/15_warnings.ipynb #2e60276c
@@ -107,7 +108,7 @@ def rate_text(line, # `Threshold`
     needed = rows_for_interval(wanted) if wanted else 0
     if len(line.reference)>=needed: return text
     needed = math.ceil(needed/holdout)
-    return f"{text}; {needed:,} rows to learn from make it ±2 %"
+    return f"{text}. {needed:,} rows to learn from make it ±2 %."
 
 def threshold_warnings(line, # `Threshold`
                        wanted:float|None, # Rate of false alarms that was asked for
@@ -137,6 +138,8 @@ def picture_notes(prep)->list: # Of an estimator → sentences
 def file_warnings(rows)->list: # `Rows` → sentences
     "What a reader left out"
     found = [*rows.notes()]
+    if rows.is_as_trained:
+        found.append(f"Read as the training file was: {options_text(layout_options(rows.layout))}.")
     if rows.skipped:
         found.append(f"{count_text(len(rows.skipped), 'picture')} skipped{skipped_text(rows.skipped, 20)}.")
     unknown = [name for name in rows.ignored if name] if rows.types else []
@@ -157,6 +160,7 @@ class Tally:
         self.constants = _constants(est.prep_)
         self.rows = 0
         self.with_gaps = 0
+        self.empty:list|None = None                 # columns without a value so far; None: no rows so far
         self.prep = est.prep_
         self.outside = 0                            # pictures with values that no training picture had
         self.lowest = math.inf
@@ -173,7 +177,7 @@ class Tally:
         self.at_threshold += int(np.isclose(scores, self.threshold, rtol=1e-9, atol=0).sum())
         self.lowest = min(self.lowest, scores.min())
         self.highest = max(self.highest, scores.max())
-        if _is_table(chunk.x): self.with_gaps += int(chunk.x.isna().any(axis=1).sum())
+        if _is_table(chunk.x): self._add_gaps(chunk.x.isna())
         else: self.outside += int(self.prep.outside(chunk.x).sum())
         for name, known in self.known_texts.items():
             texts = chunk.x[name].dropna()
@@ -183,6 +187,11 @@ class Tally:
             self._add_unseen(name, numbers[is_changed(numbers, known)].map(_as_typed))
         if features is None: return
         self.moments.add(features if may_be_normal is None else features[may_be_normal])
+
+    def _add_gaps(self, is_gap): # Frame of bool
+        self.with_gaps += int(is_gap.any(axis=1).sum())
+        empty = is_gap.columns[is_gap.all()]
+        self.empty = [name for name in empty if self.empty is None or name in self.empty]
 
     def _add_unseen(self, name, values):
         if not len(values): return
@@ -199,6 +208,14 @@ def _constants(prep): # Column of numbers that held one value → that value
     names = getattr(prep, 'names', None) or []
     return {names[prep.owner[i]]:prep.mean[i] for i in getattr(prep, 'constant', ()) if names}
 
+def refuse_empty_columns(tally:Tally, path)->None: # All rows; their file, for the message
+    "`DataError` if nothing but made-up values was scored in a column, in as many rows as that is no chance"
+    if not tally.empty or tally.rows<_ENOUGH_ROWS: return
+    what = f"none of {tally.rows:,} rows has a value in {listing(tally.empty)}, which the model looks at"
+    raise DataError(what, f"mend the column, or fit without it ({drop_option(tally.empty)})", file=path)
+
+_ENOUGH_ROWS = 20
+
 def score_warnings(tally:Tally,
                    same_file=False, # The very file that was learned from?
                   )->list: # Sentences
@@ -211,6 +228,9 @@ def score_warnings(tally:Tally,
         below = float(np.nextafter(tally.threshold, -math.inf))
         found.append(f"{tally.at_threshold:,} of {tally.rows:,} rows score exactly the threshold "
                      f"and are not flagged; score --threshold={below!r} flags them.")
+    if tally.empty:
+        found.append(f"No row has a value in {listing(tally.empty)}: what is usual there was filled in, and "
+                     "the scores say nothing of it.")
     if tally.with_gaps:
         found.append(f"{tally.with_gaps:,} of {tally.rows:,} rows had gaps, which were filled; "
                      "they may look odd.")

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['NEARLY_ALL', 'is_frame', 'names_of', 'take_rows', 'numbers_of', 'unit_of', 'count_numbers', 'mixed_text',
            'says_nothing', 'is_date', 'is_code', 'as_word', 'read_column', 'refuse', 'Columns', 'read_columns',
-           'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted',
-           'has_no_colour', 'integer_range', 'brightness_range', 'Images', 'prepared']
+           'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'EmptyColumnWarning',
+           'Table', 'wanted', 'has_no_colour', 'integer_range', 'brightness_range', 'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
 import hashlib, math, numbers, re, warnings
@@ -399,6 +399,16 @@ class NewValueWarning(UserWarning):
 class ConstantScoreWarning(UserWarning):
     "All rows have one score"
 
+class EmptyColumnWarning(UserWarning):
+    "No row to score has a value in a column: all of its values are filled in"
+
+def _has_value(values, is_text): # Of one column, as it comes
+    if values.dtype.kind in 'biu': return True
+    if values.dtype.kind=='f': return not np.isnan(values).all()
+    def is_value(value):
+        return not _is_gap(value) and (is_text or not isinstance(value, str) or _number(value) is not None)
+    return any(map(is_value, values))
+
 def _no_value(name): return DataError(f"no value at all in {_title(name)}", "drop it")
 
 def _sha256(shape, names, blocks): # Of the whole; of its columns; some rows after the other
@@ -538,6 +548,13 @@ class Table:
         numbers = [fill for fill, known in columns if known is None]
         flags = [float(text==fill) for fill, known in columns for text in known or ()]
         return (np.array(numbers + flags) - self.mean)/self.scale
+
+    def empty_columns(self, X)->list: # As `encode` takes it → names, or indices
+        "Columns in which no row has a value, so that `impute` makes up all of them"
+        if self.impute is None: return []
+        def column(i): return _take_column(X, i)[0] if is_frame(X) else X[:,i]
+        return [self.names[i] if self.names else i for i, known in enumerate(self.values)
+                if not _has_value(column(i), is_text=known is not None)]
 
     def new_values(self, x, # Rows (N,F), as `rows` makes them
                   )->np.ndarray: # (N, columns) bool
