@@ -164,7 +164,7 @@ by methods that learn from them. exit codes: 0 done, 2 a mistake that you can me
 score and report read a part at a time: a file may be larger than the memory. fit holds all rows at once,
 in several times the size of the file; of a large one, give it a random part of the rows"""
 
-_EXAMPLES = {'ganad.files.demo':_COURSE, 'ganad.files.commands':_OWN_DATA, 'ganad.cli':_OWN_DATA}
+_EXAMPLES = {'ganad._files.demo':_COURSE, 'ganad._files.commands':_OWN_DATA, 'ganad.cli':_OWN_DATA}
 
 # %% ../nbs/files/50_cli.ipynb #c3196559
 def parser()->argparse.ArgumentParser:
@@ -178,7 +178,7 @@ def parser()->argparse.ArgumentParser:
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
         added.set_defaults(work=work)
         for add in options: add(added)
-    demo, own = 'ganad.files.demo', 'ganad.files.commands'
+    demo, own = 'ganad._files.demo', 'ganad._files.commands'
     command('demo', (demo, 'demo'), 'train every method on real data, compare, and write a report', _demo)
     command('bench', (demo, 'bench'), 'make a table of the course; runs that exist are kept', _bench)
     command('fit', (own, 'fit'), 'learn what is normal from a file or a folder of pictures',
@@ -198,8 +198,8 @@ def parser()->argparse.ArgumentParser:
 
 def completion(arguments):
     "The command `ganad completion`"
-    from ganad.files.readers import _needs
-    shtab = _needs('shtab', 'completion', 'shell completion')
+    from ganad._files.readers import import_extra
+    shtab = import_extra('shtab', 'completion', 'shell completion')
     print(shtab.complete(parser(), arguments.shell))
     return 0
 

@@ -29,7 +29,7 @@ def changed_files():
 
 
 def changed_modules(files):
-    "Modules of ganad, as 'files/report', whose notebook or text is among some files"
+    "Modules of ganad, as '_files/report', whose notebook or text is among some files"
     notebooks = notebook_of_module()
     made_by = {path.relative_to(ROOT).as_posix():module for module, path in notebooks.items()}
     from_text = {module for module, path in MODULES.items() if path.relative_to(ROOT).as_posix() in files}
@@ -44,7 +44,7 @@ def concerned_modules(changed):
 
 @cache
 def modules_of_test(path):
-    "The modules of ganad that a test file imports, as 'core' or 'files/report'"
+    "The modules of ganad that a test file imports, as 'core' or '_files/report'"
     tree = ast.parse(path.read_text(encoding='utf-8'))
     names = set()
     for node in ast.walk(tree):
@@ -63,7 +63,7 @@ class Selection:
         self.concerned = concerned_modules(self.changed)
         self.names = {module.rpartition('/')[2] for module in self.changed if module.startswith('models/')}
         self.tested_by_import = set(self.changed)
-        if any(module.startswith('files/') for module in self.changed): self.tested_by_import.add('cli')
+        if any(module.startswith('_files/') for module in self.changed): self.tested_by_import.add('cli')
         self.seconds = json.loads((NBS/'times.json').read_text())
         made_by = notebook_of_module()
         self.notebooks = {made_by[module] for module in self.concerned if module in made_by}

@@ -27,7 +27,7 @@ from ganad.cli import main
 from ganad.core import GanadError
 from ganad.detector import read_tensors
 from ganad.estimator import estimators, load
-from ganad.estimator.modelfile import fingerprint
+from ganad.estimator._modelfile import fingerprint
 
 CHEAP = dict(anogan=dict(steps=2, tries=8, starts=1), isolationforest=dict(trees=5))
 ODD = [None, True, False, 0, 1, -1, 2, 7, 1.5, 1e300, 10**12, 10**400, '', 'x', 'true',

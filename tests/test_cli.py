@@ -16,7 +16,7 @@ from ganad.cli import parser
 from ganad.core import DataError, GanadError
 from ganad.detector import detectors
 from ganad.evidence.run import split_of
-from ganad.files.demo import demo_runs, verdict
+from ganad._files.demo import demo_runs, verdict
 
 ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
 COMMAND = [sys.executable, '-c', 'from ganad.cli import main; main()']

@@ -33,8 +33,8 @@ from ganad.detector import detectors
 from ganad.estimator import (ALADDetector, AutoEncoderDetector, Estimator, GANomalyDetector, KNNDetector,
                              MeanRowDetector, PCADetector, auroc_scorer, estimators, make)
 from ganad.estimator.estimator import FittedDetector, settings_of
-from ganad.estimator.explain import by_column, by_difference
-from ganad.estimator.preprocess import ConstantScoreWarning, Images, NewValueWarning, Table, is_changed
+from ganad.estimator._explain import by_column, by_difference
+from ganad.estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, Table, is_changed
 from ganad.metrics import auroc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -408,7 +408,7 @@ def test_the_digest_is_that_of_older_versions():
 
 @pytest.mark.parametrize('held_out', [False, True])
 def test_a_column_is_read_once(monkeypatch, held_out):
-    from ganad.estimator import preprocess
+    from ganad.estimator import _preprocess as preprocess
     read = []
     plain = preprocess.read_column
     def counted(values, *args):
@@ -1215,10 +1215,10 @@ import numpy as np
 from ganad.data import OneClass, Split, load as load_data
 from ganad.detector import Detector, detectors
 from ganad.estimator import ALADDetector, Estimator, estimators, info, load
-from ganad.files.pictures import rows_of
+from ganad._files.pictures import rows_of
 from ganad.metrics import summary
-from ganad.files.fit_and_score import score_file
-from ganad.files.report import report_file
+from ganad._files.fit_and_score import score_file
+from ganad._files.report import report_file
 est: Estimator = ALADDetector(nz=4, false_alarms=.05)
 est.fit([[1., 2.]])
 scores: np.ndarray = est.anomaly_score([[1., 2.]])
@@ -1234,8 +1234,8 @@ for key, cls in estimators().items(): print(key.upper(), cls().predict(scores).m
 WRONG = """
 from ganad.data import OneClass, Split
 from ganad.estimator import estimators, load
-from ganad.files.pictures import rows_of
-from ganad.estimator.threshold import rows_needed
+from ganad._files.pictures import rows_of
+from ganad.estimator._threshold import rows_needed
 load()                                  # error: Missing positional argument
 estimators(3)                           # error: Too many arguments
 rows_needed('x')                        # error: Argument 1 has incompatible type

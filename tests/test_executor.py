@@ -248,6 +248,13 @@ def test_stored_run_of_a_gan_can_be_had_again_in_kind():
     assert len({made['metrics']['auroc'] for made in again})==3     # three trainings, not one three times
 
 
+def test_a_gan_run_made_here_can_be_had_again_bit_for_bit(tmp_path):
+    "The record says which processor made it; on that one, the same versions give the same numbers"
+    record, = bench([on_digit('bigan', 3, fit=dict(steps=40, bs=32))], 'm', tmp_path, progress=False)
+    found = verify(record)
+    assert (found['verdict'], found['difference'])==('equal', 0)
+
+
 def test_estimate_grows_with_steps(tmp_path):
     records = bench([on_digit('bigan', 1, fit=dict(steps=40, bs=32))], 'm', tmp_path, progress=False)
     long, = bigan_runs(1, 4000)

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganad.core import DataError, GanadError, UnknownName
-from ganad.estimator.preprocess import read_columns
-from ganad.files.pictures import rows_of
-from ganad.files.readers import (CSV, NPZ, Layout, Parquet, _types_of, csv_line, fields_of, joined,
+from ganad.estimator._preprocess import read_columns
+from ganad._files.pictures import rows_of
+from ganad._files.readers import (CSV, NPZ, Layout, Parquet, types_of, csv_line, fields_of, joined,
                                  records, writing)
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
@@ -141,7 +141,7 @@ def test_a_parquet_file_is_the_frame_that_pandas_reads(kind, dtypes, n, group, s
         df.to_parquet(path, row_group_size=group)
         frame = pd.read_parquet(path)
         assert Parquet(path).features==[*frame]
-        rows = Parquet(path, types=_types_of(Parquet(path).all().x))
+        rows = Parquet(path, types=types_of(Parquet(path).all().x))
         chunks = [*rows.chunks(size)]
         whole = joined(chunks, path)
         read, expected = (read_columns(x, is_text=[values=='text' for values in rows.types.values()])
@@ -289,7 +289,7 @@ def test_a_layout_changes_nothing_of_the_rows(tmp_path, text, options, end):
     assert (whole.x.to_numpy(object)==expected.to_numpy(object)).all() and len(whole)==30
     lines = text.replace('\r\n', '\n').replace('\r', '\n').split('\n')
     assert [lines[int(name) - 1] for name in whole.names]==whole.text              # as an editor counts
-    types = _types_of(whole.x)
+    types = types_of(whole.x)
     cut = [*rows_of(path, types=types, layout=rows.layout).chunks(7)]
     assert joined(cut, path).x.equals(whole.x)
 

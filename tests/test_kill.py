@@ -21,9 +21,9 @@ from safetensors import safe_open
 from ganad import core
 from ganad.cli import main
 from ganad.detector import detectors
-from ganad.estimator import modelfile
+from ganad.estimator import _modelfile as modelfile
 from ganad.evidence import run
-from ganad.files import commands, demo, readers
+from ganad._files import commands, demo, readers
 
 detectors()
 torch.set_num_threads(1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ganad.core import DataError, GanadError
 from ganad.estimator import info
-from ganad.files.labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
+from ganad._files.labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
 
 BLANKS = ['', ' ', 'unknown', 'Unknown', '?', 'n/a', 'unlabelled', 'not_labelled', None, np.nan, pd.NA, 'TBD']
 PCA = ['--method', 'pca', '--set', 'k=2']

@@ -10,7 +10,7 @@ from project import NOTEBOOKS, NUMBERED, ROOT, folder_of, is_lesson, name_of, re
 
 PACKAGE = ROOT/'ganad'
 MODULES = {path.relative_to(PACKAGE).with_suffix('').as_posix():path
-           for path in sorted(PACKAGE.rglob('*.py')) if not path.name.startswith('_')}
+           for path in sorted(PACKAGE.rglob('*.py')) if path.name not in ('__init__.py', '_modidx.py')}
 ROOMS = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
 
 # Room or module → what it may import. Inside a room, a module may also import what is read before it;
@@ -30,12 +30,12 @@ MAY_IMPORT = {
     'baselines': ['core', 'detector', 'losses', 'networks'],
     'evidence':  ['core', 'data', 'detector', 'metrics'],
     'estimator': ['core', 'data', 'detector', 'metrics'],
-    'files':     ['core', 'data', 'detector', 'estimator', 'evidence', 'metrics', 'plots'],
-    'cli':       ['core', 'files'],
+    '_files':    ['core', 'data', 'detector', 'estimator', 'evidence', 'metrics', 'plots'],
+    'cli':       ['core', '_files'],
     'site':      ['core', 'detector', 'networks'],
 }
-SAME_NAME = 'evidence', 'estimator', 'files', 'site'
-FOLDERS = {'toolkit':'', 'methods':'models', **{room:room for room in SAME_NAME}}
+SAME_NAME = 'evidence', 'estimator', 'site'
+FOLDERS = {'toolkit':'', 'methods':'models', 'files':'_files', **{room:room for room in SAME_NAME}}
 RUNTIME = ('torch torchvision numpy scipy sklearn joblib loky matplotlib pandas PIL tqdm safetensors jinja2 '
            'ganad').split()
 DEV = 'fastcore nbdev execnb IPython smalldocs jupyter ipywidgets'.split()
@@ -59,7 +59,7 @@ def imports(path):
 
 
 def imported_modules(module):
-    "What a module imports of ganad, anywhere in its text, as 'core', 'files/readers' or 'estimator'"
+    "What a module imports of ganad, anywhere in its text, as 'core', '_files/readers' or 'estimator'"
     for name, _ in imports(MODULES[module]):
         if not name.startswith('ganad.'): continue
         if name=='ganad.models': continue                      # the package, which `detectors` looks through
@@ -125,8 +125,8 @@ def test_arrows_are_read_right():
     assert 'detector' in imported_modules('baselines')
     assert 'core' in imported_modules('detector')
     assert {'detector', 'losses', 'networks'}<={*imported_modules('models/bigan')}
-    assert 'files/readers' in imported_modules('files/report')
-    assert 'estimator' in imported_modules('files/report')
+    assert '_files/readers' in imported_modules('_files/report')
+    assert 'estimator' in imported_modules('_files/report')
 
 
 def test_every_module_has_its_notebook_and_every_notebook_its_module():
@@ -135,7 +135,7 @@ def test_every_module_has_its_notebook_and_every_notebook_its_module():
     for module, notebook in made.items():
         header = MODULES[module].read_text(encoding='utf-8')
         assert f'nbs/{notebook.parent.name}/{notebook.name}.' in header, module
-        name = module.rpartition('/')[2]
+        name = module.rpartition('/')[2].removeprefix('_')
         assert name_of(notebook)==name, f'{notebook.name} makes {module}: one name for both'
 
 

@@ -21,8 +21,8 @@ from ganad.core import CheckpointError, GanadError
 from ganad.detector import detectors, load_model, save_model
 from ganad.estimator import (AnoGANDetector, AutoEncoderDetector, GANDetector, MeanRowDetector, PCADetector,
                              estimators, info, load)
-from ganad.estimator.modelfile import FORMAT, fingerprint
-from ganad.estimator.preprocess import brightness_range
+from ganad.estimator._modelfile import FORMAT, fingerprint
+from ganad.estimator._preprocess import brightness_range
 from ganad.networks import Mlp
 
 FILES = Path(__file__).parent/'files'

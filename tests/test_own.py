@@ -18,11 +18,11 @@ from ganad.cli import main
 from ganad.core import CheckpointError, DataError
 from ganad.detector import detectors, save_model
 from ganad.estimator import PCADetector, info, load
-from ganad.files.fit_and_score import fit_rows, open_for, score_file, scored_chunks
-from ganad.files.pictures import rows_of
-from ganad.files.readers import csv_line
-from ganad.files.report import usual_values
-from ganad.files.warnings import diversity, model_warnings
+from ganad._files.fit_and_score import fit_rows, open_for, score_file, scored_chunks
+from ganad._files.pictures import rows_of
+from ganad._files.readers import csv_line
+from ganad._files.report import usual_values
+from ganad._files.warnings import diversity, model_warnings
 
 try: import resource
 except ImportError: resource = None          # Windows
@@ -330,7 +330,7 @@ def killed(run, place, tmp_path, monkeypatch):
     fit = ['fit', place/'train.csv', '--save', tmp_path/'m', *LABELS, *gan]
     def stop(*_): raise KeyboardInterrupt
     with monkeypatch.context() as patch:
-        patch.setattr('ganad.files.fit_and_score._auroc_of_known', stop)
+        patch.setattr('ganad._files.fit_and_score._auroc_of_known', stop)
         assert run(*fit)[0]==130 and (tmp_path/'m.part').exists()
     return fit
 
@@ -586,7 +586,7 @@ def test_impute(run, tmp_path):
 
 @pytest.mark.parametrize('seed', ['-1', '4294967296'])
 def test_settings_are_looked_at_before_the_training(run, place, tmp_path, monkeypatch, seed):
-    monkeypatch.setattr('ganad.files.fit_and_score.fit_rows', trains_for_nothing)
+    monkeypatch.setattr('ganad._files.fit_and_score.fit_rows', trains_for_nothing)
     fit = ['fit', place/'train.csv', '--save', tmp_path/'x', *LABELS]
     for more in (['--seed', seed], ['--set', 'random_state=x'], ['--size', '30'], ['--save', tmp_path]):
         assert is_mistake(run(*fit, *more))
@@ -645,7 +645,7 @@ NOWHERE = {'no folder may be made':'/proc/nothing/m', 'a folder that nobody writ
 @pytest.mark.skipif(sys.platform!='linux', reason='folders that root cannot write to')
 @pytest.mark.parametrize('path', NOWHERE.values(), ids=NOWHERE)
 def test_read_only_folder_is_said_before_the_training(run, place, path, monkeypatch):
-    monkeypatch.setattr('ganad.files.fit_and_score.fit_rows', trains_for_nothing)
+    monkeypatch.setattr('ganad._files.fit_and_score.fit_rows', trains_for_nothing)
     results = [run('fit', place/'train.csv', '--save', path, *LABELS)]
     for command in ('score', 'report'):
         results.append(run(command, place/'test.csv', '--model', place/'m.safetensors', '--out', path))

@@ -201,7 +201,7 @@ def test_a_new_method_is_in_the_readme(grown):
 
 def test_a_new_method_is_in_the_demo(grown):
     to, _ = grown
-    code = 'from ganad.files.demo import demo_runs; print(*(run.method for run in demo_runs(quick=True)))'
+    code = 'from ganad._files.demo import demo_runs; print(*(run.method for run in demo_runs(quick=True)))'
     assert 'copycat' in python(code, to).split()
 
 

@@ -23,10 +23,10 @@ from ganad.core import DataError
 from ganad.data import load
 from ganad.estimator import PCADetector
 from ganad.estimator import load as estimator_load
-from ganad.estimator.preprocess import Images
-from ganad.files.fit_and_score import fit_file, open_for, score_file
-from ganad.files.pictures import Pictures, picture, rows_of, sha256
-from ganad.files.report import report_file
+from ganad.estimator._preprocess import Images
+from ganad._files.fit_and_score import fit_file, open_for, score_file
+from ganad._files.pictures import Pictures, picture, rows_of, sha256
+from ganad._files.report import report_file
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 

@@ -9,7 +9,7 @@ from ganad.core import NonFiniteLoss, set_seed
 from ganad.detector import detectors
 from ganad.estimator import estimators
 from ganad.estimator.estimator import settings_of
-from ganad.estimator.threshold import Threshold
+from ganad.estimator._threshold import Threshold
 
 WITH_LR = [name for name, cls in detectors().items() if 'lr' in settings_of(cls)]
 CHEAP = dict(anogan=dict(steps=5, tries=16))

@@ -26,7 +26,7 @@ from ganad.detector import write_tensors
 from ganad.evidence.executor import as_run, estimate, stored
 from ganad.evidence.run import Run, execute_alone, results
 from ganad.evidence.tables import markdown, table
-from ganad.files.pictures import _in_folder
+from ganad._files.pictures import in_folder
 
 posix = pytest.mark.skipif(os.name=='nt', reason='rights, links and locks are those of POSIX')
 
@@ -201,7 +201,7 @@ def test_a_link_to_itself_is_one_line_from_every_command(run, tmp_path, monkeypa
 @posix
 def test_a_picture_that_is_a_link_to_itself_is_left_out(tmp_path):
     (tmp_path/'loop.png').symlink_to(tmp_path/'loop.png')
-    assert _in_folder(tmp_path)==([], [('loop.png', 'no file')])
+    assert in_folder(tmp_path)==([], [('loop.png', 'no file')])
 
 
 @pytest.mark.parametrize('yours', ['cache/../mine', 'cache/mine', 'cache/link/mine'])
@@ -236,7 +236,7 @@ main()
 
 @posix
 @pytest.mark.parametrize('how', ['SIGINT', 'SIGTERM'])
-@pytest.mark.parametrize('module', ['torch', 'sklearn', 'ganad.files.commands'])
+@pytest.mark.parametrize('module', ['torch', 'sklearn', 'ganad._files.commands'])
 def test_an_interruption_in_the_first_seconds_prints_nothing(module, how):
     argv = [sys.executable, '-c', INTERRUPTED, module, how, 'methods']
     done = subprocess.run(argv, env=ENV, capture_output=True, text=True)
@@ -246,7 +246,7 @@ def test_an_interruption_in_the_first_seconds_prints_nothing(module, how):
 @pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'),
                                    SafetensorError('I/O error: No space left on device (os error 28)')])
 @pytest.mark.parametrize('function', ['ganad.evidence.run.save_model', 'ganad.evidence.run.write_json',
-                                      'ganad.files.demo.write_page'])
+                                      'ganad._files.demo.write_page'])
 def test_a_full_disk_in_the_demo_is_one_line(run, tmp_path, monkeypatch, function, error):
     def fail(*_): raise error
     monkeypatch.setattr(function, fail)

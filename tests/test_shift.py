@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.stats import betabinom, ks_2samp
 
 from ganad.estimator import info
-from ganad.files.shift import (LEVEL, Moments, alarms_expected, false_alarms_differ, places, scores_differ,
+from ganad._files.shift import (LEVEL, Moments, alarms_expected, false_alarms_differ, places, scores_differ,
                                share_above_usual)
 
 KNN = ['--method', 'knn', '--quiet']

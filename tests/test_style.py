@@ -1,4 +1,4 @@
-"Style that a program can see: ruff's rules (ruff.toml), and four old habits that it has no rule for"
+"Style that a program can see: ruff's rules (ruff.toml), old habits without a rule, and what is public"
 import ast
 import subprocess
 import sys
@@ -67,3 +67,37 @@ def test_old_habits_are_gone(habit):
     (decorated_twice, '@cache\n@cache(None)\ndef f(): pass')])
 def test_habits_are_recognised(habit, code):
     assert any(map(habit, ast.walk(ast.parse(code))))
+
+
+def underscored_imports(path):
+    "The names with a leading underscore that a module takes from other modules of the package"
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom): continue
+        if not node.level and not (node.module or '').startswith('ganad'): continue
+        for name in node.names:
+            is_module = (ROOT/'ganad/estimator'/f'{name.name}.py').exists()
+            if name.name.startswith('_') and not is_module: yield name.name
+
+
+@pytest.mark.parametrize('path', [path for path in CODE if path.is_relative_to(ROOT/'ganad')],
+                         ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_an_underscore_marks_what_no_other_module_uses(path):
+    assert list(underscored_imports(path))==[]
+
+
+def public_names():
+    "What the package offers: `__all__` of each module without an underscore in its path"
+    for path in CODE:
+        place = path.relative_to(ROOT)
+        if place.parts[0]!='ganad' or place.parts[1]=='site': continue           # not in the wheel
+        if any(part.startswith('_') and part!='__init__.py' for part in place.parts): continue
+        for node in ast.parse(path.read_text(encoding='utf-8')).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '')=='__all__':
+                for name in ast.literal_eval(node.value): yield f'{place.stem}.{name}'
+
+
+def test_public_names_can_be_read_on_one_page():
+    names = set(public_names())
+    assert {'detector.Detector', 'estimator.load', 'alad.ALAD', 'metrics.auroc'} <= names
+    assert len(names)<=250, f'{len(names)} names: give what no user needs an underscore'

@@ -5,7 +5,7 @@ from scipy import stats
 
 from ganad.core import DataError, GanadError
 from ganad.estimator import KNNDetector, MeanRowDetector, PCADetector
-from ganad.estimator.threshold import (
+from ganad.estimator._threshold import (
     Threshold,
     by_contamination,
     by_false_alarms,

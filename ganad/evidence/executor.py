@@ -16,7 +16,7 @@ import numpy as np
 from loky import ProcessPoolExecutor
 from tqdm.auto import tqdm
 from .. import data
-from .run import Run,_saving,done,execute_alone,read_record
+from .run import Run,saving_records,done,execute_alone,read_record
 from ..core import DataError,GanadError,pick,write_json
 from ..detector import detectors
 
@@ -143,7 +143,7 @@ def run_all(runs:list, matrix:str, root='results', # As for `bench`
             for future in as_completed(run_of):
                 run,record = run_of[future],future.result()
                 if not record: continue                               # its time was over before it began
-                with _saving(paths[run.name]): write_json(paths[run.name], record)
+                with saving_records(paths[run.name]): write_json(paths[run.name], record)
                 yield run,record
         except BrokenExecutor as e:
             raise GanadError('a process was killed, perhaps for want of memory',

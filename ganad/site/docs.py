@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from ..core import GanadError,atomic,write_json
 from ..detector import detectors
 from .pages import Page,course_map,head,reference,title_lines
-from .pages import _MAP,_bare,_dress,_fill,_text,_tool
+from .pages import COURSE_MAP,bare_stem,prepare_cells,fill_template,text_of,load_tool
 
 # %% ../../nbs/site/50_docs.ipynb #ac186814
 _KINDS = dict(eq='Equation', fig='Figure', tbl='Table')
@@ -38,7 +38,7 @@ def _write(path, text): return Path(path).write_text(text, encoding='utf-8')
 
 def _labels(cell:dict)->list:
     "The labels that a cell defines: 'eq-x', 'fig-y', …"
-    source = _text(cell)
+    source = text_of(cell)
     if cell['cell_type']=='code': return re.findall(r'^#\|\s*label:\s*((?:fig|tbl)-[\w-]+)', source, re.M)
     return re.findall(r'\{#((?:eq|fig|tbl)-[\w-]+)', _CODE.sub('', source))
 
@@ -81,7 +81,7 @@ class _Links:
 
     def to_name(self, match):
         "'/bench.html' for 'https://ganad.github.io/ganad/evidence/run.html'"
-        by_name = {_bare(stem):file for stem, file in self.files.items()}
+        by_name = {bare_stem(stem):file for stem, file in self.files.items()}
         file = by_name.get(match[1], f'{match[1]}.ipynb')
         return f"{self.base}{file.removesuffix('.ipynb')}.html"
 
@@ -105,7 +105,7 @@ class _Links:
         "All links of a notebook's texts and outputs, outside of code"
         def aim(text): return self.aim(text if commands else self.of_methods(text))
         for cell in notebook['cells']:
-            if cell['cell_type']=='markdown': cell['source'] = _outside_code(aim, _text(cell))
+            if cell['cell_type']=='markdown': cell['source'] = _outside_code(aim, text_of(cell))
             for output in cell.get('outputs', []):
                 data = output.get('data', {})
                 if 'text/markdown' in data:
@@ -128,7 +128,7 @@ def _load_pages(folder:Path, # Of notebooks, in folders or not
     for path in _notebooks_below(folder):
         place = path.relative_to(folder)
         notebook = json.loads(_read(path))
-        line = {**about.get(_bare(path.stem), {}), **title_lines(notebook)}
+        line = {**about.get(bare_stem(path.stem), {}), **title_lines(notebook)}
         pages.append(Page(place, notebook, line, seconds.get(path.stem)))
     for file, n in Counter(page.file for page in pages).items():
         if n==1: continue
@@ -193,7 +193,7 @@ def _widget_html(kind:str, state:dict, program:str='')->str:
     "The script tag that the program for widgets reads; in it, `</` would end the tag"
     from markupsafe import Markup
     text = Markup(json.dumps(state).replace('</', '<\\/'))
-    return _fill('widget.html', kind=_WIDGET + kind, state=text, program=program)
+    return fill_template('widget.html', kind=_WIDGET + kind, state=text, program=program)
 
 def _adapt_caption(source:str, called:str)->str:
     "A code cell whose caption begins with what the picture is called"
@@ -207,8 +207,8 @@ def _adapt_notebook(notebook:dict, base:str='')->None:
     rewritten = _Markdown(_numbers(notebook['cells']), base)
     for cell in notebook['cells']:
         labels = _labels(cell)
-        if cell['cell_type']=='markdown': cell['source'] = rewritten.adapt(_text(cell))
-        elif labels: cell['source'] = _adapt_caption(_text(cell), rewritten.called(labels[0]))
+        if cell['cell_type']=='markdown': cell['source'] = rewritten.adapt(text_of(cell))
+        elif labels: cell['source'] = _adapt_caption(text_of(cell), rewritten.called(labels[0]))
         for output in cell.get('outputs', []):
             data = output.get('data', {})
             if 'text/markdown' in data:
@@ -275,7 +275,7 @@ def _localise(html:str, # A page
 def dead_links(site:Path, # Folder of HTML
               )->list: # 'page.html: link', …
     "Links and anchors within the site that lead nowhere"
-    parse = _tool('bs4').BeautifulSoup
+    parse = load_tool('bs4').BeautifulSoup
     soups = {path.resolve():parse(_read(path), 'html.parser') for path in Path(site).rglob('*.html')}
     ids = {path:{'', 'top', *(tag['id'] for tag in soup.find_all(id=True))} for path, soup in soups.items()}
     dead = []
@@ -310,8 +310,8 @@ def _enrich(pages:list, # Every `Page`; their notebooks are changed
     heads = {page.stem:head(page, pages) for page in pages if page.stem[0].isdigit()}
     for page in pages:
         cells = page.notebook['cells']
-        for cell in cells: cell['source'] = _text(cell).replace(_MAP, the_map)
-        _dress(page.notebook)
+        for cell in cells: cell['source'] = text_of(cell).replace(COURSE_MAP, the_map)
+        prepare_cells(page.notebook)
         if page.stem in heads:
             cells.insert(1, dict(cell_type='markdown', id='head', metadata={}, source=heads[page.stem]))
 
@@ -325,7 +325,7 @@ def _prepare(notebooks:Path, # nbdev's, in folders
              api:dict|None=None, # Notebook of the reference; None: no such page
             )->Path: # Where the engine will put the site
     "Write what the engine reads: settings with every page named, and a notebook for each page"
-    yaml = _tool('yaml')
+    yaml = load_tool('yaml')
     config = yaml.safe_load(_read(src/'_quarto.yml'))
     website = config['website']
     pages = _load_pages(notebooks, about or {}, seconds or {})
@@ -342,7 +342,7 @@ def _prepare(notebooks:Path, # nbdev's, in folders
     if api: pages.append(Page(Path('api.ipynb'), api))
     for page in pages:
         front = page.notebook['cells'][0]
-        front['source'] = re.sub(r'^output-file:.*\n?', '', _text(front), flags=re.M)  # the file has it
+        front['source'] = re.sub(r'^output-file:.*\n?', '', text_of(front), flags=re.M)  # the file has it
         if engine=='smalldocs': _adapt_notebook(page.notebook, base)
         write_json(src/page.file, page.notebook)
     return src/config['project']['output-dir']
@@ -362,10 +362,10 @@ def _render(src:Path, # From `_prepare`
     if engine=='quarto':
         failed = subprocess.run(['quarto', 'render', '--no-cache'], cwd=src).returncode
         return ['quarto failed: see its message above'] if failed else []
-    smalldocs = _tool('smalldocs.site')
+    smalldocs = load_tool('smalldocs.site')
     try: site = smalldocs.build(src, quiet=True, preview=preview)
-    except (smalldocs.BuildError, _tool('smalldocs.config').ConfigError) as error: return [str(error)]
-    scan = _tool('smalldocs.check').scan
+    except (smalldocs.BuildError, load_tool('smalldocs.config').ConfigError) as error: return [str(error)]
+    scan = load_tool('smalldocs.check').scan
     return site.warnings + [line for page in site.pages.values() for line in _not_understood(page, scan)]
 
 def _finish(site:Path, # As smalldocs made it
@@ -392,7 +392,7 @@ def _finish(site:Path, # As smalldocs made it
 # %% ../../nbs/site/50_docs.ipynb #01352f17
 def _settings():
     "nbdev's settings of the project that this folder belongs to"
-    get_config = _tool('nbdev.config').get_config
+    get_config = load_tool('nbdev.config').get_config
     get_config.cache_clear()                           # it remembers the first folder that it was called in
     config = get_config()
     if not config.config_file.exists():
@@ -411,7 +411,7 @@ def _process_notebooks(config)->Path:
     changed = [path for path in notebooks
                if package_changed or _is_older(proc/path.relative_to(config.nbs_path), path)]
     n_workers = 2 if len(changed)>4 else 0             # a worker begins by loading PyTorch
-    try: _tool('nbdev.serve').proc_nbs(n_workers=n_workers, force=package_changed)
+    try: load_tool('nbdev.serve').proc_nbs(n_workers=n_workers, force=package_changed)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         why = ' '.join(dict.fromkeys([lines[0], lines[-1]]))
@@ -425,12 +425,12 @@ def _process_notebooks(config)->Path:
 def _facts(config)->dict:
     "What heads and reference are made of, besides the notebooks: `path.yml`, `times.json`, the modules"
     notes, times = config.nbs_path/'path.yml', config.nbs_path/'times.json'
-    about = (_tool('yaml').safe_load(_read(notes)) if notes.exists() else None) or {}
+    about = (load_tool('yaml').safe_load(_read(notes)) if notes.exists() else None) or {}
     seconds = json.loads(_read(times)) if times.exists() else {}
     modules = {path.relative_to(config.lib_path).with_suffix('').as_posix():_read(path)
-               for path in config.lib_path.rglob('*.py') if path.name[0]!='_'}
+               for path in config.lib_path.rglob('*.py') if path.name!='_modidx.py'}
     url = f'{config.git_url}/blob/{config.branch}/{config.lib_path.name}/'
-    api = reference(modules, _load_pages(config.nbs_path, about, seconds), url) if modules else None
+    api = reference(modules, _load_pages(config.nbs_path, about, seconds), url)
     return dict(about=about, seconds=seconds, api=api)
 
 def _usual_engine(): return 'quarto' if shutil.which('quarto') else 'smalldocs'
@@ -473,7 +473,7 @@ def refresh(nb:dict)->bool: # Was the table an older one?
     "Put the table of the methods into the saved outputs of the cells that show it"
     new, stale = registry_table(), False
     for cell in nb['cells']:
-        if 'Markdown(registry_table())' not in _text(cell): continue
+        if 'Markdown(registry_table())' not in text_of(cell): continue
         for data in (output['data'] for output in cell['outputs']):
             stale = stale or ''.join(data['text/markdown'])!=new
             data['text/markdown'] = new.splitlines(keepends=True)
@@ -488,21 +488,21 @@ def readme(notebook, # As nbformat reads it; changed
     "A notebook as a README"
     notebook.metadata['language_info'] = dict(name='python')
     for cell in notebook.cells:
-        cell.source = cell.source.replace(_MAP, _MAP_IN_README)
+        cell.source = cell.source.replace(COURSE_MAP, _MAP_IN_README)
         if cell.cell_type!='code': continue
         options = re.findall(r'^#\|\s*(.*?)\s*$', cell.source, re.M)
         cell.metadata['tags'] = [tag for tag in ('hide', 'echo: false') if tag in options]
         cell.source = re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M)
     tags = dict(enabled=True, remove_cell_tags={'hide'}, remove_input_tags={'echo: false'})
-    config = _tool('traitlets.config').Config(TagRemovePreprocessor=tags)
-    markdown, _ = _tool('nbconvert').MarkdownExporter(config=config).from_notebook_node(notebook)
+    config = load_tool('traitlets.config').Config(TagRemovePreprocessor=tags)
+    markdown, _ = load_tool('nbconvert').MarkdownExporter(config=config).from_notebook_node(notebook)
     markdown = re.sub(r'(\]\(|src(?:set)?=")(?![a-z]+:|[#/])', rf'\1{folder}/', markdown)
     return re.sub(r'\n{3,}', '\n\n', markdown).strip() + '\n'
 
 # %% ../../nbs/site/50_docs.ipynb #d922a374
 def _stamps(config)->dict:
     "What the site is made from: file → when it was changed"
-    snapshot = _tool('smalldocs.serve').snapshot
+    snapshot = load_tool('smalldocs.serve').snapshot
     quarto = config.config_path/'_quarto.yml'
     files = {**snapshot(config.nbs_path, config.doc_path), **snapshot(config.lib_path, config.doc_path)}
     def is_hidden(path): return f'{os.sep}.' in path.removeprefix(str(config.config_path))
@@ -520,7 +520,7 @@ def _rebuild_on_change(look, # → what would be built from, as `_stamps`
                        every:float=.5, # Seconds between two looks
                       )->None:
     "Build again after each change, and tell the open pages"
-    handler = _tool('smalldocs.serve').Handler
+    handler = load_tool('smalldocs.serve').Handler
     seen = look()
     while not stop.wait(every):
         now = look()
@@ -529,7 +529,7 @@ def _rebuild_on_change(look, # → what would be built from, as `_stamps`
 
 def _preview_handler():
     "What answers a browser: a NUL in an address is a wrong address, no traceback"
-    class Preview(_tool('smalldocs.serve').Handler):
+    class Preview(load_tool('smalldocs.serve').Handler):
         def send_head(self):
             try: return super().send_head()
             except ValueError: self.send_error(400)
@@ -589,7 +589,7 @@ def _write_readme(config)->None:
     path = config.nbs_path/config.readme_nb
     index = json.loads(_read(path))
     if refresh(index): _write(path, json.dumps(index, sort_keys=True, indent=1, ensure_ascii=False) + '\n')
-    notebook = _tool('nbformat').read(path, as_version=4)
+    notebook = load_tool('nbformat').read(path, as_version=4)
     text = readme(notebook, config.nbs_path.name)
     with atomic(config.config_path/'README.md') as unfinished: _write(unfinished, text)
 

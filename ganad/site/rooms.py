@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from ..core import GanadError,atomic
-from .pages import _fill
+from .pages import fill_template
 
 # %% ../../nbs/site/60_rooms.ipynb #c0a1e007
 def _imported_names(source:str, # Of a module
@@ -34,7 +34,7 @@ def room_imports(package:Path, # Folder of the package
     "The rooms of a package, and who imports whom"
     imports = {}
     for path in sorted(package.rglob('*.py')):
-        if path.name[0]=='_': continue
+        if path.name in ('__init__.py', '_modidx.py'): continue
         module = path.relative_to(package).with_suffix('').parts
         others = {place[0] for place in _imported_names(path.read_text(encoding='utf-8'), module)}
         imports.setdefault(module[0], set()).update(others - {module[0]})
@@ -179,7 +179,8 @@ def rooms_svg(package:Path, # Folder of the package
     shown = _without_detours(imports)
     said = [f"{room}: {', '.join(sorted(others))}" for room, others in shown.items() if others]
     title = f"Rooms and what they import: {'; '.join(said)}"
-    svg = _fill('rooms.svg', width=_WIDTH, height=_STEP*len(rows), title=title, boxes=boxes, lines=arrows)
+    svg = fill_template('rooms.svg', width=_WIDTH, height=_STEP*len(rows), title=title, boxes=boxes,
+                        lines=arrows)
     return svg + '\n'
 
 # %% ../../nbs/site/60_rooms.ipynb #c0a1e019

@@ -22,13 +22,13 @@ from .. import plots
 from ..core import DataError, GanadError
 from ..detector import detectors
 from ..estimator import info, load
-from ..estimator.explain import overlay
+from ..estimator._explain import overlay
 from .fit_and_score import (as_fitted, as_read, check_ending, compared, doubts, features_of,
                                        labels_for, open_for, p_values_of, refuse_overwriting, scored_chunks,
                                        threshold_of)
 from .labels import ANOMALY, UNLABELLED, Labels, agreement
 from .pictures import Pictures, settings_text
-from .readers import Layout, _skipped_text, fields_of, writing
+from .readers import Layout, skipped_text, fields_of, writing
 from .warnings import Tally, file_warnings, rate_text
 
 # %% ../../nbs/files/30_report.ipynb #62da612c
@@ -226,10 +226,10 @@ def _typed(rows)->dict: # What was read → option → value
             for name, value in given.items() if value!=usual[name]}
 
 # %% ../../nbs/files/30_report.ipynb #f215dd71
-_TEMPLATES = Environment(loader=PackageLoader('ganad.files'), autoescape=True, undefined=StrictUndefined,
+_TEMPLATES = Environment(loader=PackageLoader('ganad._files'), autoescape=True, undefined=StrictUndefined,
                          trim_blocks=True, lstrip_blocks=True)
 
-def render(template:str, # Name of a file in `ganad/files/templates`
+def render(template:str, # Name of a file in `ganad/_files/templates`
            **values)->str: # HTML
     "The template with these values in it, each as text unless it is HTML by intention"
     return _TEMPLATES.get_template(template).render(values)
@@ -307,7 +307,7 @@ def _score_all(est, rows, scored, top, progress=False)->None:
             scored.add(est, chunk, scores, top)
             bar.update(len(scores))
     if len(scored.scores): return
-    raise DataError(f"no rows to score{_skipped_text(rows.skipped)}", file=rows.path)
+    raise DataError(f"no rows to score{skipped_text(rows.skipped)}", file=rows.path)
 
 def report_file(model, path, out, # Model file; what to score; HTML file to write
                 threshold=None, strict=False, # Instead of the model's; as for `Rows`

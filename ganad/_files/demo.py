@@ -263,7 +263,7 @@ def _conclude(done, out): # (run, record) of those that ended well
     runs, records = map(list, zip(*done))
     rows = tables.table(records)
     print('\n' + tables.markdown(rows) + '\n\n' + verdict(rows))
-    with evidence._saving(out):
+    with evidence.saving_records(out):
         write_json(out/'results.json', dict(verdict=verdict(rows), table=rows, runs=records))
         page = write_page(runs, records, out/'runs', out/'report.html')
     print(f"\n{page} shows the pictures; results.json has every number")

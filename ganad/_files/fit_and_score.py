@@ -17,11 +17,11 @@ import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
 from ..estimator import estimators, info, load
-from ..estimator.preprocess import ConstantScoreWarning, NewValueWarning, wanted
-from ..estimator.threshold import p_values, rows_needed
+from ..estimator._preprocess import ConstantScoreWarning, NewValueWarning, wanted
+from ..estimator._threshold import p_values, rows_needed
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
 from .pictures import rows_of, sha256
-from .readers import _drop_option, _listed, _skipped_text, at_lines, csv_line, fields_of, writing
+from .readers import drop_option, listing, skipped_text, at_lines, csv_line, fields_of, writing
 from .shift import light
 from .warnings import (Tally, diversity, file_warnings, model_warnings, picture_notes, rate_text,
                                   refuse_names, row_warnings, score_warnings, shift_warnings,
@@ -231,7 +231,7 @@ def require_label(rows, label)->None: # `Rows`; its column of labels as asked fo
     name = rows.labels if is_array else label                         # 'test_labels' for 'train_labels'
     if name not in there:
         what = f"no {'array' if is_array else 'column'} {label!r}"
-        raise DataError(what, f"it has {_listed([*there])}", file=rows.path, option='label')
+        raise DataError(what, f"it has {listing([*there])}", file=rows.path, option='label')
 
 def _open_to_learn_from(path, label, **options): # `Rows`
     try: rows = rows_of(path, label=label, part='train', **options)
@@ -249,8 +249,8 @@ def _refuse_arrays_of_labels(rows): # Of an NPZ file: who forgets `--label y` wo
     others = [name for name, head in rows.heads.items()
               if name not in (rows.array, *rows.unused) and head.shape in ((n,), (n,1))]
     if not others: return
-    what = f"it holds {_listed(others)} with one value a row, as labels are"
-    mend = f"--label {others[0]}, if it marks anomalies; else {_drop_option(others)}"
+    what = f"it holds {listing(others)} with one value a row, as labels are"
+    mend = f"--label {others[0]}, if it marks anomalies; else {drop_option(others)}"
     raise DataError(what, mend, file=rows.path)
 
 def _checkpoint(save): return save.with_name(save.name+'.part')        # what a killed training leaves
@@ -445,7 +445,7 @@ def _score_columns(rows, prefix)->list:
     names = [f'{prefix}{name}' for name in ('score', 'p_value', 'flag')]
     taken = [name for name in names if name in rows.position]
     if not taken: return names
-    raise DataError(f"it has {_listed(taken)} already", "give --prefix, as --prefix new_", file=rows.path)
+    raise DataError(f"it has {listing(taken)} already", "give --prefix, as --prefix new_", file=rows.path)
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #8befdd86
 def doubts(tally, rows, kinds, scores)->list: # `Tally` of the `Rows`; as of `Labels.kinds`, or None; (N,)
@@ -488,7 +488,7 @@ def score_file(model, path, # Model file; what to score
             tally.add(chunk, scores, features_of(est, as_read(est, chunk.x)), may_be_normal)
             flagged += int((scores>limit).sum())
             bar.update(len(scores))
-        if not tally.rows: raise DataError(f"no rows to score{_skipped_text(rows.skipped)}", file=path)
+        if not tally.rows: raise DataError(f"no rows to score{skipped_text(rows.skipped)}", file=path)
         kinds, found, on_labels = compared(labels, all_scores, path, is_asked, limit)
     notes = [*doubts(tally, rows, kinds, all_scores), *file_warnings(rows), *on_labels]
     return dict(rows=tally.rows, flagged=flagged, threshold=limit, out=out and str(out), skipped=rows.skipped,

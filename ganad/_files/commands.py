@@ -13,12 +13,12 @@ from .. import data
 from ..core import CheckpointError, GanadError, pick, printable
 from ..detector import detectors
 from ..estimator import estimators, info
-from ..estimator.modelfile import read
-from ..estimator.threshold import Threshold
+from ..estimator._modelfile import read
+from ..estimator._threshold import Threshold
 from .compare import compare_files
 from .fit_and_score import DEFAULT, fit_file, score_file
 from .pictures import settings_text
-from .readers import Layout, _counted
+from .readers import Layout, count_text
 from .report import report_file
 from .warnings import rate_text
 
@@ -117,7 +117,7 @@ def _baseline_text(best, method)->str: # Of `baseline_beside`
 
 def _learned_from(about, est)->str: # Of `fit_file`
     held_out = est.data_['held']
-    rows = _counted(about['normal']-held_out, 'normal row')
+    rows = count_text(about['normal']-held_out, 'normal row')
     return f'{rows} ({held_out:,} more drew the line)' if held_out else rows
 
 def score(arguments):

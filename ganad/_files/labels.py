@@ -11,7 +11,7 @@ from array import array
 from difflib import get_close_matches
 import numpy as np, pandas as pd
 from ..core import DataError, GanadError, pick
-from .readers import _counted, _listed
+from .readers import count_text, listing
 from ..metrics import auprc, auroc, base_rate
 
 # %% ../../nbs/files/17_labels.ipynb #08df3a48
@@ -104,12 +104,12 @@ class Labels:
 
 def _unlabelled_note(texts, n):
     if not n: return []
-    shown = _listed(['blank' if not text.strip() else text for text in texts]).replace("'blank'", 'blank')
-    return [f"{_counted(n, 'row')} without a label ({shown}): neither learned nor counted."]
+    shown = listing(['blank' if not text.strip() else text for text in texts]).replace("'blank'", 'blank')
+    return [f"{count_text(n, 'row')} without a label ({shown}): neither learned nor counted."]
 
 def _spelling_notes(texts):
     words = {text.strip() for text in texts}
-    return [f"Labels {_listed(sorted(words))} are read as one."] if len(words)>1 else []
+    return [f"Labels {listing(sorted(words))} are read as one."] if len(words)>1 else []
 
 def _anomaly_note(texts, counts):
     classes = dict.fromkeys(map(_canonical, texts), 0)

@@ -11,9 +11,9 @@ import math
 from pathlib import Path
 import numpy as np, torch
 from ..core import DataError
-from ..estimator.preprocess import _count_numbers, _mixed_text, as_word, is_changed
-from ..estimator.threshold import rows_for_interval
-from .readers import _counted, _drop_option, _listed, _skipped_text
+from ..estimator._preprocess import count_numbers, mixed_text, as_word, is_changed
+from ..estimator._threshold import rows_for_interval
+from .readers import count_text, drop_option, listing, skipped_text
 from .shift import (Moments, false_alarms_differ, places, scores_differ, share_above_usual)
 
 # %% ../../nbs/files/15_warnings.ipynb #2e60276c
@@ -22,14 +22,14 @@ def row_warnings(x, # Normal rows: DataFrame, or images
     "What is wrong with the rows to learn from"
     found = []
     if len(x)<200:
-        rows = _counted(len(x), 'row')
+        rows = count_text(len(x), 'row')
         found.append(f"Only {rows} to learn from: a rough picture of the normal; take more.")
-    found += [f"{name!r} only rises, as row numbers do; {_drop_option([name])}." for name in row_numbers(x)]
+    found += [f"{name!r} only rises, as row numbers do; {drop_option([name])}." for name in row_numbers(x)]
     if len(x)<2: return found
     if _all_alike(x): return [*found, "All rows are the same: whatever differs will look odd."]
     same = _constant_columns(x)
     if same:
-        found.append(f"Constant in training: {_listed(same)}. A new value there will look odd "
+        found.append(f"Constant in training: {listing(same)}. A new value there will look odd "
                      "(a column that marks anomalies: --label).")
     return found
 
@@ -60,9 +60,9 @@ def refuse_names(x, path)->None: # Normal rows; the file, for the message
     text = x.select_dtypes(exclude='number') if _is_table(x) else []
     names = [name for name in text if x[name].nunique()>max(50, .5*len(x))]
     if not names: return
-    what = f"the text in column {_listed(names)} differs from row to row"
-    mend = _drop_option(names)
-    mixed = [note for name in names if (note := _mixed_text(name, *_count_numbers(x[name])))]
+    what = f"the text in column {listing(names)} differs from row to row"
+    mend = drop_option(names)
+    mixed = [note for name in names if (note := mixed_text(name, *count_numbers(x[name])))]
     if mixed: mend = f"{mixed[0]}: mend the others, or {mend}"
     elif len(names)==x.shape[1] and Path(path).suffix!='.parquet':
         mend += ", or --header none if the first line is a row"
@@ -138,9 +138,9 @@ def file_warnings(rows)->list: # `Rows` → sentences
     "What a reader left out"
     found = [*rows.notes()]
     if rows.skipped:
-        found.append(f"{_counted(len(rows.skipped), 'picture')} skipped{_skipped_text(rows.skipped, 20)}.")
+        found.append(f"{count_text(len(rows.skipped), 'picture')} skipped{skipped_text(rows.skipped, 20)}.")
     unknown = [name for name in rows.ignored if name] if rows.types else []
-    if unknown: found.append(f"Columns that the model does not know: {_listed(unknown)}; not looked at.")
+    if unknown: found.append(f"Columns that the model does not know: {listing(unknown)}; not looked at.")
     return found
 
 class Tally:
@@ -206,7 +206,7 @@ def score_warnings(tally:Tally,
     found = []
     if same_file:
         found.append("These are the very rows of the training: scores look better than those of new rows.")
-    if tally.rows<20: found.append(f"Only {_counted(tally.rows, 'row')} scored.")
+    if tally.rows<20: found.append(f"Only {count_text(tally.rows, 'row')} scored.")
     if tally.at_threshold>max(1, .01*tally.rows):
         below = float(np.nextafter(tally.threshold, -math.inf))
         found.append(f"{tally.at_threshold:,} of {tally.rows:,} rows score exactly the threshold "
@@ -243,7 +243,7 @@ def shift_warnings(tally:Tally,
 
 def _normals_note(tally, scores):
     reference, threshold = tally.est.reference_, tally.threshold
-    whose = f"the {_counted(len(scores), 'row')} labelled normal"
+    whose = f"the {count_text(len(scores), 'row')} labelled normal"
     if false_alarms_differ(reference, threshold, scores):
         flagged, expected = (scores>threshold).mean(), (reference>threshold).mean()
         return [f"{flagged:.1%} of {whose} lie above the threshold, of those held out "

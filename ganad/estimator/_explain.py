@@ -10,7 +10,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 from scipy.special import chdtri
 from ..core import GanadError, pick
-from .preprocess import prepared
+from ._preprocess import prepared
 
 # %% ../../nbs/estimator/30_explain.ipynb #56e0dfaf
 def by_column(prep, # `Table`, fitted
