@@ -1,0 +1,136 @@
+"""Damaged, odd and forged files by the thousand: refused in one line, or scored as what they hold
+
+`python tests/fuzz.py [FILES] [SEED]`, or `make fuzz ARGS='FILES SEED'`. Each number from SEED on makes one file:
+a table (`fuzz_tables`), pictures (`fuzz_pictures`) or a model (`fuzz_models`), of which
+    refused   is said in one line, by `fit`, `score` and whatever else reads it
+    equal     gives the scores of the good file that it was made from
+    right     holds something else, and gives the scores that the same rows give where another reader finds them
+    other     gives other scores than that, or leaves rows out, and nobody says so
+    traceback ends in one, or in lines that are no message
+    slow      takes longer than `SECONDS`, or never ends
+    memory    takes more than `GIGABYTES`
+    crash     ends the process
+The last five are mistakes of ours. Each is printed with its number: `make fuzz ARGS='1 NUMBER'` makes that file again.
+A file takes some hundredths of a second; a process of its own reads them, which is watched and replaced.
+"""
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from damage import pick
+from fuzz_models import Models
+from fuzz_pictures import PICTURES
+from fuzz_tables import TABLES
+
+KINDS = [*TABLES, *PICTURES, Models]
+# Kind → how often it is forged: what has more ways to be wrong, more often
+SHARES = {'csv':3, 'tsv':1, 'csv.gz':1, 'parquet':2, 'npz':2, 'pictures.npz':1, 'folder':2, 'zip':3, 'model':5}
+FINE = 'refused', 'equal', 'right'
+MISTAKES = 'other', 'traceback', 'slow', 'memory', 'crash'
+SECONDS = 30
+GIGABYTES = 2
+
+
+class Fuzzer:
+    "Files of every kind, one for each number"
+    def __init__(self, folder, kinds=KINDS):
+        self.kinds = {}
+        for kind in kinds:
+            place = folder/kind.name
+            place.mkdir()
+            self.kinds[kind.name] = kind(place)
+        self.lots = [name for name in self.kinds for _ in range(SHARES[name])]
+
+    def check(self, number):
+        "(kind, verdict, what was forged, what is wrong) of one file"
+        rng = np.random.default_rng(number)
+        name = pick(rng, self.lots)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            return name, *self.kinds[name].check(rng)
+
+
+def peak():
+    "The most memory that this process has taken, in GB"
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*1024/1e9
+
+
+def work(pipe, numbers):
+    "Send what comes of each number; the last one, if the memory is used up"
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        fuzzer = Fuzzer(Path(folder))
+        usual = peak()
+        limit = int(3*GIGABYTES*1e9)
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        pipe.send(None)
+        for number in numbers:
+            found = fuzzer.check(number)
+            taken = peak()-usual
+            if taken>GIGABYTES: found = (found[0], 'memory', found[2], f'{taken:.1f} GB')
+            pipe.send(found)
+            if taken>GIGABYTES: return
+
+
+class Watch:
+    "A process that checks files; one that hangs or crashes is replaced"
+    def __init__(self, numbers):
+        self.left = list(numbers)
+
+    def results(self):
+        "(number, kind, verdict, what was forged, what is wrong) of each"
+        while self.left:
+            ours, theirs = multiprocessing.Pipe()
+            process = multiprocessing.Process(target=work, args=(theirs, self.left), daemon=True)
+            process.start()
+            theirs.close()
+            ours.recv()                                                     # it is ready
+            while self.left:
+                yield self.left.pop(0), *self.next_result(ours)
+                if not process.is_alive() and not ours.poll(): break
+            process.kill()
+            process.join()
+
+    def next_result(self, pipe):
+        start = time.perf_counter()
+        if not pipe.poll(SECONDS): return '?', 'slow', '?', f'more than {SECONDS} s'
+        try: return pipe.recv()
+        except EOFError: return '?', 'crash', '?', f'after {time.perf_counter()-start:.1f} s'
+
+
+def main(files=10_000, seed=0):
+    "Exit code: 1 if there is any mistake"
+    counts, mistakes = Counter(), []
+    start = time.perf_counter()
+    for done, (number, kind, verdict, how, detail) in enumerate(Watch(range(seed, seed+files)).results(), 1):
+        counts[kind, verdict] += 1
+        if verdict in MISTAKES:
+            mistakes.append(number)
+            print(f"\n{verdict}: {kind}, {how}; again: make fuzz ARGS='1 {number}'\n{detail}", flush=True)
+        if done%500==0:
+            print(f'{done:,} files, {time.perf_counter()-start:.0f} s, {len(mistakes)} mistakes', flush=True)
+    print(table(counts))
+    print(f'{files:,} files, seed {seed}: {len(mistakes)} mistakes {mistakes[:20] or ""}')
+    return int(bool(mistakes))
+
+
+def table(counts):
+    "Kinds × verdicts, as text"
+    kinds = [kind for kind in [*SHARES, '?'] if any(counts[kind, verdict] for verdict in (*FINE, *MISTAKES))]
+    lines = [['', *FINE, *MISTAKES], *([kind, *(counts[kind, verdict] for verdict in (*FINE, *MISTAKES))] for kind in kinds)]
+    lines.append(['all', *(sum(counts[kind, verdict] for kind in kinds) for verdict in (*FINE, *MISTAKES))])
+    return '\n'.join(f'{name:<14}' + ''.join(f'{value:>10}' for value in values) for name, *values in lines)
+
+
+if __name__=='__main__':
+    warnings.simplefilter('ignore')
+    sys.exit(main(*map(int, sys.argv[1:3])))
