@@ -80,8 +80,8 @@ class Pictures:
         self.out = folder/'scores.csv'
         self.again = folder/'again'
         self.path = self.place(folder)
-        self.contents = good_pictures(16, 1)
-        write_folder(folder/'train', good_pictures(24, 0))
+        self.contents = good_pictures(10, 1)
+        write_folder(folder/'train', good_pictures(14, 0))
         said = run_command('fit', folder/'train', '--save', folder/'model', *KNN)
         if said.is_refused: raise AssertionError(said)
         self.model = folder/f'{self.name}-pictures.safetensors'

@@ -448,12 +448,13 @@ class Parquet(Table):
 
     def read(self, data):
         try:
-            with pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True) as file: table = file.read()
+            with pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True) as file:
+                table, schema = file.read(), file.schema_arrow
             table.validate(full=True)
         except (pa.ArrowException, OSError, ValueError) as error: raise Unreadable(str(error)) from error
         names = table.column_names
         if len({*names})<len(names): raise Unreadable('a column twice')
-        self.index = index_of(table)
+        self.index = index_of(schema)
         return pd.DataFrame({name:pd.Series(values_of(table.column(name)), dtype=object) for name in names})
 
     def rows_to_learn_from(self, rows):
@@ -461,9 +462,11 @@ class Parquet(Table):
         return x.drop(columns=self.index, errors='ignore'), is_normal
 
 
-def index_of(table):
+def index_of(schema): # Of Arrow
     "Columns that pandas takes for its index"
-    try: columns = json.loads((table.schema.metadata or {}).get(b'pandas', b'{}')).get('index_columns', [])
+    try:
+        about = json.loads((schema.metadata or {}).get(b'pandas', b'{}')) or {}
+        columns = about.get('index_columns', [])
     except (AttributeError, ValueError) as error: raise Unreadable(f'what pandas says: {error}') from error
     if not isinstance(columns, list): raise Unreadable('index_columns is no list')
     return [name for name in columns if isinstance(name, str)]
@@ -579,6 +582,17 @@ class Arrays(Table):
         return x, np.array([is_normal_label(value) for value in np.reshape(y, -1).astype(str)])
 
 
+class ArraysForPython(Arrays):
+    "The same, scored by a model that was made in Python, and knows no names of columns"
+    name = 'unnamed.npz'
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.est = new_estimator().fit(self.rows(good_rows(150, 0)))
+        self.est.save(self.model)
+        self.scores = self.scores_of(self.read(self.good))
+
+
 class PicturesInArrays(Arrays):
     "Arrays of pictures, and labels"
     name = 'pictures.npz'
@@ -601,4 +615,4 @@ def packed(arrays):
     return out.getvalue()
 
 
-TABLES = [Text, Tabs, Gzipped, Parquet, Arrays, PicturesInArrays]
+TABLES = [Text, Tabs, Gzipped, Parquet, Arrays, ArraysForPython, PicturesInArrays]
