@@ -1,4 +1,5 @@
 "What happens to files: bytes that are cut, flipped or doubled, texts that are edited, archives that lie"
+import bz2
 import struct
 import zlib
 from dataclasses import dataclass
@@ -162,6 +163,40 @@ def change_content(rng, data):
 def forged_archive(rng, data):
     "An archive like this, but for one thing; which it was"
     return pick(rng, [damaged, lie_of_a_member, lie_of_a_member, lie_at_the_end, change_content])(rng, data)
+
+
+def unzipped(data):
+    "Name → content of each member, by its directory, to its check sum; ValueError if anything is wrong with it"
+    end = data.rfind(b'PK\5\6')
+    if end<0: raise ValueError('no end')
+    try:
+        length, start = struct.unpack_from('<II', data, end+12)
+        entry = end-length
+        found = {}
+        while entry<end:
+            content, name, entry = member_at(data, entry, end-length-start)
+            if name in found: raise ValueError('a name twice')
+            found[name] = content
+    except (struct.error, zlib.error, OSError) as error: raise ValueError(str(error)) from error
+    return found
+
+
+def member_at(data, entry, before):
+    "What the directory says there: content and name of a member, and where the next one is spoken of"
+    values = struct.unpack_from('<4s6H3I5H2I', data, entry)
+    mark, _, _, _, method, _, _, crc, length, size, name_length, extra, comment, _, _, _, offset = values
+    place = before+offset
+    local = struct.unpack_from('<4s5H3I2H', data, place)
+    if (mark, local[0])!=(b'PK\1\2', b'PK\3\4') or values[3]&1: raise ValueError('not a member')
+    name = data[entry+46:entry+46+name_length]
+    first = place + 30 + local[-2] + local[-1]
+    if data[place+30:place+30+local[-2]]!=name: raise ValueError('two names')
+    content = data[first:first+length]
+    if method==8: content = zlib.decompressobj(-15).decompress(content)
+    elif method==12: content = bz2.decompress(content)
+    elif method!=0: raise ValueError('packed in another way')
+    if zlib.crc32(content)!=crc or len(content)!=size: raise ValueError('wrong check sum')
+    return content, name.decode('cp437'), entry + 46 + name_length + extra + comment
 
 
 # gzip ---------------------------------------------------------------------------------------------------

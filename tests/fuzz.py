@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -57,7 +58,8 @@ class Fuzzer:
         name = pick(rng, self.lots)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            return name, *self.kinds[name].check(rng)
+            try: return name, *self.kinds[name].check(rng)
+            except Exception: return name, 'traceback', 'by the fuzzer itself', traceback.format_exc(limit=-3)
 
 
 def peak():
@@ -74,7 +76,7 @@ def work(pipe, numbers):
         limit = int(3*GIGABYTES*1e9)
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-        pipe.send(None)
+        pipe.send('ready')
         for number in numbers:
             signal.setitimer(signal.ITIMER_PROF, SECONDS)                   # of this process's own time
             found = fuzzer.check(number)
@@ -96,19 +98,23 @@ class Watch:
             process = multiprocessing.Process(target=work, args=(theirs, self.left), daemon=True)
             process.start()
             theirs.close()
-            ours.recv()                                                     # it is ready
-            while self.left:
-                yield self.left.pop(0), *self.next_result(ours, process)
-                if not process.is_alive() and not ours.poll(): break
+            if ours.recv()!='ready': raise RuntimeError('the good files could not be made')
+            yield from self.results_of(process, ours)
             process.kill()
             process.join()
 
-    def next_result(self, pipe, process):
-        if not pipe.poll(PATIENCE): return '?', 'slow', '?', f'waits for {PATIENCE} s'
-        try: return pipe.recv()
-        except EOFError: process.join()
-        if process.exitcode==-signal.SIGPROF: return '?', 'slow', '?', f'more than {SECONDS} s'
-        return '?', 'crash', '?', f'exit code {process.exitcode}'
+    def results_of(self, process, pipe):
+        "Of one process, as long as it lives"
+        is_alive = True
+        while self.left and is_alive:
+            try: found = pipe.recv() if pipe.poll(PATIENCE) else ('?', 'slow', '?', f'waits for {PATIENCE} s')
+            except EOFError:
+                process.join()
+                is_slow = process.exitcode==-signal.SIGPROF
+                detail = f'more than {SECONDS} s' if is_slow else f'exit code {process.exitcode}'
+                found = '?', 'slow' if is_slow else 'crash', '?', detail
+            is_alive = found[1] not in ('slow', 'crash', 'memory')
+            yield self.left.pop(0), *found
 
 
 def main(files=10_000, seed=0):

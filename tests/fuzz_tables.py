@@ -2,7 +2,7 @@
 
 A forged file is the good one with some bytes changed, or one that was written differently: other texts,
 columns, types, lengths. `fit` and `score` refuse it in one line, or give what they give for the rows that
-another reader finds in it: Python's `csv` and zlib, PyArrow at one go, `numpy.load`. These rows go to the
+another reader finds in it: Python's `csv` and zlib, PyArrow at one go, NumPy on what `damage.unzipped` unpacks. These rows go to the
 estimator as they are: texts of a CSV file as texts, one by one.
 """
 import csv
@@ -11,13 +11,14 @@ import gzip
 import io
 import json
 import re
+import tokenize
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from damage import Mistake, damaged, forged_archive, gunzipped, pick
+from damage import Mistake, damaged, forged_archive, gunzipped, pick, unzipped
 from said import run_command
 
 from ganad.core import GanadError
@@ -134,9 +135,9 @@ class Table:
         return x, rows[self.label].map(is_normal_label).to_numpy(bool)
 
     def scores_in_output(self):
-        sep = '\t' if self.out.suffix=='.tsv' else ','
-        with open(self.out, encoding='utf-8', newline='') as file: rows = rows_of_text(file.read(), sep)
-        return np.array([float(row[-3]) for row in rows[1:]])
+        with open(self.out, encoding='utf-8', newline='') as file: text = file.read()
+        sep = re.search('score(.)p_value', text)[1]                     # as in the file that was read
+        return np.array([float(row[-3]) for row in rows_of_text(text, sep)[1:]])
 
 
 def is_normal_label(value):
@@ -378,7 +379,7 @@ def far_too_long(rng, text, sep):
 
 
 EDITS = [change_cells, change_cells, change_cells, change_raw_cells, change_raw_cells, change_a_column, change_a_column,
-         change_names, swap_names, swap_columns, drop_a_column, add_a_column, drop_values, move_lines, other_line_ends,
+         change_names, swap_names, swap_columns, swap_columns, swap_columns, drop_a_column, add_a_column, drop_values, move_lines, other_line_ends,
          other_line_ends, without_last_end, put_in_quotes, put_in_quotes, take_out_quotes, quote_all, other_encoding,
          other_separator, add_lines, decimal_commas, add_blanks]
 EDITS = [*EDITS*3, far_too_long]
@@ -562,12 +563,10 @@ class Arrays(Table):
         return out.getvalue()
 
     def read(self, data):
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                if len({*file.files})<len(file.files): raise Unreadable('an array twice')
-                arrays = {name:file[name] for name in file.files if isinstance(file[name], np.ndarray)}
-        except Unreadable: raise
-        except Exception as error: raise Unreadable(f'{type(error).__name__}: {error}') from error
+        try: arrays = {name.removesuffix('.npy'):array_of(content) for name, content in unzipped(data).items()}
+        except (OSError, ValueError, SyntaxError, EOFError, tokenize.TokenError) as error:
+            raise Unreadable(str(error)) from error
+        if {'train_images', 'test_images'}<={*arrays}: return arrays['test_images'], None        # no label `y`
         others = [name for name in arrays if name!='y']
         name = next((name for name in ('x', 'X', *others) if name in others), None)
         if name is None: raise Unreadable('no rows')
@@ -605,6 +604,14 @@ class PicturesInArrays(Arrays):
         return packed(dict(x=pick(rng, [x[:0], x[:1], x[:, :0], x[:, :3], x[..., None], x[..., None].repeat(3, 3), x[:, None],
                                         x.reshape(60, -1), x[0], x[:, :, :, None, None], np.asfortranarray(x), x[::-2],
                                         x[..., None].repeat(2, 3), x.repeat(2, 1).repeat(2, 2), np.zeros((60, 0, 0))]), y=y))
+
+
+def array_of(content):
+    "The array in a NumPy file; ValueError if there is less in it, or more, than it says"
+    file = io.BytesIO(content)
+    array = np.lib.format.read_array(file, allow_pickle=False)
+    if file.read(): raise ValueError('longer than it says')
+    return array
 
 
 def packed(arrays):
