@@ -195,6 +195,7 @@ def member_at(data, entry, before):
     if method==8: content = zlib.decompressobj(-15).decompress(content)
     elif method==12: content = bz2.decompress(content)
     elif method!=0: raise ValueError('packed in another way')
+    content = content[:size]
     if zlib.crc32(content)!=crc or len(content)!=size: raise ValueError('wrong check sum')
     return content, name.decode('cp437'), entry + 46 + name_length + extra + comment
 

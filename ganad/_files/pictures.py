@@ -172,10 +172,7 @@ def _opened(file): # Path or open file
         warnings.simplefilter('ignore')
         warnings.simplefilter('error', Image.DecompressionBombWarning)
         content = file if hasattr(file, 'read') else open(file, 'rb')
-        with content:
-            open_picture(content).verify()               # check sums of PNG, which are not looked at else
-            content.seek(0)
-            with open_picture(content) as image: yield image
+        with content, open_picture(content) as image: yield image
 
 def picture(file, # Path or open file
             size:int|None=None, # Pixels a side; None: as it is
