@@ -67,7 +67,8 @@ def swap_parts(rng, data):
 
 def put_in(rng, data):
     first, _ = a_part(rng, data)
-    return data[:first] + pick(rng, [b'\0', b'\0'*512, rng.bytes(7), b'\r', b'\xff', b'"', b'\x1a']) + data[first:]
+    return data[:first] + pick(rng, [b'\0', b'\0'*512, rng.bytes(7), b'\r', b'\xff', b'"',
+                                     b'\x1a']) + data[first:]
 
 
 def wipe(rng, data):
@@ -79,13 +80,15 @@ def wipe(rng, data):
 def append(rng, data): return data + pick(rng, [b'\0', bytes(1024), rng.bytes(30), data, b'\n\n', b'\x1a'])
 
 
-def prepend(rng, data): return pick(rng, [b'\0', rng.bytes(4), data, b'\n', b'#!/bin/sh\n', b'\xef\xbb\xbf']) + data
+def prepend(rng, data): return pick(rng, [b'\0', rng.bytes(4), data, b'\n', b'#!/bin/sh\n',
+                                          b'\xef\xbb\xbf']) + data
 
 
 def nothing_left(rng, data): return pick(rng, [b'', b'\n', b'\0', data[:4], b'\xef\xbb\xbf'])
 
 
-DAMAGES = [cut_off, cut_off_late, flip_bits, flip_bits, flip_late_bits, flip_early_bits, other_bytes, take_out, double,
+DAMAGES = [cut_off, cut_off_late, flip_bits, flip_bits, flip_late_bits, flip_early_bits, other_bytes,
+           take_out, double,
            swap_parts, put_in, wipe, append, prepend, nothing_left]
 
 
@@ -166,7 +169,7 @@ def forged_archive(rng, data):
 
 
 def unzipped(data):
-    "Name → content of each member, by its directory, to its check sum; ValueError if anything is wrong with it"
+    "Name → content of each member, by its directory, to its check sum; ValueError if one is wrong"
     end = data.rfind(b'PK\5\6')
     if end<0: raise ValueError('no end')
     try:

@@ -1,20 +1,19 @@
 """Damaged, odd and forged files by the thousand: refused in one line, or scored as what they hold
 
-`python tests/fuzz.py [FILES] [SEED]`, or `make fuzz ARGS='FILES SEED'`. Each number from SEED on makes one file:
-a table (`fuzz_tables`), pictures (`fuzz_pictures`) or a model (`fuzz_models`), of which
+`python tests/fuzz.py [FILES] [SEED]`, or `make fuzz ARGS='FILES SEED'`. Each number from SEED on makes one
+file: a table (`fuzz_tables`), pictures (`fuzz_pictures`) or a model (`fuzz_models`), of which
     refused   is said in one line, by `fit`, `score` and whatever else reads it
     equal     gives the scores of the good file that it was made from
-    right     holds something else, and gives the scores that the same rows give where another reader finds them
+    right     holds something else, and gives the scores of the rows that another reader finds there
     other     gives other scores than that, or leaves rows out, and nobody says so
     traceback ends in one, or in lines that are no message
     slow      takes longer than `SECONDS`, or never ends
     memory    takes more than `GIGABYTES`
     crash     ends the process
-The last five are mistakes of ours. Each is printed with its number: `make fuzz ARGS='1 NUMBER'` makes that file again.
-A file takes some hundredths of a second; a process of its own reads them, which is watched and replaced.
+The last five are mistakes of ours. Each is printed with its number: `make fuzz ARGS='1 NUMBER'` makes that
+file again. A process of its own reads the files; it is watched, and replaced.
 """
 import multiprocessing
-import os
 import resource
 import signal
 import sys
@@ -32,9 +31,11 @@ from fuzz_models import Models
 from fuzz_pictures import PICTURES
 from fuzz_tables import TABLES
 
+FORKED = multiprocessing.get_context('fork')             # with all modules, and at once
 KINDS = [*TABLES, *PICTURES, Models]
 # Kind → how often it is forged: what has more ways to be wrong, more often
-SHARES = {'csv':4, 'tsv':2, 'csv.gz':2, 'parquet':3, 'npz':2, 'unnamed.npz':1, 'pictures.npz':1, 'folder':2, 'zip':3, 'model':3}
+SHARES = {'csv':4, 'tsv':2, 'csv.gz':2, 'parquet':3, 'npz':2, 'unnamed.npz':1, 'pictures.npz':1,
+          'folder':2, 'zip':3, 'model':3}
 FINE = 'refused', 'equal', 'right'
 MISTAKES = 'other', 'traceback', 'slow', 'memory', 'crash'
 SECONDS = 10                           # of processor time
@@ -73,9 +74,7 @@ def work(pipe, numbers):
     with tempfile.TemporaryDirectory() as folder:
         fuzzer = Fuzzer(Path(folder))
         usual = peak()
-        limit = int(3*GIGABYTES*1e9)
-        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (8*10**9, resource.RLIM_INFINITY))    # the machine lives on
         pipe.send('ready')
         for number in numbers:
             signal.setitimer(signal.ITIMER_PROF, SECONDS)                   # of this process's own time
@@ -94,8 +93,8 @@ class Watch:
     def results(self):
         "(number, kind, verdict, what was forged, what is wrong) of each"
         while self.left:
-            ours, theirs = multiprocessing.Pipe()
-            process = multiprocessing.Process(target=work, args=(theirs, self.left), daemon=True)
+            ours, theirs = FORKED.Pipe()
+            process = FORKED.Process(target=work, args=(theirs, self.left), daemon=True)
             process.start()
             theirs.close()
             if ours.recv()!='ready': raise RuntimeError('the good files could not be made')
@@ -135,9 +134,11 @@ def main(files=10_000, seed=0):
 
 def table(counts):
     "Kinds × verdicts, as text"
-    kinds = [kind for kind in [*SHARES, '?'] if any(counts[kind, verdict] for verdict in (*FINE, *MISTAKES))]
-    lines = [['', *FINE, *MISTAKES], *([kind, *(counts[kind, verdict] for verdict in (*FINE, *MISTAKES))] for kind in kinds)]
-    lines.append(['all', *(sum(counts[kind, verdict] for kind in kinds) for verdict in (*FINE, *MISTAKES))])
+    verdicts = *FINE, *MISTAKES
+    kinds = [kind for kind in [*SHARES, '?'] if any(counts[kind, verdict] for verdict in verdicts)]
+    lines = [['', *verdicts]]
+    for kind in kinds: lines.append([kind, *(counts[kind, verdict] for verdict in verdicts)])
+    lines.append(['all', *(sum(counts[kind, verdict] for kind in kinds) for verdict in verdicts)])
     return '\n'.join(f'{name:<14}' + ''.join(f'{value:>10}' for value in values) for name, *values in lines)
 
 

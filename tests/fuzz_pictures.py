@@ -1,19 +1,21 @@
 """Damaged and odd pictures, in folders and in archives
 
-A picture that `score` or `fit` reads must be whole: an archive holds what was put into it, and a PNG with a wrong
-check sum, or without an end, still has all its pixels as they were. What is left out must be said. The pictures that were read, written
-once more as plain PNG files into a new folder, give the same scores and the same model.
+A picture that `score` or `fit` reads must be whole: an archive holds what was put into it, and a PNG with a
+wrong check sum, or without an end, still has all its pixels as they were. What is left out must be said. The
+pictures that were read, written once more as plain PNG files into a new folder, give the same scores and the
+same model.
 """
 import io
 import os
 import re
 import shutil
 import struct
+import warnings
 import zipfile
 import zlib
 
 import numpy as np
-from damage import Mistake, append, damaged, forged_archive, pick, write_field
+from damage import Mistake, damaged, entries_of, forged_archive, pick, write_field
 from fuzz_tables import PCA, like, rows_of_text
 from PIL import Image, ImageOps
 from said import run_command
@@ -87,7 +89,7 @@ class Pictures:
         (folder/'model').rename(self.model)
         self.scores = self.scores_of_again({name:read_again(data) for name, data in self.contents.items()})
         self.put(self.contents)
-        if self.judge_scores(self.contents)!='equal' or self.judge_fit(self.contents)!='right':
+        if (self.judge_scores(self.contents), self.judge_fit(self.contents))!=('equal', 'right'):
             raise AssertionError(self.name)
 
     def place(self, folder): return folder/'forged'
@@ -97,7 +99,8 @@ class Pictures:
     def forge(self, rng):
         "Write forged pictures; which content each has, and what was done"
         contents = dict(self.contents)
-        how = pick(rng, [self.damage, self.damage, self.damage, self.other_picture, self.other_name, self.links])
+        how = pick(rng, [self.damage, self.damage, self.damage, self.other_picture, self.other_name,
+                         self.links])
         return contents, how(rng, contents)
 
     def damage(self, rng, contents):
@@ -149,7 +152,8 @@ class Pictures:
         self.out.unlink(missing_ok=True)
         said = run_command('score', self.path, '--model', self.model, '--out', self.out)
         if said.is_refused: return 'refused'
-        with open(self.out, encoding='utf-8', newline='') as file: head, *rows = rows_of_text(file.read(), ',')
+        with open(self.out, encoding='utf-8',
+                  newline='') as file: head, *rows = rows_of_text(file.read(), ',')
         found = {row[0]:float(row[-3]) for row in rows}
         self.check_what_is_left_out(contents, found, said)
         whole = self.whole(contents, found)
@@ -179,7 +183,8 @@ class Pictures:
     def check_what_is_left_out(self, contents, found, said):
         "Every picture that was put in is scored, or spoken of"
         lost = sum(map(is_picture, contents)) - len(found)
-        counts = [re.match(r'ganad: ([0-9,]+) (pictures?|masks?) (skipped|left out)', line) for line in said.errors]
+        counts = [re.match(r'ganad: ([0-9,]+) (pictures?|masks?) (skipped|left out)',
+                           line) for line in said.errors]
         spoken_of = sum(int(count[1].replace(',', '')) for count in counts if count)
         if lost>spoken_of: raise Mistake('other', f'{lost} left out, {spoken_of} spoken of: {said.errors}')
 
@@ -187,7 +192,8 @@ class Pictures:
         write_folder(self.again, whole)
         said = run_command('score', self.again, '--model', self.model, '--out', self.out)
         if said.is_refused: raise Mistake('other', f'the same pictures are refused: {said.errors}')
-        with open(self.out, encoding='utf-8', newline='') as file: head, *rows = rows_of_text(file.read(), ',')
+        with open(self.out, encoding='utf-8',
+                  newline='') as file: head, *rows = rows_of_text(file.read(), ',')
         return {row[0]:float(row[-3]) for row in rows}
 
     def judge_fit(self, contents):
@@ -202,7 +208,8 @@ class Pictures:
         expected = load(save)
         x = np.random.default_rng(0).integers(0, 255, (9, SIDE, SIDE, 1 if found.prep_.shape[0]==1 else 3))
         x = x.astype('u1')
-        is_alike = found.prep_.shape==expected.prep_.shape and like(found.anomaly_score(x), expected.anomaly_score(x))
+        is_alike = found.prep_.shape==expected.prep_.shape and like(found.anomaly_score(x),
+                                                                    expected.anomaly_score(x))
         if not is_alike: raise Mistake('other', 'fit: another model')
         return 'right'
 
@@ -213,8 +220,10 @@ class Pictures:
 
 
 ENDINGS = '.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif'
-ODD_FILES = ['P00.PNG', 'a b.png', 'ü.png', 'x,y.png', '"q".png', 'new\nline.png', '\x1b[31m.png', '.hidden.png', 'sub/p.png',
-             'train/p.png', 'p.txt', 'p', 'p00_mask.png', 'masks/p00.png', 'Thumbs.db', '__MACOSX/p.png', 'x'*150 + '.png',
+ODD_FILES = ['P00.PNG', 'a b.png', 'ü.png', 'x,y.png', '"q".png', 'new\nline.png', '\x1b[31m.png',
+             '.hidden.png', 'sub/p.png',
+             'train/p.png', 'p.txt', 'p', 'p00_mask.png', 'masks/p00.png', 'Thumbs.db',
+             '__MACOSX/p.png', 'x'*150 + '.png',
              '-.png', '~.png', 'p%00.png', '\u202egnp.png', 'test/a.png', 'good/a.png']
 
 
@@ -234,8 +243,10 @@ def write_folder(path, contents):
 
 def odd_picture(rng):
     "A picture of another kind, size or depth; which"
-    how = pick(rng, ['I;16', 'I', 'F', 'CMYK', 'P', 'LA', 'RGBA', 'RGB', '1', 'size', 'long', 'one pixel', 'turned', 'pages',
-                     'bomb', 'text', 'svg', 'eps', 'nothing', 'black', 'no colour', 'transparent', 'icc', 'lies'])
+    how = pick(rng, ['I;16', 'I', 'F', 'CMYK', 'P', 'LA', 'RGBA', 'RGB', '1', 'size', 'long',
+                     'one pixel', 'turned', 'pages',
+                     'bomb', 'text', 'svg', 'eps', 'nothing', 'black', 'no colour', 'transparent',
+                     'icc', 'lies'])
     values = rng.integers(0, 256, (SIDE, SIDE)).astype('u1')
     image = Image.fromarray(values)
     if how=='I;16': return encoded(Image.fromarray(values.astype('u2')*257)), how
@@ -247,18 +258,23 @@ def odd_picture(rng):
     if how=='long': return encoded(image.resize((900, 2))), how
     if how=='one pixel': return encoded(image.resize((1, 1))), how
     if how=='black': return encoded(Image.new('L', (SIDE, SIDE))), how
-    if how=='pages': return encoded(image, pick(rng, ['gif', 'tif']), save_all=True, append_images=[image.rotate(90)]), how
+    if how=='pages': return encoded(image, pick(rng, ['gif', 'tif']), save_all=True,
+                                    append_images=[image.rotate(90)]), how
     if how=='turned':
         exif = Image.Exif()
         exif[0x112] = int(rng.integers(0, 12))
         return encoded(image, 'jpg', exif=exif), how
-    if how=='bomb': return png_that_says(pick(rng, [(60_000, 60_000), (2**31-1, 1), (1, 2**31-1), (15_000, 15_000)]), image), how
+    if how=='bomb':
+        size = pick(rng, [(60_000, 60_000), (2**31-1, 1), (1, 2**31-1), (15_000, 15_000)])
+        return png_that_says(size, image), how
     if how=='text': return b'password', how
     if how=='svg': return b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', how
     if how=='eps': return b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 16 16\nshowpage\n', how
     if how=='nothing': return b'', how
     if how=='no colour': return encoded(image, 'png', transparency=int(values[3, 3])), how
-    if how=='transparent': return encoded(image.convert('P'), 'png', transparency=bytes(rng.integers(0, 256, 256).astype('u1'))), how
+    if how=='transparent':
+        of_colours = rng.integers(0, 256, 256).astype('u1').tobytes()
+        return encoded(image.convert('P'), 'png', transparency=of_colours), how
     if how=='icc': return encoded(image, 'png', icc_profile=rng.bytes(200)), how
     return png_that_says(pick(rng, [(SIDE, 2*SIDE), (2*SIDE, SIDE), (0, SIDE), (SIDE, SIDE-1)]), image), how
 
@@ -280,20 +296,24 @@ class Archive(Pictures):
 
     def forge(self, rng):
         contents = dict(self.contents)
-        how = pick(rng, [self.archive, self.archive, self.archive, self.damage, self.other_picture, self.other_name,
+        how = pick(rng, [self.archive, self.archive, self.archive, self.damage, self.other_picture,
+                         self.other_name,
                          self.members])
         return contents, how(rng, contents)
 
     def archive(self, rng, contents):
-        method = pick(rng, [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+        method = pick(rng, [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED,
+                            zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
         data, how = forged_archive(rng, zipped(contents, method))
         self.path.write_bytes(data)
         return f'{how}, method {method}'
 
     def members(self, rng, contents):
         "More members: out of the archive, twice, empty, huge, encrypted, an archive"
-        how = pick(rng, ['../odd.png', '/odd.png', 'C:/odd.png', '..\\odd.png', 'a/../odd.png', './odd.png', 'twice', 'twice, case',
-                         'folder', 'huge', 'archive', 'table', 'link', 'encrypted', 'long', 'no text', 'many', 'comment'])
+        how = pick(rng, ['../odd.png', '/odd.png', 'C:/odd.png', '..\\odd.png', 'a/../odd.png',
+                         './odd.png', 'twice', 'twice, case',
+                         'folder', 'huge', 'archive', 'table', 'link', 'encrypted', 'long', 'no text',
+                         'many', 'comment'])
         more = {}
         name = pick(rng, [*contents])
         if 'odd' in how: more[how] = contents['p00.png']
@@ -311,7 +331,7 @@ class Archive(Pictures):
         if how=='link': data = linked(contents)
         if how=='no text': data = data.replace(b'p00.png', b'\xff\xfe0.png')
         self.path.write_bytes(data)
-        if how=='no text': contents['\xa0■0.png'] = contents.pop('p00.png')         # 0xff and 0xfe in an old archive
+        if how=='no text': contents['\xa0■0.png'] = contents.pop('p00.png')          # 0xff, 0xfe in cp437
         if how!='folder': contents.update({name.removeprefix('./'):content for name, content in more.items()})
         return f'member: {how}'
 
@@ -324,7 +344,6 @@ def zipped(contents, method=zipfile.ZIP_DEFLATED):
 
 
 def zipped_twice(contents, name):
-    import warnings
     out = io.BytesIO(zipped(contents))
     with warnings.catch_warnings(), zipfile.ZipFile(out, 'a') as archive:
         warnings.simplefilter('ignore')
@@ -343,7 +362,6 @@ def linked(contents):
 
 def encrypted(data):
     "Every member says that it is"
-    from damage import entries_of
     data = bytearray(data)
     for entry in entries_of(data):
         local, = struct.unpack_from('<I', data, entry+42)

@@ -2,8 +2,8 @@
 
 A forged file is the good one with some bytes changed, or one that was written differently: other texts,
 columns, types, lengths. `fit` and `score` refuse it in one line, or give what they give for the rows that
-another reader finds in it: Python's `csv` and zlib, PyArrow at one go, NumPy on what `damage.unzipped` unpacks. These rows go to the
-estimator as they are: texts of a CSV file as texts, one by one.
+another reader finds in it: Python's `csv` and zlib, PyArrow at one go, NumPy on what `damage.unzipped`
+unpacks. These rows go to the estimator as they are: texts of a CSV file as texts, one by one.
 """
 import csv
 import decimal
@@ -26,13 +26,19 @@ from ganad.estimator import PCADetector, load
 from ganad.estimator._preprocess import read_column
 
 WORDS = 'tea', 'milk, hot', 'say "hi"', 'Łódź', 'x y'
-ODD_TEXTS = ['', ' ', 'NA', 'nan', 'NaN', 'None', 'null', 'inf', '-inf', '1e400', '-1e-400', '1e5', '1E+2', '0', '-0.0',
-             '1,5', '1.234.567', '1,234', '1.050', '0x10', '1_000', '١٢', '½', ' 1 ', '\t1', '+1', '--1', '1e', '.',
-             '1.', '.5', 'True', 'FALSE', '12:30', '2020-01-01', '1/2/2020', '007', '5 mm', '$5', '5%', '(3)', 'x'*200_000,
-             '9'*400, '9007199254740993', '123456789012345678901234567890', '\x1b[31m', '=1+1', "'", '"', '""', '"""',
-             '\\', '\\"', '\ufeff', '\u2028', '\x0b', '\x0c', '\x1c', '\x85', '\0', '1\0', '1\x002', 'tea\0', '\u202e',
+ODD_TEXTS = ['', ' ', 'NA', 'nan', 'NaN', 'None', 'null', 'inf', '-inf', '1e400', '-1e-400', '1e5',
+             '1E+2', '0', '-0.0',
+             '1,5', '1.234.567', '1,234', '1.050', '0x10', '1_000', '١٢', '½', ' 1 ', '\t1', '+1',
+             '--1', '1e', '.',
+             '1.', '.5', 'True', 'FALSE', '12:30', '2020-01-01', '1/2/2020', '007', '5 mm', '$5', '5%',
+             '(3)', 'x'*200_000,
+             '9'*400, '9007199254740993', '123456789012345678901234567890', '\x1b[31m', '=1+1', "'",
+             '"', '""', '"""',
+             '\\', '\\"', '\ufeff', '\u2028', '\x0b', '\x0c', '\x1c', '\x85', '\0', '1\0', '1\x002',
+             'tea\0', '\u202e',
              'a\rb', 'a\nb', '#', 'e\u0301', '\ud7ff', '😀', 'tea ', ' tea', 'TEA']
-ODD_NAMES = ['', ' ', 'a', 'A', 'b', ' a', 'a ', 'bad', 'id', 'score', 'flag', '0', '1.5', 'x'*1000, '\x1b[1m', 'a,b',
+ODD_NAMES = ['', ' ', 'a', 'A', 'b', ' a', 'a ', 'bad', 'id', 'score', 'flag', '0', '1.5', 'x'*1000,
+             '\x1b[1m', 'a,b',
              '"', '\0', 'a\0', '\ufeffa', 'd\n', '__index_level_0__', 'Unnamed: 0']
 
 
@@ -82,7 +88,8 @@ class Table:
         self.est = load(self.model)
         self.scores = self.scores_of(self.read(self.good))
         self.path.write_bytes(self.good)
-        if self.judge_scores(self.good)!='equal' or self.judge_fit(self.good)!='right': raise AssertionError(self)
+        if (self.judge_scores(self.good), self.judge_fit(self.good))!=('equal', 'right'):
+            raise AssertionError(self.name)
 
     def options(self): return ['--label', self.label, *(['--drop', ','.join(self.drop)] if self.drop else [])]
 
@@ -102,7 +109,8 @@ class Table:
         said = run_command('score', self.path, '--model', self.model, '--out', self.out)
         if said.is_refused: return 'refused'
         try: expected = self.scores_of(self.read(forged))
-        except (Unreadable, ValueError, GanadError) as error: raise Mistake('other', f'score reads it: {error}') from error
+        except (Unreadable, ValueError, GanadError) as error:
+            raise Mistake('other', f'score reads it: {error}') from error
         found = self.scores_in_output()
         if not like(found, expected): raise Mistake('other', f'scores {found[:9]}, not {expected[:9]}')
         return 'equal' if like(found, self.scores) else 'right'
@@ -114,9 +122,11 @@ class Table:
         if said.is_refused: return 'refused'
         try:
             x, is_normal = self.rows_to_learn_from(self.read(forged))
-            expected = new_estimator().fit(x[is_normal]).anomaly_score(x)
+            x = x[is_normal]
+            expected = new_estimator().fit(x).anomaly_score(x)
             found = load(save).anomaly_score(x)
-        except (Unreadable, ValueError, GanadError) as error: raise Mistake('other', f'fit reads it: {error}') from error
+        except (Unreadable, ValueError, GanadError) as error:
+            raise Mistake('other', f'fit reads it: {error}') from error
         save.unlink()
         if not like(found, expected): raise Mistake('other', f'fit: {found[:9]}, not {expected[:9]}')
         return 'right'
@@ -186,7 +196,8 @@ class Text(Table):
         if any(len(row)!=len(names) for row in rows): raise Unreadable('rows of other lengths')
         named = [i for i, name in enumerate(names) if name.strip()]
         if len({names[i] for i in named})<len(named): raise Unreadable('a column twice')
-        return pd.DataFrame({names[i]:pd.Series([row[i] or None for row in rows], dtype=object) for i in named})
+        return pd.DataFrame({names[i]:pd.Series([row[i] or None for row in rows],
+                                                dtype=object) for i in named})
 
 
 class Tabs(Text):
@@ -207,7 +218,8 @@ class Gzipped(Text):
 
     def forge(self, rng):
         if rng.random()<.7: return super().forge(rng)
-        how = pick(rng, ['two parts', 'zeros behind', 'garbage behind', 'a name', 'wrong length', 'wrong sum'])
+        how = pick(rng, ['two parts', 'zeros behind', 'garbage behind', 'a name', 'wrong length',
+                         'wrong sum'])
         text = self.unpacked(self.good)
         half = len(text)//2
         if how=='two parts': return gzip.compress(text[:half]) + gzip.compress(text[half:]), how
@@ -234,7 +246,9 @@ def text_of(cells, sep):
 def change_cells(rng, text, sep):
     "Some values are others, in quotes where they have to be"
     cells = cells_of(text, sep)
-    for _ in range(int(rng.integers(1, 4))): pick(rng, cells[1:])[int(rng.integers(len(cells[0])))] = pick(rng, ODD_TEXTS)
+    for _ in range(int(rng.integers(1, 4))):
+        row = pick(rng, cells[1:])
+        row[int(rng.integers(len(row)))] = pick(rng, ODD_TEXTS)
     return text_of(cells, sep)
 
 
@@ -286,7 +300,8 @@ def drop_a_column(rng, text, sep):
 def add_a_column(rng, text, sep):
     place, name, value = int(rng.integers(7)), pick(rng, ODD_NAMES), pick(rng, ODD_TEXTS)
     head, *rows = cells_of(text, sep)
-    return text_of([[*row[:place], value if i else name, *row[place:]] for i, row in enumerate([head, *rows])], sep)
+    return text_of([[*row[:place], value if i else name, *row[place:]] for i, row in enumerate([head,
+                                                                                                *rows])], sep)
 
 
 def drop_values(rng, text, sep):
@@ -311,7 +326,8 @@ def move_lines(rng, text, sep):
 
 
 def other_line_ends(rng, text, sep):
-    ends = pick(rng, [['\r'], ['\r\n'], ['\n', '\r\n'], ['\n', '\r'], ['\n', '\n\n'], ['\n', ' \n'], ['\n', '\r\r\n'],
+    ends = pick(rng, [['\r'], ['\r\n'], ['\n', '\r\n'], ['\n', '\r'], ['\n', '\n\n'], ['\n', ' \n'],
+                      ['\n', '\r\r\n'],
                       ['\n', '\u2028'], ['\n', '\x0b'], ['\n', '\n\r'], ['\n\r'], ['\0\n'], ['\n', '\n\x1a']])
     return ''.join(line + pick(rng, ends) for line in text.splitlines())
 
@@ -322,7 +338,8 @@ def without_last_end(rng, text, sep): return text.rstrip('\n')
 def put_in_quotes(rng, text, sep):
     "A quote where none was"
     place = int(rng.integers(len(text)))
-    return text[:place] + pick(rng, ['"', '""', '"\n', '\n"', f'"{sep}', f'{sep}"', "'", '\\"']) + text[place:]
+    return text[:place] + pick(rng, ['"', '""', '"\n', '\n"', f'"{sep}', f'{sep}"', "'",
+                                     '\\"']) + text[place:]
 
 
 def take_out_quotes(rng, text, sep):
@@ -339,7 +356,8 @@ def quote_all(rng, text, sep):
 
 
 def other_encoding(rng, text, sep):
-    return text.encode(pick(rng, ['iso8859-2', 'cp1250', 'utf-16', 'utf-16-le', 'utf-16-be', 'utf-32', 'utf-8-sig',
+    return text.encode(pick(rng, ['iso8859-2', 'cp1250', 'utf-16', 'utf-16-le', 'utf-16-be', 'utf-32',
+                                  'utf-8-sig',
                                   'utf-7']), 'replace')
 
 
@@ -354,7 +372,8 @@ def other_separator(rng, text, sep):
 
 def add_lines(rng, text, sep):
     "A title, a comment, a separator as Excel has it, blanks"
-    line = pick(rng, ['# made today', f'sep={sep}', 'sep=;', '', ' ', sep*5, '""', 'Measurements', '\t', '\x0c', '\0',
+    line = pick(rng, ['# made today', f'sep={sep}', 'sep=;', '', ' ', sep*5, '""', 'Measurements', '\t',
+                      '\x0c', '\0',
                       '"', f'Sum{sep*5}', '--', '<html>', '{"a":1}'])
     lines = text.split('\n')
     lines.insert(pick(rng, [0, 0, 1, 30, len(lines)]), line)
@@ -367,7 +386,8 @@ def decimal_commas(rng, text, sep):
     return text_of([cells[0], *rows], pick(rng, [sep, ';']))
 
 
-def add_blanks(rng, text, sep): return text.replace(sep, pick(rng, [f' {sep} ', f'{sep} ', f' {sep}', f'{sep}\t']))
+def add_blanks(rng, text, sep): return text.replace(sep, pick(rng, [f' {sep} ', f'{sep} ', f' {sep}',
+                                                                    f'{sep}\t']))
 
 
 def far_too_long(rng, text, sep):
@@ -378,41 +398,54 @@ def far_too_long(rng, text, sep):
     return text + '\n'*300_000
 
 
-EDITS = [change_cells, change_cells, change_cells, change_raw_cells, change_raw_cells, change_a_column, change_a_column,
-         change_names, swap_names, swap_columns, swap_columns, swap_columns, drop_a_column, add_a_column, drop_values, move_lines, other_line_ends,
-         other_line_ends, without_last_end, put_in_quotes, put_in_quotes, take_out_quotes, quote_all, other_encoding,
+EDITS = [change_cells, change_cells, change_cells, change_raw_cells, change_raw_cells, change_a_column,
+         change_a_column,
+         change_names, swap_names, swap_columns, swap_columns, swap_columns, drop_a_column,
+         add_a_column, drop_values, move_lines, other_line_ends,
+         other_line_ends, without_last_end, put_in_quotes, put_in_quotes, take_out_quotes, quote_all,
+         other_encoding,
          other_separator, add_lines, decimal_commas, add_blanks]
 EDITS = [*EDITS*3, far_too_long]
 
 
 # Parquet ------------------------------------------------------------------------------------------------
 
-TYPES = [pa.int8(), pa.int32(), pa.uint64(), pa.float16(), pa.float32(), pa.float64(), pa.decimal128(12, 4), pa.string(),
-         pa.large_string(), pa.string_view(), pa.binary(), pa.bool_(), pa.date32(), pa.timestamp('ms'), pa.time64('us'),
+TYPES = [pa.int8(), pa.int32(), pa.uint64(), pa.float16(), pa.float32(), pa.float64(), pa.decimal128(12,
+                                                                                                     4),
+         pa.string(),
+         pa.large_string(), pa.string_view(), pa.binary(), pa.bool_(), pa.date32(), pa.timestamp('ms'),
+         pa.time64('us'),
          pa.duration('s'), pa.null(), pa.dictionary(pa.int8(), pa.string()), pa.list_(pa.float64())]
-ODD_VALUES = [None, float('nan'), float('inf'), -float('inf'), 1e300, 1e-320, 0, -1, 2**53+1, 2**63-1, True, 'tea', '',
-              'NA', '1.5', '1,5', '007', 'tea\0', '\x1b[1m', b'\xff', decimal.Decimal('1.5'), [1.], dict(a=1), 1.5, 'x'*99999]
+ODD_VALUES = [None, float('nan'), float('inf'), -float('inf'), 1e300, 1e-320, 0, -1, 2**53+1, 2**63-1,
+              True, 'tea', '',
+              'NA', '1.5', '1,5', '007', 'tea\0', '\x1b[1m', b'\xff', decimal.Decimal('1.5'), [1.],
+              dict(a=1), 1.5, 'x'*99999]
 
 
 class Parquet(Table):
     "Parquet files"
     name = 'parquet'
 
-    def write(self, rows): return written(pa.Table.from_pandas(rows, preserve_index=False), write_page_checksum=True)
+    def write(self, rows): return written(pa.Table.from_pandas(rows, preserve_index=False),
+                                          write_page_checksum=True)
 
     def forge(self, rng):
         if rng.random()<.5:
-            options = dict(write_page_checksum=rng.random()<.7, compression=pick(rng, ['snappy', 'none', 'gzip', 'zstd']),
+            options = dict(write_page_checksum=rng.random()<.7, compression=pick(rng, ['snappy', 'none',
+                                                                                       'gzip', 'zstd']),
                            use_dictionary=rng.random()<.5, row_group_size=pick(rng, [7, 60]))
             forged, how = damaged(rng, written(pa.Table.from_pandas(good_rows(60, 1)), **options))
             return forged, f'{how}, {options}'
         table = pa.Table.from_pandas(good_rows(60, 1), preserve_index=False)
-        how = pick(rng, [self.other_type, self.odd_values, self.other_names, self.other_order, self.other_index])
+        how = pick(rng, [self.other_type, self.odd_values, self.other_names, self.other_order,
+                         self.other_index])
         try: changed = how(rng, table)
-        except (pa.ArrowException, TypeError, OverflowError): changed = table        # nothing that Arrow can hold
+        except (pa.ArrowException, TypeError,
+                OverflowError): changed = table        # nothing that Arrow can hold
         options = dict(row_group_size=pick(rng, [1, 7, 60]), data_page_size=pick(rng, [64, 10**6]),
                        version=pick(rng, ['1.0', '2.6']), data_page_version=pick(rng, ['1.0', '2.0']),
-                       use_dictionary=rng.random()<.5, compression=pick(rng, ['snappy', 'none', 'brotli', 'lz4']))
+                       use_dictionary=rng.random()<.5, compression=pick(rng, ['snappy', 'none',
+                                                                              'brotli', 'lz4']))
         try: return written(changed, **options), how.__name__
         except (pa.ArrowException, TypeError): return written(table), 'nothing'
 
@@ -442,9 +475,12 @@ class Parquet(Table):
 
     def other_index(self, rng, table):
         "What pandas says of the index is something else"
-        text = pick(rng, ['{"index_columns": ["a"]}', '{"index_columns": ["nobody"]}', '{"index_columns": [{"kind": "range"}]}',
-                          '{"index_columns": 7}', '[]', '7', 'null', 'no JSON', '{}', '{"index_columns": ["a", "a"]}',
-                          '{"index_columns": ["bad"]}', '{"index_columns": ["id"]}', '{"index_columns": null}'])
+        text = pick(rng, ['{"index_columns": ["a"]}', '{"index_columns": ["nobody"]}',
+                          '{"index_columns": [{"kind": "range"}]}',
+                          '{"index_columns": 7}', '[]', '7', 'null', 'no JSON', '{}',
+                          '{"index_columns": ["a", "a"]}',
+                          '{"index_columns": ["bad"]}', '{"index_columns": ["id"]}',
+                          '{"index_columns": null}'])
         return table.replace_schema_metadata({'pandas': text})
 
     def read(self, data):
@@ -487,19 +523,19 @@ def written(table, **options):
 
 # NPZ ----------------------------------------------------------------------------------------------------
 
-HEADS = [b"{'descr': '<f8', 'fortran_order': False, 'shape': (10**9, 4), }", b"{'descr': '<f8', 'shape': (60, 4)}",
-         b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999, 4), }",
-         b"{'descr': '<f8', 'fortran_order': False, 'shape': (-60, -4), }", b"{'descr': '<f8', 'fortran_order': True, 'shape': (60, 4), }",
-         b"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4), }", b"{'descr': '<f8', 'fortran_order': False, 'shape': (240,), }",
-         b"{'descr': '>f8', 'fortran_order': False, 'shape': (60, 4), }", b"{'descr': '<i8', 'fortran_order': False, 'shape': (60, 4), }",
-         b"{'descr': '<f4', 'fortran_order': False, 'shape': (60, 8), }", b"{'descr': '|V8', 'fortran_order': False, 'shape': (60, 4), }",
-         b"{'descr': '|O', 'fortran_order': False, 'shape': (60, 4), }", b"{'descr': '<f8', 'fortran_order': False, 'shape': (40, 6), }",
-         b"{'descr': '<M8[s]', 'fortran_order': False, 'shape': (60, 4), }", b"{'descr': '<c16', 'fortran_order': False, 'shape': (60, 2), }",
-         b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (60, 4), }", b"()", b"", b"[" * 5000, b"{'descr': 7}", b"\xff\xfe",
-         b"{'descr': '<f8', 'fortran_order': 7, 'shape': (60, 4), }", b"{'descr': '<f8', 'fortran_order': False, 'shape': (60, 4.), }",
-         b"{'descr': '<f8', 'fortran_order': False, 'shape': [60, 4], }", b"{'descr': '<U4', 'fortran_order': False, 'shape': (60, 8), }",
-         b"{'descr': '<f8', 'fortran_order': False, 'shape': (60, 4, 1), }", b"{'descr': '|b1', 'fortran_order': False, 'shape': (60, 32), }",
-         b"{'descr': '<f8', 'fortran_order': False, 'shape': (True, 240), }", b"{'descr': '<f2', 'fortran_order': False, 'shape': (60, 16), }"]
+def head(shape='(60, 4)', kind="'<f8'", by_columns='False'):
+    "What stands before an array"
+    return f"{{'descr': {kind}, 'fortran_order': {by_columns}, 'shape': {shape}, }}".encode()
+
+
+SHAPES = ['(10**9, 4)', '(999999999999, 4)', '(-60, -4)', '(0, 4)', '(240,)', '(40, 6)', '[60, 4]',
+          '(60, 4.)',
+          '(60, 4, 1)', '(True, 240)', '()', '7', '(60, 4', '(4, 60)', '(2, 2, 60)']
+ITEMS = {'>f8':4, '<i8':4, '<f4':8, '|V8':4, '|O':4, '<M8[s]':4, '<c16':2, '<U4':2, '|b1':32, '<f2':16,
+         '|S8':4, '?':32}
+HEADS = [*map(head, SHAPES), *(head(f'(60, {n})', f"'{kind}'") for kind, n in ITEMS.items()),
+         head(by_columns='True'), head(by_columns='7'), head(kind='7'), head(kind="[('a', '<f8')]"),
+         b"{'descr': '<f8', 'shape': (60, 4)}", b'()', b'', b'['*5000, b'\xff\xfe']
 
 
 class Arrays(Table):
@@ -515,7 +551,8 @@ class Arrays(Table):
         if rng.random()<.5: return forged_archive(rng, self.good if rng.random()<.5 else self.stored())
         rows = good_rows(60, 1)
         x, y = self.rows(rows), rows.bad.to_numpy()
-        how = pick(rng, [self.other_type, self.odd_values, self.other_shape, self.other_names, self.other_head, self.other_labels])
+        how = pick(rng, [self.other_type, self.odd_values, self.other_shape, self.other_names,
+                         self.other_head, self.other_labels])
         return how(rng, x, y), how.__name__
 
     def stored(self):
@@ -525,37 +562,46 @@ class Arrays(Table):
         return out.getvalue()
 
     def other_type(self, rng, x, y):
-        kind = pick(rng, ['f2', 'f4', '>f8', '>f4', 'i1', 'u1', 'i8', 'u8', '?', 'c16', 'O', 'U9', 'S9', 'M8[s]', 'm8[s]', 'g'])
+        kind = pick(rng, ['f2', 'f4', '>f8', '>f4', 'i1', 'u1', 'i8', 'u8', '?', 'c16', 'O', 'U9', 'S9',
+                          'M8[s]', 'm8[s]', 'g'])
         with np.errstate(all='ignore'): return packed(dict(x=x.astype(kind), y=y))
 
     def odd_values(self, rng, x, y):
         x = x.astype(float)
-        x[rng.random(x.shape)<pick(rng, [.01, .5, 1])] = pick(rng, [np.nan, np.inf, -np.inf, 1e300, 1e-320, 0, -0., 2**60, 1e99])
+        x[rng.random(x.shape)<pick(rng, [.01, .5, 1])] = pick(rng, [np.nan, np.inf, -np.inf, 1e300,
+                                                                    1e-320, 0, -0., 2**60, 1e99])
         return packed(dict(x=x, y=y))
 
     def other_shape(self, rng, x, y):
-        return packed(dict(x=pick(rng, [x[:0], x[:1], x[:, :0], x[:, :3], x[:, [3, 2, 1, 0]], x.T, x[0], x[:, :, None], x[None],
-                                        x[..., None, None, None], np.asfortranarray(x), x[::-2], np.hstack([x, x]),
-                                        np.float64(3), np.zeros((60, 0)), np.zeros((0, 0))]), y=y))
+        shapes = [x[:0], x[:1], x[:, :0], x[:, :3], x[:, [3, 2, 1, 0]], x.T, x[0], x[:, :, None], x[None],
+                  x[..., None, None, None], np.asfortranarray(x), x[::-2], np.hstack([x, x]), np.float64(3),
+                  np.zeros((60, 0)), np.zeros((0, 0))]
+        return packed(dict(x=pick(rng, shapes), y=y))
 
     def other_names(self, rng, x, y):
-        choices = [dict(X=x, y=y), dict(x=x), dict(rows=x, y=y), dict(x=x, X=x+1, y=y), dict(train_images=x, train_labels=y),
-                   dict(x=x, y=y, z=y), dict(y=y), {}, {'x\0':x, 'y':y}, {'../x':x, 'y':y}, {'':x, 'y':y}, {'x.npy':x, 'y':y},
-                   dict(train_images=x, train_labels=y, test_images=x+1, test_labels=y, y=y), {'x\n':x, 'y':y}]
+        choices = [dict(X=x, y=y), dict(x=x), dict(rows=x, y=y), dict(x=x, X=x+1, y=y),
+                   dict(train_images=x, train_labels=y),
+                   dict(x=x, y=y, z=y), dict(y=y), {}, {'x\0':x, 'y':y}, {'../x':x, 'y':y}, {'':x,
+                                                                                             'y':y},
+                   {'x.npy':x, 'y':y},
+                   dict(train_images=x, train_labels=y, test_images=x+1, test_labels=y, y=y), {'x\n':x,
+                                                                                               'y':y}]
         return packed(pick(rng, choices))
 
     def other_labels(self, rng, x, y):
-        choices = [y[:, None], y[:30], y.astype(str), y.astype(float), y.astype(bool), y*2, y*np.nan, y.astype(object),
-                   y[None], y==2, y+1, np.where(y, 'bad', 'ok'), y.astype('S3'), np.float64(0), y.astype('f2'), y.astype('u8')]
+        choices = [y[:, None], y[:30], y.astype(str), y.astype(float), y.astype(bool), y*2, y*np.nan,
+                   y.astype(object),
+                   y[None], y==2, y+1, np.where(y, 'bad', 'ok'), y.astype('S3'), np.float64(0),
+                   y.astype('f2'), y.astype('u8')]
         return packed(dict(x=x, y=pick(rng, choices)))
 
     def other_head(self, rng, x, y):
         "An array whose head says something else, or is longer or shorter than it says"
-        head = pick(rng, HEADS)
-        version, length = pick(rng, [1, 1, 1, 2, 3, 9]), len(head)
+        said = pick(rng, HEADS)
+        version, length = pick(rng, [1, 1, 1, 2, 3, 9]), len(said)
         if rng.random()<.2: length = int(rng.integers(0, 70_000))
         packed_length = length.to_bytes(2 if version==1 else 4, 'little')
-        data = b'\x93NUMPY' + bytes([version, 0]) + packed_length + head + x.tobytes()
+        data = b'\x93NUMPY' + bytes([version, 0]) + packed_length + said + x.tobytes()
         out = io.BytesIO()
         with zipfile.ZipFile(out, 'w') as archive:
             archive.writestr('x.npy', data)
@@ -563,10 +609,12 @@ class Arrays(Table):
         return out.getvalue()
 
     def read(self, data):
-        try: arrays = {name.removesuffix('.npy'):array_of(content) for name, content in unzipped(data).items()}
+        try: arrays = {name.removesuffix('.npy'):array_of(content) for name,
+                       content in unzipped(data).items()}
         except (OSError, ValueError, SyntaxError, EOFError, tokenize.TokenError) as error:
             raise Unreadable(str(error)) from error
-        if {'train_images', 'test_images'}<={*arrays}: return arrays['test_images'], None        # no label `y`
+        if {'train_images',
+            'test_images'}<={*arrays}: return arrays['test_images'], None        # no label `y`
         others = [name for name in arrays if name!='y']
         name = next((name for name in ('x', 'X', *others) if name in others), None)
         if name is None: raise Unreadable('no rows')
@@ -601,9 +649,11 @@ class PicturesInArrays(Arrays):
         return rng.integers(0, 200, (len(table), 8, 8)).astype('u1')
 
     def other_shape(self, rng, x, y):
-        return packed(dict(x=pick(rng, [x[:0], x[:1], x[:, :0], x[:, :3], x[..., None], x[..., None].repeat(3, 3), x[:, None],
-                                        x.reshape(60, -1), x[0], x[:, :, :, None, None], np.asfortranarray(x), x[::-2],
-                                        x[..., None].repeat(2, 3), x.repeat(2, 1).repeat(2, 2), np.zeros((60, 0, 0))]), y=y))
+        deep = x[..., None]
+        shapes = [x[:0], x[:1], x[:, :0], x[:, :3], deep, deep.repeat(2, 3), deep.repeat(3, 3),
+                  deep[..., None], x[:, None], x.reshape(60, -1), x[0], np.asfortranarray(x), x[::-2],
+                  x.repeat(2, 1).repeat(2, 2), np.zeros((60, 0, 0))]
+        return packed(dict(x=pick(rng, shapes), y=y))
 
 
 def array_of(content):
@@ -618,7 +668,8 @@ def packed(arrays):
     out = io.BytesIO()
     with zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
-            with archive.open(f'{name}.npy', 'w') as file: np.lib.format.write_array(file, np.asanyarray(array))
+            with archive.open(f'{name}.npy', 'w') as file: np.lib.format.write_array(file,
+                                                                                     np.asanyarray(array))
     return out.getvalue()
 
 

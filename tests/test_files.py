@@ -588,7 +588,8 @@ def test_arrays_of_another_width_are_refused(tmp_path):
     with pytest.raises(DataError, match="'x' has 3 columns, the model 2") as error: NPZ(path, types=types)
     assert error.value.file==path and is_one_line(error)
     assert NPZ(path, types=types, drop=['x2']).all().x.shape==(5, 2)
-    with pytest.raises(DataError, match="no column 'x3'"): NPZ(path, types={f'x{i}':'number' for i in range(4)})
+    with pytest.raises(DataError, match="no column 'x3'"): NPZ(path,
+                                                               types={f'x{i}':'number' for i in range(4)})
 
 
 def test_a_page_of_parquet_with_another_check_sum(tmp_path):
