@@ -177,7 +177,7 @@ def unzipped(data):
         entry = end-length
         found = {}
         while entry<end:
-            content, name, entry = member_at(data, entry, end-length-start)
+            content, name, entry = member_at(data[:end], entry, end-length-start)
             if name in found: raise ValueError('a name twice')
             found[name] = content
     except (struct.error, zlib.error, OSError) as error: raise ValueError(str(error)) from error
