@@ -68,8 +68,9 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*1024/1e9
 
 
-def work(pipe, numbers):
+def work(other_end, pipe, numbers):
     "Send what comes of each number; the last one, if the memory is used up"
+    other_end.close()                                                       # else nobody sees who is gone
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         fuzzer = Fuzzer(Path(folder))
@@ -94,7 +95,7 @@ class Watch:
         "(number, kind, verdict, what was forged, what is wrong) of each"
         while self.left:
             ours, theirs = FORKED.Pipe()
-            process = FORKED.Process(target=work, args=(theirs, self.left), daemon=True)
+            process = FORKED.Process(target=work, args=(ours, theirs, self.left), daemon=True)
             process.start()
             theirs.close()
             if ours.recv()!='ready': raise RuntimeError('the good files could not be made')
