@@ -47,8 +47,8 @@ site: $(READY)  ## build the pages into _docs/
 preview: $(READY)  ## show the pages until Ctrl-C, and build them again after every change
 	@$(PY) -m ganad.site.docs --serve $(ARGS)
 
-fuzz: $(READY)  ## forge 10,000 model files, none of which may score otherwise: make fuzz ARGS='FILES SEED'
-	@OMP_NUM_THREADS=1 $(PY) tests/fuzz_modelfile.py $(ARGS)
+fuzz: $(READY)  ## damage 10,000 tables, pictures and models, none of which may score otherwise: make fuzz ARGS='FILES SEED'
+	@OMP_NUM_THREADS=1 $(PY) tests/fuzz.py $(ARGS)
 
 lab: $(READY)  ## open the notebooks in Jupyter, or one of them: make lab NB=10_gan
 	@$(PY) -m jupyter lab $(if $(NB),$(wildcard nbs/$(NB).ipynb nbs/*/$(NB).ipynb),nbs) $(ARGS)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -573,8 +575,47 @@ def test_npz_that_lies_or_holds_code(tmp_path):
     with pytest.raises(DataError, match='shorter or longer'): NPZ(path)              # 80 TB are not asked for
     np.savez(path, a=np.zeros((2, 2)), b=np.zeros((2, 2)))
     with pytest.raises(DataError, match="arrays 'a', 'b'; call that of the rows x"): NPZ(path)
-    np.savez(path, x=np.zeros(5))
-    with pytest.raises(DataError, match='has shape'): NPZ(path)
+    for shape in (5,), (5, 0, 8), (5, 8, 0):
+        np.savez(path, x=np.zeros(shape))
+        with pytest.raises(DataError, match='has shape'): NPZ(path)
+
+
+def test_arrays_of_another_width_are_refused(tmp_path):
+    "Their columns are known by their places only"
+    path = tmp_path/'a.npz'
+    np.savez(path, x=np.zeros((5, 3)))
+    types = dict(x0='number', x1='number')
+    with pytest.raises(DataError, match="'x' has 3 columns, the model 2") as error: NPZ(path, types=types)
+    assert error.value.file==path and is_one_line(error)
+    assert NPZ(path, types=types, drop=['x2']).all().x.shape==(5, 2)
+    with pytest.raises(DataError, match="no column 'x3'"): NPZ(path,
+                                                               types={f'x{i}':'number' for i in range(4)})
+
+
+def test_a_page_of_parquet_with_another_check_sum(tmp_path):
+    "Files without check sums are read as ever: nobody can tell"
+    path = tmp_path/'t.parquet'
+    values = np.arange(50.)
+    for has_sums in True, False:
+        pd.DataFrame(dict(a=values)).to_parquet(path, write_page_checksum=has_sums, compression='none',
+                                                use_dictionary=False)
+        assert Parquet(path).all().x.a.tolist()==[*values]
+        path.write_bytes(path.read_bytes().replace(np.float64(17).tobytes(), np.float64(71).tobytes(), 1))
+        if not has_sums: assert Parquet(path).all().x.a[17]==71
+        else:
+            with pytest.raises(DataError, match='damaged .*CRC') as error: Parquet(path)
+            assert is_one_line(error)
+
+
+@pytest.mark.parametrize('about', ['no JSON', '7', '[1]', '{"index_columns": 7}', '{"index_columns": null}'])
+def test_what_pandas_says_of_its_index_may_be_damaged(tmp_path, about):
+    path = tmp_path/'t.parquet'
+    table = pa.table(dict(a=[1., 2, 3]))
+    pq.write_table(table.replace_schema_metadata(dict(pandas=about)), path)
+    with pytest.raises(DataError, match='index is damaged; save it again') as error: Parquet(path)
+    assert error.value.file==path
+    pq.write_table(table.replace_schema_metadata(dict(pandas='{}')), path)             # of other programs
+    assert Parquet(path).features==['a']
 
 
 FAILURES = [OSError(28, 'No space left on device'), OSError(27, 'File too large'),

@@ -64,6 +64,8 @@ MISTAKES = {
     'Parquet with times': 'fit times.parquet --save new',
     'NPZ with objects': 'fit objects.npz --save new',
     'NPZ that promises too much': 'fit lies.npz --save new',
+    'NPZ of another width': 'score wide.npz --model n',
+    'NPZ of another width, of a model from Python': 'score wide.npz --model a',
     'NPZ with two arrays': 'fit two.npz --save new',
     'NPZ of another shape': 'fit flat.npz --save new',
     'NPZ without such labels': 'fit x.npz --save new --label y',
@@ -242,6 +244,8 @@ def write_arrays():
     np.savez('two.npz', a=np.zeros((2, 2)), b=np.zeros((2, 2)))
     np.savez('flat.npz', x=np.zeros(5))
     np.savez('x.npz', x=np.zeros((2, 2)))
+    np.savez('narrow.npz', x=np.random.default_rng(0).normal(size=(99, 3)))
+    np.savez('wide.npz', x=np.zeros((9, 4)))
     np.savez('labels.npz', x=np.zeros((5, 2)), y=np.zeros(4))
     np.savez('forgotten.npz', x=np.zeros((5, 2)), y=np.zeros(5))
     np.savez_compressed('bomb.npz', x=np.zeros((2**24, 16), bool))
@@ -277,6 +281,8 @@ def write_models():
     impute = 'fit gaps.csv --save g --label bad --drop no --method pca --set k=2 --impute median --quiet'
     assert outcome(impute)==(0, '')
     assert outcome("fit bars.csv --save bars --sep '|' --method pca --set k=2 --quiet")==(0, '')
+    assert outcome('fit narrow.npz --save n --method pca --quiet')==(0, '')
+    estimators()['pca']().fit(np.load('narrow.npz')['x']).save('a')
     content = Path('m').read_bytes()
     Path('edited').write_bytes(content[:-1] + bytes([content[-1]^1]))
     rows = pd.read_csv('train.csv')

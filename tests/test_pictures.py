@@ -305,6 +305,30 @@ def test_a_damaged_archive_is_refused_or_its_pictures_are_right(tmp_path, member
             assert name not in sound or (x==sound[name]).all(), 'other pixels under the same name'
 
 
+def test_a_directory_that_is_cut_short_is_refused(tmp_path, members):
+    "As by a comment that is said to be longer: the members behind it would be left out without a word"
+    path = zip_of(tmp_path/'a.zip', members)
+    data = bytearray(path.read_bytes())
+    third = [place.start() for place in re.finditer(b'PK\1\2', data)][2]
+    data[third+32:third+34] = b'\xff\xff'
+    path.write_bytes(data)
+    with zipfile.ZipFile(path) as archive: assert len(archive.namelist())==3           # and no error
+    with pytest.raises(DataError, match='lists 3 members, not 4') as error: rows_of(path)
+    assert is_one_line(error)
+
+
+def test_a_name_that_differs_from_that_of_the_directory(tmp_path, members):
+    "No picture by one of them: it would be left out without a word"
+    path = zip_of(tmp_path/'a.zip', [*members, ('about.txt', b'')])
+    data = path.read_bytes()
+    place = data.rindex(b'good/3.jpg')
+    path.write_bytes(data[:place] + b'good/3.jqg' + data[place+10:])
+    with pytest.raises(DataError, match='good/3.jqg') as error: rows_of(path)
+    assert is_one_line(error)
+    path.write_bytes(data)
+    assert len(rows_of(path).all())==4
+
+
 def test_archives_of_windows_and_one_folder_down(tmp_path, members):
     "Folders are classes, whatever stands between them, and whatever folder they lie in"
     on_windows = [(name.replace('/', '\\'), data) for name, data in members]

@@ -416,6 +416,9 @@ def open_for(est, path, # Of the estimator: what to read
         what = dict(table='a table', images='pictures')
         differs = f"it holds {what[rows.kind]}, but the model was fitted on {what[prep.kind]}"
         raise DataError(differs, "give its like", file=path)
+    if is_array and len(rows.features)!=est.n_features_in_:
+        what = f"it has {len(rows.features)} columns, the model {est.n_features_in_}"
+        raise DataError(what, "give those of the training", file=path)
     require_label(rows, label)
     return rows
 

@@ -6,8 +6,8 @@
 __all__ = ['in_folder', 'picture', 'settings_text', 'Pictures', 'rows_of', 'sha256']
 
 # %% ../../nbs/files/12_pictures.ipynb #9899a645
-import hashlib, io, os, sys, warnings, zipfile
-from contextlib import contextmanager
+import hashlib, io, os, re, sys, warnings, zipfile
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 import numpy as np
@@ -57,13 +57,16 @@ def _why_not(path, root): # Why this picture is not opened, if it is not
 # %% ../../nbs/files/12_pictures.ipynb #ffe08398
 def _in_archive(archive, path)->tuple[dict, list]: # Open ZIP archive, its path → name → member; (name, why)
     "Every picture in an archive that has no member outside of itself, and no two of one name"
+    _check_count(archive)
     members, skipped = {}, []
     for member in archive.infolist():
         inside = PurePosixPath(member.filename.replace('\\', '/'))         # some that are packed on Windows
         if inside.is_absolute() or '..' in inside.parts or ':' in str(inside).partition('/')[0]:
             raise DataError(f"refused: its member {member.filename!r} would leave the folder", file=path)
         name = inside.as_posix()
-        if member.is_dir() or not _is_picture(name): continue
+        if member.is_dir() or not _is_picture(name):
+            _check_name(archive, member)
+            continue
         if name in members:
             raise DataError(f"it has more than one member {name!r}", "pack it again, each once", file=path)
         members[name] = member
@@ -73,6 +76,22 @@ def _in_archive(archive, path)->tuple[dict, list]: # Open ZIP archive, its path 
         skipped.append((name, why))
         del members[name]
     return dict(sorted(members.items())), skipped
+
+def _check_count(archive):
+    "`BadZipFile` if its directory lists fewer members than its end says: the others would be lost"
+    file = archive.fp
+    file.seek(max(0, file.seek(0, io.SEEK_END) - _END_AND_COMMENT))
+    end = file.read()
+    promised = int.from_bytes(end[end.rindex(b'PK\5\6')+10:][:2], 'little')
+    there = len(archive.infolist())
+    if promised not in (there%2**16, 2**16-1):                           # the latter: more than can be said
+        raise zipfile.BadZipFile(f'its directory lists {there:,} members, not {promised:,}')
+
+def _check_name(archive, member): # That is no picture by its name in the directory
+    "`BadZipFile` if it has another name where it lies"
+    with suppress(RuntimeError): archive.open(member).close()            # encrypted, or packed in an odd way
+
+_END_AND_COMMENT = 22 + 2**16
 
 def _why_not_unpacked(member): # Why this member is not opened, if it is not
     if member.flag_bits & 1: return 'encrypted'

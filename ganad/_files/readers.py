@@ -701,7 +701,7 @@ class Parquet(Rows):
     def begin(self):
         "Read the names of the columns, once: values are taken by the same names"
         self.parquet = import_extra('pyarrow.parquet', 'parquet', 'reading Parquet')
-        with reading(self.path), self.parquet.ParquetFile(self.path) as file:
+        with reading(self.path), self._open() as file:
             schema, n = file.schema_arrow, file.metadata.num_rows
             self.check_size(8*n*len(schema))
             some = next(file.iter_batches(64), None)  # long texts may be stored once, and repeated
@@ -709,16 +709,19 @@ class Parquet(Rows):
             self.check_size(n*row_bytes)
         self.most_rows = max(1, int(1e8/row_bytes))
         _unique(schema.names, self.path)
-        index = _index_columns(schema)
+        index = _index_columns(schema, self.path)
         self.columns = [*index, *(name for name in schema.names if name not in index)]     # as in the file
         names = ['' if name in index and name.startswith('__index_level_') else name for name in self.columns]
         self.choose(names, [name for name in index if name in names])
         for name in self.features: _check_type(schema.field(name), self.path)
 
+    def _open(self): # With check sums, where the file has some
+        return self.parquet.ParquetFile(self.path, page_checksum_verification=True)
+
     def chunks(self, n=None):
         "Rows with their numbers, a chunk at a time"
         first = 1
-        with reading(self.path), self.parquet.ParquetFile(self.path) as file:
+        with reading(self.path), self._open() as file:
             usual = min(self.most_rows, _rows_a_chunk(len(self.columns)))
             n = min(n or usual, max(1, file.metadata.num_rows))
             for batch in file.iter_batches(n):
@@ -755,10 +758,13 @@ def _label_texts(values): # A gap is None
     return np.array(['' if value is None else str(value) for value in values], object)
 
 # %% ../../nbs/files/10_readers.ipynb #a63917d3
-def _index_columns(schema)->list: # Arrow's
+def _index_columns(schema, path)->list: # Arrow's; the file, for the message
     "Columns of the file that pandas keeps as its index; one of mere row numbers is no column"
-    about = schema.pandas_metadata or {}
-    return [name for name in about.get('index_columns', []) if isinstance(name, str) and name in schema.names]
+    try: columns = (schema.pandas_metadata or {}).get('index_columns', [])
+    except (AttributeError, ValueError): columns = None                        # no JSON, or another kind of it
+    if not isinstance(columns, list):
+        raise DataError("what pandas says there of its index is damaged", "save it again", file=path)
+    return [name for name in columns if isinstance(name, str) and name in schema.names]
 
 def _check_type(field, path): # A column of Arrow
     "`DataError` for values that are neither numbers nor text"
@@ -829,8 +835,14 @@ class NPZ(Rows):
         self.check_size(cells*(8 if len(head.shape)==2 else max(4, head.dtype.itemsize)))
         if self.labels in self.heads: self.check_size(head.shape[0]*self.heads[self.labels].row_bytes)
         self.kind = 'table' if len(head.shape)==2 else 'images'
-        if self.kind=='table': self.choose([f'x{i}' for i in range(head.shape[1])])
+        if self.kind=='table': self._choose_columns(head.shape[1])
         self.header = 'row'
+
+    def _choose_columns(self, n): # Known by their places only: more of them are other columns
+        self.choose([f'x{i}' for i in range(n)])
+        if not (self.types and self.ignored): return
+        what = f"{self.array!r} has {n} columns, the model {n-len(self.ignored)}"
+        raise DataError(what, "give those of the training", file=self.path)
 
     def contents(self):
         "(part, open file): another part has another digest"
@@ -851,7 +863,8 @@ class NPZ(Rows):
 
     def _check(self, head):
         n = head.shape[0] if head.shape else 0
-        if len(head.shape) not in (2,3,4) or head.dtype.kind not in 'biuf':
+        is_empty = len(head.shape)>2 and 0 in head.shape[1:]                          # pictures without pixels
+        if len(head.shape) not in (2,3,4) or head.dtype.kind not in 'biuf' or is_empty:
             what = f"{self.array!r} has shape {head.shape} and type {head.dtype}"
             mend = "give numbers, rows × features or rows × height × width (× channels)"
             raise DataError(what, mend, file=self.path)

@@ -45,7 +45,7 @@ def by_surprise(prep, # `Table`, fitted
         share = (x[:,at]@centre[at]).clip(1e-4, 1)                        # of the word that stands there
         own = np.minimum(found[:,i], _own_surprise(share, centre[at]))
         found[:,i] = (found[:,i] - 1/share + 1).clip(0) + own
-    return found
+    return found.clip(0)                       # a precision that was rounded may make it a little less
 
 def _own_surprise(share, shares): # Of the words that stand there (N,); of all words of the column
     "The square of a normal number that is as rare as words that are no more frequent than these"

@@ -7,6 +7,7 @@ __all__ = ['FORMAT', 'MIGRATE', 'fingerprint', 'misfit', 'probe', 'check_probe',
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #75affd57
 import hashlib, json, math
+from bisect import bisect_left
 from pathlib import Path
 import torch
 import ganad
@@ -211,11 +212,18 @@ def _misfit_of_worth(header, scores): # Of normal rows, sorted
     if len(worth)>1: return 'prep.worth'
     are_all_new = added and lowest+added<=scores[0] + 1e-9*abs(scores[0])
     counts_all = 0 not in prep['worth']                        # else rows with a new value may score less
-    if lowest>scores[-1] or counts_all and lowest!=scores[0] and not are_all_new: return 'prep.lowest'
+    is_score = any(_holds(scores, lowest + n*added) for n in range(len(prep['worth'])+1))      # of a row with n of them
+    if not is_score or counts_all and lowest!=scores[0] and not are_all_new: return 'prep.lowest'
     limit = header['settings'].get('threshold')
     top = scores[-1] if limit is None else max(scores[-1], limit)
     most = 1.1*(top-lowest) + .1*max(abs(top), abs(lowest)) or 1.
     return 'prep.worth' if added and not .1*abs(lowest)<=added*(1+1e-9)<=most*(1+1e-6) else None
+
+def _holds(scores, score): # Sorted
+    "Is it one of them, but for rounding?"
+    slack = 1e-9*abs(score)
+    place = bisect_left(scores, score-slack)
+    return place<len(scores) and scores[place]<=score+slack
 
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #b4c15184

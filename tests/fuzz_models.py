@@ -1,29 +1,23 @@
 """Forged model files: whole, with a valid digest, and wrong
 
-`python tests/fuzz_modelfile.py [FILES] [SEED]`, or `make fuzz`. Each forged file is refused in one line, or
-its model is the one that was saved: no traceback, no other score. What is forged are bytes, words of the
+Each forged file is refused in one line, or its model is the one that was saved: no traceback, no other score.
+What is forged are bytes, words of the
 header (another type, out of range, missing, too many, in another order) and tensors (another type, shape or
 order, a value that is not finite, missing, too many, two that changed places). A word whose value is as
 plausible as the old one (the threshold, numbers of rows, a version) may change what a model says of itself,
 but never a score. The look-up table is left out: its arrays are digests, and any others are as plausible.
 """
-import contextlib
-import io
 import json
-import sys
-import tempfile
-import time
 import traceback
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from damage import Mistake, pick
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from said import run_command
 
-from ganad.cli import main
 from ganad.core import GanadError
 from ganad.detector import read_tensors
 from ganad.estimator import estimators, load
@@ -59,18 +53,9 @@ def files_of(folder):
     table().to_csv(folder/'train.csv', index=False)
     found = {}
     for kind, train, name in ('table', 'train.csv', 'table.csv'), ('images', 'pictures', 'pictures'):
-        said_by('fit', folder/train, '--save', folder/'m', '--method', 'pca')
+        run_command('fit', folder/train, '--save', folder/'m', '--method', 'pca')
         found[kind] = folder/name, dict(load(folder/'m').extra_)
     return found
-
-
-def said_by(*arguments):
-    "Exit code of a command, and what it said on standard error"
-    said, code = io.StringIO(), None
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
-        try: code = main([*map(str, arguments)])
-        except SystemExit as stop: code = stop.code
-    return code, said.getvalue()
 
 
 def originals(folder):
@@ -155,9 +140,6 @@ def swap_tensors(rng, header, state):
     state[a], state[b] = state[b].clone(), state[a].clone()
 
 
-def pick(rng, options): return options[int(rng.integers(len(options)))]
-
-
 FORGERS = [change_word, change_word, change_what_is_worth, change_tensor]*4
 FORGERS += [add_word, swap_method, swap_tensors]
 
@@ -185,49 +167,38 @@ def forge(rng, path, forged):
     return f'{how.__name__}: {change}'
 
 
-def verdict(forged, x, scores, file, with_page):
-    "'refused' or 'same'; anything else is a mistake of ours"
-    code, said = said_by('info', forged)
-    if len(said.splitlines())>1: return 'info: more than a line'
-    try: e = load(forged)
-    except GanadError as error: return 'refused' if len(str(error).splitlines())==1 else 'more than a line'
-    found = e.anomaly_score(x)
-    slack = (3e-4 if e.prep_.kind=='table' else .03)*np.abs(scores).max()    # what rounding may do
-    if np.abs(found-scores).max()>slack: return 'other scores'
-    if e.prep_.kind=='table': e.explain(x[:2])
-    if hasattr(e, 'threshold_'): e.predict(x[:2])
-    if e.calibrated_: e.p_values(x[:2])
-    commands = ['score', 'out.csv'], *([['report', 'out.html']] if with_page else [])
-    for command, out in commands:
-        code, said = said_by(command, file, '--model', forged, '--out', forged.with_name(out))
-        if code and len(said.splitlines())>1: return f'{command}: more than a line'
-    return 'same'
+class Models:
+    "Forged model files of every method"
+    name = 'model'
 
+    def __init__(self, folder):
+        self.originals = originals(folder)
+        self.forged = folder/'forged.safetensors'
 
-def fuzz(files, seed, folder):
-    "How often each verdict came, and what led to the bad ones"
-    rng = np.random.default_rng(seed)
-    models = originals(folder)
-    forged = folder/'forged.safetensors'
-    counts, bad = {}, []
-    for _ in range(files):
-        path, *known = pick(rng, models)
-        how = forge(rng, path, forged)
+    def check(self, rng):
+        "Verdict on one forged file, and what was forged"
+        path, *known = pick(rng, self.originals)
+        how = forge(rng, path, self.forged)
         with_page = 'word' in how and rng.random()<.5
-        start = time.perf_counter()
-        try: found = verdict(forged, *known, with_page)
-        except Exception: found = traceback.format_exc(limit=-3)
-        seconds = time.perf_counter() - start
-        if seconds>20: found = f'took {seconds:.0f} s'
-        if found not in ('refused', 'same'): bad.append((path.stem, how, found))
-        counts[found[:40]] = counts.get(found[:40], 0) + 1
-    return counts, bad
+        about = f'{path.stem} {how}'
+        try: return self.judge(*known, with_page), about, ''
+        except Mistake as mistake: return mistake.verdict, about, mistake.detail
+        except Exception: return 'traceback', about, traceback.format_exc(limit=-3)
 
-
-if __name__=='__main__':
-    warnings.simplefilter('ignore')
-    FILES, SEED = [*map(int, sys.argv[1:]), *(10_000, 0)[len(sys.argv)-1:]]
-    with tempfile.TemporaryDirectory() as place: found, mistakes = fuzz(FILES, SEED, Path(place))
-    for mistake in mistakes: print(*mistake, sep='\n', end='\n\n')
-    print(f'{FILES} forged model files, seed {SEED}:', found)
-    sys.exit(bool(mistakes))
+    def judge(self, x, scores, file, with_page):
+        "'refused' or 'equal'"
+        run_command('info', self.forged)
+        try: e = load(self.forged)
+        except GanadError as error:
+            if len(str(error).splitlines())==1: return 'refused'
+            raise Mistake('traceback', 'load: more than a line') from error
+        found = e.anomaly_score(x)
+        slack = (3e-4 if e.prep_.kind=='table' else .03)*np.abs(scores).max()    # what rounding may do
+        if np.abs(found-scores).max()>slack: raise Mistake('other', 'scores')
+        if e.prep_.kind=='table': e.explain(x[:2])
+        if hasattr(e, 'threshold_'): e.predict(x[:2])
+        if e.calibrated_: e.p_values(x[:2])
+        commands = ['score', 'out.csv'], *([['report', 'out.html']] if with_page else [])
+        for command, out in commands:
+            run_command(command, file, '--model', self.forged, '--out', self.forged.with_name(out))
+        return 'equal'
