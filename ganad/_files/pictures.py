@@ -6,7 +6,7 @@
 __all__ = ['in_folder', 'picture', 'settings_text', 'Pictures', 'rows_of', 'sha256']
 
 # %% ../../nbs/files/12_pictures.ipynb #9899a645
-import hashlib, io, os, re, sys, warnings, zipfile
+import hashlib, io, os, sys, warnings, zipfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
