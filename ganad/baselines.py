@@ -9,7 +9,7 @@ __all__ = ['Baseline', 'Random', 'LookUp', 'MeanRow', 'PCA', 'nearest_distances'
 import hashlib
 from typing import Any
 import torch
-from sklearn import decomposition, ensemble
+from .core import Positive
 from .detector import Detector, adam, update
 from .losses import l2
 from .networks import family
@@ -18,10 +18,6 @@ from .networks import family
 class Baseline(Detector):
     "Learns from all rows in one `step`"
     baseline = once = True
-
-    def fit(self, x, *_, device='cpu', progress=None, **__):
-        "Learn from the rows of `x`, all at once: number of epochs, batch size and average mean nothing here"
-        return super().fit(x, epochs=1, bs=len(x), ema=0, device=device, progress=progress)
 
     def keep(self, **tensors):
         "Hold `tensors` as buffers"
@@ -107,9 +103,10 @@ class PCA(Baseline):
 
     def step(self, x):
         "Keep the mean and the components"
+        from sklearn.decomposition import PCA as SklearnPCA               # loads what only PCA needs
         x = x.flatten(1).cpu()
         half = x.shape[1]//2                                              # of one feature none: the mean row
-        pca = decomposition.PCA(min(self.k, *x.shape, half), random_state=0).fit(x.numpy())
+        pca = SklearnPCA(min(self.k, *x.shape, half), random_state=0).fit(x.numpy())
         self.keep(mean=torch.tensor(pca.mean_), basis=torch.tensor(pca.components_))
         return {}
 
@@ -193,6 +190,7 @@ class IsolationForest(Baseline):
     def score_batch(self, x):
         "How early the cuts leave each row alone, (N,)"
         if self.forest is None:
+            from sklearn import ensemble                                  # loads what only a forest needs
             forest = ensemble.IsolationForest(n_estimators=self.trees, random_state=self.seed.item())
             self.forest = forest.fit(self.rows.cpu().numpy())
         normality = self.forest.score_samples(x.flatten(1).cpu().numpy())
@@ -206,7 +204,7 @@ class AutoEncoder(Detector):
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Width of the bottleneck
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3): # Adam's step size
+                 lr:Positive=1e-3): # Adam's step size
         super().__init__(shape)
         networks = nets(shape)
         self.E = networks.enc(nz)

@@ -64,6 +64,7 @@ def _fit(parser):
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
     option('--seed', type=int, default=0, metavar='N', help='same seed, same model (default: 0)')
     option('--device', default='cpu', metavar='NAME', help='cpu, cuda, mps or auto (default: cpu)')
+    option('--precision', metavar='NAME', help='of the training: fp32, bf16 or auto (default: fp32)')
     _strict(parser)
 
 def _model(parser):

@@ -4,25 +4,24 @@
 
 # %% auto #0
 __all__ = ['DEBIAN', 'PICTURE_FORMATS', 'SAMPLING', 'digest', 'Source', 'cache_dir', 'places', 'find', 'disk', 'reading',
-           'open_picture', 'picture_array', 'sources', 'place_of', 'load', 'Split', 'Protocol', 'OneClass', 'OneOut',
-           'Pooled', 'KDD99', 'Arrhythmia', 'clusters', 'sample', 'Imbalance', 'by_label', 'Jitter', 'ring',
+           'parts_among', 'masks_among', 'open_picture', 'upright', 'picture_array', 'masked_pictures',
+           'adbench_tables', 'sources', 'place_of', 'load', 'Split', 'Protocol', 'OneClass', 'OneOut', 'Pooled',
+           'KDD99', 'Arrhythmia', 'Halves', 'clusters', 'sample', 'Imbalance', 'by_label', 'Jitter', 'ring',
            'gaussians', 'box']
 
 # %% ../nbs/toolkit/01_data.ipynb #4225a122
-import errno,gzip,hashlib,math,os,socket,tempfile,zipfile,zlib
+import errno,gzip,hashlib,math,os,re,socket,tempfile,warnings,zipfile,zlib
+from collections import defaultdict
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict,dataclass,field
 from functools import cached_property
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path,PurePosixPath
 import numpy as np, torch, torch.nn.functional as F
-from PIL import Image
+from PIL import Image,ImageOps
 from scipy.io import loadmat
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler,StandardScaler
-
 from tqdm.auto import tqdm
 from .core import DataError,ShapeError,atomic,first_line,pick,printable
 
@@ -187,8 +186,30 @@ def _download(get, # Function that downloads
     finally: socket.setdefaulttimeout(usual_timeout)
     raise _not_here(title, where, f'{was}download failed: {reason}', looked_in, hand=hand)
 
+# %% ../nbs/toolkit/01_data.ipynb #1e65095b
+@dataclass
+class _Loader:
+    "How a data set is read, and how one sees that it is on this machine"
+    read:Callable # Folder to look in, or None → `Source`; with `takes_size` also pixels a side, or None
+    files:tuple # Files or folders, below one of the `places`, from which it is read
+    takes_size:bool # Are its pictures resized while they are read?
+    place:str # Where it is if it is always there
+
+_LOADERS:dict[str,_Loader] = {}
+
+def _source(name:str, # As `load` knows it
+            *files, # As for `find`
+            takes_size:bool=False, place:str=''): # As for `_Loader`
+    "Register the function below as the reader of a data set"
+    def register(read):
+        _LOADERS[name] = _Loader(read, files, takes_size, place)
+        return read
+    return register
+
 # %% ../nbs/toolkit/01_data.ipynb #3739747b
-def _digits(root, size):
+@_source('digits', place='with scikit-learn')
+def _digits(root):
+    from sklearn.datasets import load_digits                # loads much that nothing else here needs
     digits = load_digits()
     x = torch.tensor(digits.images, dtype=torch.float32)[:,None]/8 - 1
     return Source('digits', x, torch.tensor(digits.target), [str(digit) for digit in range(10)])
@@ -279,11 +300,13 @@ def _idx_source(root, name, dataset, title, classes, debian=()):
     images = torch.cat([x,test_x])[:,None]
     return Source(name, images, torch.cat([y,test_y]).long(), classes, is_test, title)
 
-def _mnist(root, size):
+@_source('mnist', 'MNIST/raw')
+def _mnist(root):
     digits = [str(digit) for digit in range(10)]
     return _idx_source(root, 'mnist', _torchvision().MNIST, 'MNIST', digits)
 
-def _fashion(root, size):
+@_source('fashion', 'FashionMNIST/raw', DEBIAN)
+def _fashion(root):
     dataset = _torchvision().FashionMNIST
     return _idx_source(root, 'fashion', dataset, 'FashionMNIST', dataset.classes, [DEBIAN])
 
@@ -303,7 +326,8 @@ def _folder_with_sums(get, root, found, files, title, where):
     if lost: raise DataError('missing or damaged (MD5)', mend='replace it', file=lost[0])
     return folder
 
-def _cifar10(root, size):
+@_source('cifar10', 'cifar-10-batches-py')
+def _cifar10(root):
     below = Path('cifar-10-batches-py')
     dataset = _torchvision().CIFAR10
     def get(folder):
@@ -318,7 +342,8 @@ def _cifar10(root, size):
     return Source('cifar10', x, y, train.classes, torch.arange(len(x))>=len(train), 'CIFAR-10')
 
 # %% ../nbs/toolkit/01_data.ipynb #0e237415
-def _svhn(root, size):
+@_source('svhn', 'svhn', 'SVHN', 'train_32x32.mat')
+def _svhn(root):
     dataset = _torchvision().SVHN
     files = [dataset.split_list[part][1:] for part in ('train','test')]
     train_file = find(root, *(Path(folder)/files[0][0] for folder in ('svhn','SVHN','.')))
@@ -336,11 +361,82 @@ def _svhn(root, size):
     return Source('svhn', x, y, [str(digit) for digit in range(10)], is_test, 'SVHN')
 
 # %% ../nbs/toolkit/01_data.ipynb #c9b156a5
+_PARTS = dict(train='train', training='train', test='test', testing='test',
+              val='validation', valid='validation', validation='validation')
+
+def parts_among(folders, # Names of folders that lie side by side
+               )->dict: # Name → 'train' or 'test', of those that are one of these
+    "The parts of a data set, in any case; validation is the test where there is none"
+    named = {folder:_PARTS[folder.casefold()] for folder in sorted(folders) if folder.casefold() in _PARTS}
+    lacks_test = {'train'} <= {*named.values()} and 'test' not in named.values()
+    if lacks_test: named = {folder:part.replace('validation', 'test') for folder,part in named.items()}
+    return {folder:part for folder,part in named.items() if part!='validation'}
+
+# %% ../nbs/toolkit/01_data.ipynb #ed706327
+_MASK_FOLDERS = {'ground_truth', 'groundtruth', 'gt', 'mask', 'masks', 'annotation', 'annotations',
+                 'segmentation', 'segmentations'}
+_PICTURE_FOLDERS = {'image', 'images', 'img', 'imgs'}
+_WORD = r'(?:mask|label|gt|seg|segmentation|annotation|ground_?truth)s?'
+_MASK_NAME = re.compile(rf'(.+?)[-_. ]+{_WORD}[-_. ]?\d*|{_WORD}[-_. ]+(.+)')
+
+def masks_among(names, # Of pictures, below a folder
+               )->dict: # Mask → its picture; None where that cannot be told
+    "Those that only show where a defect is, by their folder or by their name; never all"
+    paths = {name:PurePosixPath(name) for name in names}
+    beside = {(path.parent, path.stem.lower()) for path in paths.values()}
+    anywhere = {path.stem.lower() for path in paths.values()}
+    def is_mask(path):
+        if not _MASK_FOLDERS.isdisjoint(part.lower() for part in path.parts[:-1]): return True
+        of = _named_picture(path)
+        if of is None: return False
+        if (path.parent, of) in beside or (path.parent.parent, of) in beside: return True
+        return 'label' not in path.stem.lower() and of in anywhere            # a label may be the part itself
+    masks = [name for name,path in paths.items() if is_mask(path)]
+    if len(masks)==len(paths): return {}
+    return _with_pictures({name:paths[name] for name in masks},
+                          {name:path for name,path in paths.items() if name not in {*masks}})
+
+# %% ../nbs/toolkit/01_data.ipynb #d6d6effd
+def _named_picture(path): # 'crack/7_mask.png' → '7'; None if its name is not that of a mask
+    named = _MASK_NAME.fullmatch(path.stem.lower())
+    return named and (named[1] or named[2])
+
+def _class_folders(path): # Folders that say neither which part of the data it is nor whether it is a mask
+    folders = [part.casefold() for part in path.parts[:-1]]
+    return tuple(part for part in folders if part not in {*_PARTS,*_MASK_FOLDERS,*_PICTURE_FOLDERS})
+
+def _with_pictures(masks, pictures): # Name → path of each
+    "Mask → the one picture of its name and class, in the test where there are two; else the only one of its name"
+    same_class,same_name = defaultdict(list),defaultdict(list)
+    for name,path in pictures.items():
+        same_class[_class_folders(path), path.stem.lower()].append(name)
+        same_name[path.stem.lower()].append(name)
+    def is_of_training(name): return any(_PARTS.get(part.casefold())=='train' for part in name.split('/')[:-1])
+    def picture_of(path):
+        stems = [stem for stem in (_named_picture(path), path.stem.lower()) if stem]
+        for there in [*(same_class[_class_folders(path), stem] for stem in stems),
+                      *(same_name[stem] for stem in stems)]:
+            likely = [name for name in there if not is_of_training(name)] or there
+            if len(likely)==1: return likely[0]
+        return None
+    return {name:picture_of(path) for name,path in masks.items()}
+
+# %% ../nbs/toolkit/01_data.ipynb #5d55a6e2
 PICTURE_FORMATS = ['BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP']
 
 def open_picture(file): # Path or open file → picture of PIL, its pixels not yet unfolded
     "A picture of a usual format, whatever the file is called; of the others that PIL knows some run programs"
     return Image.open(file, formats=PICTURE_FORMATS)
+
+def upright(image): # An open picture of PIL; floating-point pixels are a `ValueError`
+    "The picture as a person sees it: turned as its camera says, on white where it is transparent"
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode=='F': raise ValueError('floating-point pixels; save it with 8 or 16 bits')
+    if 'A' not in image.getbands() and 'transparency' not in image.info: return image
+    if image.mode[0]=='I': return image
+    image = image.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
 
 def picture_array(image, # An open picture of PIL
                   size:int|None=None, # Pixels a side after squeezing; None: as it is
@@ -352,20 +448,35 @@ def picture_array(image, # An open picture of PIL
         image = image.resize((size,size), Image.Resampling.BILINEAR)
     return np.atleast_3d(np.array(image))
 
+def _read_picture(file, size=None): # uint8 (H,W,3)
+    with reading(file), open_picture(file) as opened:
+        image = upright(opened)
+        if image.mode[0]!='I': return picture_array(image, size)
+    raise DataError('more than 8 bits a value', 'save it with 8, or use ganad fit', file=file)
+
+# %% ../nbs/toolkit/01_data.ipynb #a4f945c7
 def _read_folder(path, # Folder of one of the three layouts
                  size:int=64, # Pixels a side after resizing
                 )->dict: # data (uint8 N×3×size×size), y, classes, test: fields of a `Source`
     "Read every picture below `path`, in the order of names"
     path = Path(path)
     if not path.is_dir(): raise DataError(f'no folder {path}', 'give root=, the folder of your pictures')
-    parts = [path/'train', path/'test'] if (path/'train').is_dir() else [path]
-    found = [(file, label, part.name=='test')
-             for part in parts for file,label in _pictures(part, path.name)]
+    folders = [folder.name for folder in path.iterdir() if folder.is_dir()]
+    part_of = parts_among(folders)
+    is_split = 'train' in part_of.values()
+    if is_split: _say_parts(path, folders, part_of)
+    parts = sorted(part_of, key=part_of.__getitem__, reverse=True) if is_split else ['']      # train first
+    found = [(file, label, part_of.get(part)=='test')
+             for part in parts for file,label in _pictures(path/part, path.name)]
+    masks = masks_among([file.relative_to(path).as_posix() for file,_,_ in found])
+    if masks: warnings.warn(f'{path.name}: {len(masks)} masks are not read', stacklevel=4)
+    found = [(file, *more) for file,*more in found if file.relative_to(path).as_posix() not in masks]
     if not found:
         raise DataError('no pictures', 'it needs train/CLASS and test/CLASS, or CLASS, or files', file=path)
     classes = sorted({label for _,label,_ in found})
     watched = tqdm(found, disable=len(found)<2000, desc=printable(path.name))
-    return dict(data=torch.stack([_read_picture(file, size) for file,_,_ in watched]),
+    pixels = [torch.from_numpy(_read_picture(file, size)).permute(2,0,1) for file,_,_ in watched]
+    return dict(data=torch.stack(pixels),
                 y=torch.tensor([classes.index(label) for _,label,_ in found]),
                 classes=classes,
                 test=torch.tensor([is_test for _,_,is_test in found]))
@@ -381,9 +492,12 @@ def _pictures(folder, name):
     if not classes: return [(file, name) for file in pictures(folder.iterdir())]
     return [(file, path.name) for path in classes for file in pictures(path.rglob('*'))]
 
-def _read_picture(file, size):
-    with reading(file), open_picture(file) as image:
-        return torch.from_numpy(picture_array(image, size)).permute(2,0,1)
+def _say_parts(path, folders, part_of): # Folders beside each other; those that are parts
+    "Warn of a validation part: that it is the test, or that nobody reads it"
+    for folder in sorted(folders):
+        if _PARTS.get(folder.casefold())!='validation': continue
+        what = 'taken for the test' if folder in part_of else 'not read'
+        warnings.warn(f'{path.name}: the pictures in {folder!r} are {what}', stacklevel=5)
 
 def _folder(root, size):
     if not root:
@@ -392,7 +506,45 @@ def _folder(root, size):
     pictures = _read_folder(Path(root).expanduser(), size or 64)
     return Source('folder', **pictures, title=Path(root).resolve().name)
 
+# %% ../nbs/toolkit/01_data.ipynb #5bd068ae
+def masked_pictures(folder): # Generator of (name, uint8 (H,W,3), bool (H,W))
+    "Each picture to test, or each of a folder without parts, and where its mask is not black"
+    folder = Path(folder).expanduser()
+    endings = _torchvision().folder.IMG_EXTENSIONS
+    files = sorted(path for path in folder.rglob('*') if path.suffix.lower() in endings and path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in files]
+    of = masks_among(names)
+    if not of: raise DataError('no masks beside pictures', 'name them 7_mask.png, or masks/7.png', file=folder)
+    if None in of.values():
+        mask = next(mask for mask,name in of.items() if name is None)
+        raise DataError(f'whose mask is {mask}?', 'give it the name of its picture', file=folder)
+    masks = defaultdict(list)
+    for mask,name in of.items(): masks[name].append(folder/mask)
+    for name in _tested([name for name in names if name not in of]):
+        x = _read_picture(folder/name)
+        yield name,x,_union(masks[name], x.shape[:2])
+
+# %% ../nbs/toolkit/01_data.ipynb #0199ed30
+def _tested(names): # Of pictures: those in the test, if there is one
+    folders = {folder for name in names for folder in name.split('/')[:-1]}
+    tests = {folder for folder,part in parts_among(folders).items() if part=='test'}
+    return [name for name in names if tests & {*name.split('/')[:-1]}] or names
+
+def _union(masks, shape): # Files; of the picture
+    found = np.zeros(shape, bool)
+    for file in masks:
+        with reading(file), open_picture(file) as image:
+            least = 127 if image.format=='JPEG' else 0                    # whose black is not quite black
+            mask = np.asarray(image.convert('L'))>least
+        if mask.shape==shape: found |= mask
+        else:
+            height,width = shape
+            what = f'a mask of {mask.shape[1]}×{mask.shape[0]} pixels, its picture has {width}×{height}'
+            raise DataError(what, 'make them alike', file=file)
+    return found
+
 # %% ../nbs/toolkit/01_data.ipynb #2e088321
+@_source('linnaeus5', 'linnaeus5', 'Linnaeus 5 64X64', takes_size=True)
 def _linnaeus5(root, size):
     folder = find(root, 'linnaeus5', 'Linnaeus 5 64X64')
     if folder is None:
@@ -419,7 +571,8 @@ def _unpack(archive, # ZIP file
     return into
 
 # %% ../nbs/toolkit/01_data.ipynb #e7f3b9d5
-def _cifar10_jpeg(root, size):
+@_source('cifar10-jpeg', 'cifar10-jpeg.zip')
+def _cifar10_jpeg(root):
     title = 'CIFAR-10 (JPEG copy)'
     archive = find(root, 'cifar10-jpeg.zip')
     if archive is None:
@@ -440,6 +593,23 @@ def _decode_archive(archive, kept):
         x = decoded.pop('data')
         sha256 = digest(x, decoded['y'], decoded['test'])
         with open(temporary, 'wb') as file: np.savez(file, x=x, sha256=sha256, **decoded)
+
+# %% ../nbs/toolkit/01_data.ipynb #806d18cb
+@_source('pneumonia', 'pneumoniamnist.npz')
+def _pneumonia(root):
+    where = 'pneumoniamnist.npz'
+    path = find(root, where)
+    if path is None:
+        raise _not_here('PneumoniaMNIST', where, 'it is one file of a collection', places(root),
+                        'get it from medmnist.com')
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        x,y = (np.concatenate([file[f'{part}_{kind}'] for part in ('train','val','test')])
+               for kind in ('images','labels'))
+        if len(x)!=len(y): raise ValueError(f'{len(x)} pictures and {len(y)} labels')
+        is_test = torch.arange(len(x)) >= len(x)-len(file['test_images'])
+        return Source('pneumonia', torch.from_numpy(x)[:,None], torch.from_numpy(y).ravel().long(),
+                      ['healthy','pneumonia'], is_test, 'PneumoniaMNIST')
+
 
 # %% ../nbs/toolkit/01_data.ipynb #7eaa70bb
 def _check_finite(x, # Table, rows × features
@@ -492,7 +662,8 @@ def _read_kdd(path, # gzipped CSV of 41 features and a label
 # %% ../nbs/toolkit/01_data.ipynb #9961dbbe
 _KDD_URL = 'https://ndownloader.figshare.com/files/5976042'                     # scikit-learn's
 
-def _kdd99(root, size):
+@_source('kdd99', 'kddcup99/kddcup.data_10_percent.gz')
+def _kdd99(root):
     where = 'kddcup99/kddcup.data_10_percent.gz'
     path = find(root, where) or cache_dir()/where
     def sha256(): return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ''
@@ -509,21 +680,30 @@ def _kdd99(root, size):
     return _read_kdd(path)
 
 # %% ../nbs/toolkit/01_data.ipynb #5ca15927
-def _read_mat(path, # MATLAB file with X (rows × features) and y (1 = anomaly)
-              name:str='mat', # For `Source`
-              title:str='', # For `Source`
-             )->Source: # Classes 'normal' and 'anomaly'
-    "Read a table of the ODDS library"
-    with reading(path), open(path, 'rb') as file:
-        content = loadmat(file)
+def _normal_or_not(path, # File that `content` was read from
+                   content, # X (rows × features) and y (1 = anomaly)
+                   name:str, title:str, # For `Source`
+                  )->Source: # Classes 'normal' and 'anomaly'
+    "A table whose rows are normal or anomalous"
+    with reading(path):
         x = torch.from_numpy(content['X'].astype('f4'))
         y = torch.from_numpy(content['y'].ravel().astype('i8'))
+        if len(x)!=len(y): raise ValueError(f'{len(x)} rows and {len(y)} labels')
     columns = [f'x{i}' for i in range(x.shape[1])]
     try: _check_finite(x, columns)
     except DataError as error: raise error.at(file=path) from None
     return Source(name, x, y, ['normal','anomaly'], title=title, columns=columns)
 
-def _arrhythmia(root, size):
+def _read_mat(path, # MATLAB file with X (rows × features) and y (1 = anomaly)
+              name:str='mat', # For `Source`
+              title:str='', # For `Source`
+             )->Source: # Classes 'normal' and 'anomaly'
+    "Read a table of the ODDS library"
+    with reading(path), open(path, 'rb') as file: content = loadmat(file)
+    return _normal_or_not(path, content, name, title)
+
+@_source('arrhythmia', 'arrhythmia/arrhythmia.mat')
+def _arrhythmia(root):
     where = 'arrhythmia/arrhythmia.mat'
     path = find(root, where)
     if path is None:
@@ -531,36 +711,59 @@ def _arrhythmia(root, size):
                         'get arrhythmia.mat from the ODDS library, odds.cs.stonybrook.edu')
     return _read_mat(path, 'arrhythmia', 'Arrhythmia')
 
+
+# %% ../nbs/toolkit/01_data.ipynb #7dbf767c
+_ADBENCH = '''
+1_ALOI 5_campaign 7_Cardiotocography 8_celeba 10_cover 11_donors 12_fault 15_Hepatitis 16_http 17_InternetAds
+19_landsat 21_Lymphography 22_magic.gamma 24_mnist 26_optdigits 27_PageBlocks 31_satimage-2 33_skin 34_smtp
+35_SpamBase 37_Stamps 39_vertebral 41_Waveform 43_WDBC 44_Wilt 45_wine 46_WPBC 47_yeast'''.split()
+
+def adbench_tables()->list: # Names, as `load('adbench/NAME')` wants them
+    "The tables of ADBench that are known here, in the order of their numbers"
+    return [file.partition('_')[2] for file in _ADBENCH]
+
+@_source('adbench', 'adbench')
+def _adbench(root, table=''):
+    names = adbench_tables()
+    if not table:
+        listed = ', '.join(names)
+        raise DataError("'adbench' is many tables", f'name one, as adbench/wine; there are: {listed}')
+    number = names.index(pick(table, names, 'table of ADBench'))
+    where = f'adbench/{_ADBENCH[number]}.npz'
+    path = find(root, where)
+    if path is None:
+        raise _not_here(f'ADBench ({table})', where, 'it is one file of a repository', places(root),
+                        'get it from github.com/Minqi824/ADBench, folder datasets/Classical')
+    with reading(path), np.load(path, allow_pickle=False) as file:
+        content = {name: file[name] for name in ('X','y')}
+    return _normal_or_not(path, content, f'adbench/{table}', f'{table} (ADBench)')
+
+
 # %% ../nbs/toolkit/01_data.ipynb #101d2940
-_LOADERS = {'digits':_digits, 'mnist':_mnist, 'fashion':_fashion, 'cifar10':_cifar10, 'svhn':_svhn,
-            'linnaeus5':_linnaeus5, 'cifar10-jpeg':_cifar10_jpeg, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
-            'folder':_folder}
+_source('folder', takes_size=True)(_folder)       # the last: any folder may be meant
 
 def sources()->list: # Names that `load` knows
     "The data sets there are"
     return list(_LOADERS)
 
-_FILES:dict[str,list] = {
-          'mnist':['MNIST/raw'], 'fashion':['FashionMNIST/raw', DEBIAN], 'cifar10':['cifar-10-batches-py'],
-          'svhn':['svhn', 'SVHN', 'train_32x32.mat'], 'linnaeus5':['linnaeus5', 'Linnaeus 5 64X64'],
-          'cifar10-jpeg':['cifar10-jpeg.zip'], 'kdd99':['kddcup99/kddcup.data_10_percent.gz'],
-          'arrhythmia':['arrhythmia/arrhythmia.mat']}
-
 def place_of(name:str, # One of `sources()`
-            )->str: # Empty if it is not on this machine, or if nobody has said in `_FILES` how to tell
+            )->str: # Empty if it is not on this machine, or if nobody has said how to tell
     "Where a data set lies"
-    if name=='digits': return 'with scikit-learn'
-    files = _FILES.get(name, [])
-    return str(find(None, *files) or '')
+    loader = _LOADERS.get(name)
+    if loader is None: return ''
+    return loader.place or str(find(None, *loader.files) or '')
 
 # %% ../nbs/toolkit/01_data.ipynb #4e45db7e
-def load(name:str, # One of `sources()`
+def load(name:str, # One of `sources()`; of ADBench a table, as 'adbench/wine'
          size:int|None=None, # Resize images to size × size pixels; `None` leaves them (64 for a folder)
          root=None, # Where to look instead of `GANAD_DATA`; for 'folder' the folder itself
         )->Source:
     "Read a data set from disk, or download it"
-    read = _LOADERS[pick(name, _LOADERS, 'data set')]
-    with disk(root or cache_dir()): source = read(root, size)
+    of_many = name.startswith('adbench/')
+    loader = _LOADERS[pick('adbench' if of_many else name, _LOADERS, 'data set')]
+    options:dict = dict(size=size) if loader.takes_size else {}
+    if of_many: options['table'] = name.partition('/')[2]
+    with disk(root or cache_dir()): source = loader.read(root, **options)
     if not size or source.shape[1:]==(size,size): return source
     if not source.is_image:
         raise DataError(f'{source.title} is a table', 'size= is for images', option='size')
@@ -600,7 +803,7 @@ class Split:
                 f'{self.base_rate:.1%} anomalous{known}; normal: {self.normal}; anomalous: {self.anomalous}')
 
 # %% ../nbs/toolkit/01_data.ipynb #7102541c
-def _part(rows, share, seed):
+def _shuffled_split(rows, share, seed):
     "The rows, shuffled: those without the share, and the share"
     rows = np.random.RandomState(seed).permutation(rows)
     cut = math.ceil(share*len(rows))
@@ -610,7 +813,7 @@ def _chosen_by(held, unused, base_rate, seed):
     "A test of normals that were held out and anomalies that nobody uses"
     if not len(unused):
         raise DataError('choose=True needs anomalies that the test leaves aside', option='choose',
-                        mend='use data with an official split, KDD99, Arrhythmia or Pooled')
+                        mend='use data with an official split, KDD99, Arrhythmia, Pooled or Halves')
     count = max(1, round(len(held)*base_rate/(1-base_rate)))
     return np.concatenate([held, np.random.RandomState(seed).permutation(unused)[:count]])
 
@@ -704,7 +907,7 @@ class Protocol:
         "Deal the rows of `source` out"
         train,val,test,is_anomaly = _checked_cut(self, source)
         unused = np.setdiff1d(np.flatnonzero(is_anomaly), np.concatenate([train, test]))
-        if self.choose: train,held = _part(train, .2, self.seed)
+        if self.choose: train,held = _shuffled_split(train, .2, self.seed)
         known = self.draw_known(source, unused, min(len(train), self.n_train or len(train)))
         if self.choose:
             test = _chosen_by(held, np.setdiff1d(unused, known), is_anomaly[test].mean(), self.seed)
@@ -740,9 +943,9 @@ class OneClass(Protocol):
             normals = np.flatnonzero(~is_anomaly & ~is_test)
             test = np.flatnonzero(is_test)
         else:
-            normals,test_normals = _part(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
+            normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
             test = np.concatenate([test_normals, np.flatnonzero(is_anomaly)])
-        return *_part(normals, self.val, self.seed),test,is_anomaly
+        return *_shuffled_split(normals, self.val, self.seed),test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #8dbb3616
 @dataclass(frozen=True)
@@ -764,9 +967,9 @@ class OneOut(Protocol):
     def cut(self, source):
         "Some normals test, with all anomalies"
         is_anomaly = (source.y==source.class_index(self.anomaly)).numpy()
-        normals,test_normals = _part(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
+        normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
         test = np.concatenate([test_normals, np.flatnonzero(is_anomaly)])
-        return *_part(normals, self.val, self.seed),test,is_anomaly
+        return *_shuffled_split(normals, self.val, self.seed),test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #84f6fdbd
 @dataclass(frozen=True)
@@ -779,8 +982,8 @@ class Pooled(OneClass):
     def cut(self, source):
         "Cut the pool first, then drop the anomalies that would train or validate"
         is_anomaly = (source.y!=source.class_index(self.normal)).numpy()
-        rest,test = _part(np.arange(len(source)), self.test_size, self.seed)
-        train,val = _part(rest, self.val, self.seed)
+        rest,test = _shuffled_split(np.arange(len(source)), self.test_size, self.seed)
+        train,val = _shuffled_split(rest, self.val, self.seed)
         return train[~is_anomaly[train]],val[~is_anomaly[val]],test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #a6f05f99
@@ -801,7 +1004,7 @@ class KDD99(Protocol):
         n_half = round(.5*len(source))
         half = np.random.RandomState(self.seed).choice(len(source), n_half, replace=False)
         test = np.setdiff1d(np.arange(len(source)), half)
-        return *_part(half[~is_anomaly[half]], self.val, self.seed),test,is_anomaly
+        return *_shuffled_split(half[~is_anomaly[half]], self.val, self.seed),test,is_anomaly
 
 # %% ../nbs/toolkit/01_data.ipynb #6133a0ee
 @dataclass(frozen=True)
@@ -823,9 +1026,33 @@ class Arrhythmia(Protocol):
     def cut(self, source):
         "One half tests, the other trains"
         is_anomaly = (source.y==source.class_index('anomaly')).numpy()
-        half,test = _part(np.arange(len(source)), .5, self.seed)
-        train,val = _part(half[~is_anomaly[half]], self.val, self.seed)
+        half,test = _shuffled_split(np.arange(len(source)), .5, self.seed)
+        train,val = _shuffled_split(half[~is_anomaly[half]], self.val, self.seed)
         return train if self.clean else np.setdiff1d(half, val),val,test,is_anomaly
+
+# %% ../nbs/toolkit/01_data.ipynb #c08f3cc4
+@dataclass(frozen=True)
+class Halves(Protocol):
+    "Half of the normal rows train; the other half tests, with half of the anomalies"
+    val:float=field(default=0., kw_only=True) # Share of the training normals that is kept for validation
+    normal = 'normal'
+
+    def scaler(self, x):
+        "Mean 0 and standard deviation 1, as of an estimator"
+        return _fit_scaler(StandardScaler(), x, 1e6)
+
+    def in_words(self, source):
+        "The names of the two classes"
+        return 'normal','anomaly'
+
+    def cut(self, source):
+        "Normals and anomalies are dealt out apart, so that a few anomalies cannot all be in one half"
+        is_anomaly = (source.y==source.class_index('anomaly')).numpy()
+        normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), .5, self.seed)
+        _,test_anomalies = _shuffled_split(np.flatnonzero(is_anomaly), .5, self.seed)
+        test = np.concatenate([test_normals, test_anomalies])
+        return *_shuffled_split(normals, self.val, self.seed),test,is_anomaly
+
 
 # %% ../nbs/toolkit/01_data.ipynb #803b87fc
 def clusters(x, # Rows: N images or N×F table
@@ -833,6 +1060,8 @@ def clusters(x, # Rows: N images or N×F table
              seed:int=0, # Same seed, same clusters
             )->np.ndarray: # Cluster of each row, N
     "k-means on at most 20 principal components"
+    from sklearn.cluster import MiniBatchKMeans            # loads much that nothing else here needs
+    from sklearn.decomposition import PCA
     if k==1: return np.zeros(len(x), dtype=int)
     flat = x.flatten(1).numpy()
     if x.ndim==2: flat = StandardScaler().fit_transform(flat)
@@ -933,7 +1162,7 @@ class Imbalance(OneClass):
         if source.test.any(): return train,val,test,is_anomaly
         y = source.y.numpy()
         by_class = [np.flatnonzero(is_anomaly & (y==label)) for label in range(len(source.classes))]
-        halves = [_part(rows, self.test_size, self.seed)[1] for rows in by_class]
+        halves = [_shuffled_split(rows, self.test_size, self.seed)[1] for rows in by_class]
         return train,val,np.concatenate([test[~is_anomaly[test]], *halves]),is_anomaly
 
     def draw_known(self, source, unused, n):

@@ -11,7 +11,7 @@ __all__ = ['n_parameters', 'layer_table', 'EgbadMnist', 'EgbadKdd99', 'AnoganMni
 import torch
 from torch import nn
 from .core import ShapeError
-from .networks import Conv, Critic, UNet, begin, stack
+from .networks import Conv, Critic, UNet, begin, stack, unwrapped
 
 # %% ../nbs/toolkit/09_papernets.ipynb #ec863cdd
 def n_parameters(net:nn.Module)->int:
@@ -48,11 +48,18 @@ def _halve(n_in, n_out): return nn.Conv2d(n_in, n_out, 4, stride=2, padding=1)
 
 def _double(n_in, n_out): return nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
 
+def _require(shape, wanted:tuple): # Features a row, or (C,H,W); as a tuple
+    "`ShapeError` unless the rows have the one shape that these networks are for"
+    given = (shape,) if isinstance(shape, int) else tuple(shape)
+    if given==wanted: return
+    mend = 'resize the images' if len(wanted)==len(given)==3 else 'take another family of networks'
+    raise ShapeError(f'networks of the paper for rows of shape {wanted}, not {given}', mend)
+
 # %% ../nbs/toolkit/09_papernets.ipynb #9b6d0c74
 class EgbadMnist:
     "EGBAD's networks for 28×28 grey images: Table 4 of its paper"
     def __init__(self, shape=(1,28,28)):
-        if tuple(shape)!=(1,28,28): raise ShapeError(f"images of shape {shape}", "resize them to (1,28,28)")
+        _require(shape, (1,28,28))
 
     def enc(self, nz):
         "Encoder: rows → codes (N,nz)"
@@ -69,8 +76,8 @@ class EgbadMnist:
                      _double(128, 64), _norm(64), nn.ReLU(),
                      _double(64, 1), nn.Tanh())
 
-    def critic(self, x=1, z=0):
-        "Critic: `x` rows and codes of width `z` → logits (N,)"
+    def critic(self, z):
+        "Critic: a row and a code of width `z` → logits (N,)"
         fx = stack(_halve(1, 64), *_leaky(drop=.5),
                    _halve(64, 64), _norm(64), *_leaky(drop=.5))
         fz = stack(nn.Linear(z, 512), *_leaky(drop=.5))
@@ -80,7 +87,7 @@ class EgbadMnist:
 # %% ../nbs/toolkit/09_papernets.ipynb #3be6ac74
 class EgbadKdd99:
     "EGBAD's networks for the 121 columns of KDD99: Table 6 of its paper"
-    def __init__(self, shape=121): pass
+    def __init__(self, shape=121): _require(shape, (121,))
 
     def enc(self, nz):
         "Encoder: rows → codes (N,nz)"
@@ -92,22 +99,22 @@ class EgbadKdd99:
                      nn.Linear(64, 128), nn.ReLU(),
                      nn.Linear(128, 121), std=None)
 
-    def critic(self, x=1, z=0):
-        "Critic: `x` rows and codes of width `z` → logits (N,)"
+    def critic(self, z):
+        "Critic: a row and a code of width `z` → logits (N,)"
         def hidden(width): return stack(nn.Linear(width, 128), *_leaky(drop=.2), std=None)
         return Critic(1, hidden(121), hidden(z), hidden(256), stack(nn.Linear(128, 1), std=None))
 
 # %% ../nbs/toolkit/09_papernets.ipynb #ab642e6d
 class AnoganMnist:
     "AnoGAN of EGBAD's authors for 28×28 grey images"
-    def __init__(self, shape=None): pass
+    def __init__(self, shape=(1,28,28)): _require(shape, (1,28,28))
 
     def gen(self, nz):
         "Generator: codes (N,nz) → rows"
         return EgbadMnist().gen(nz)
 
-    def critic(self, x=1, z=0):
-        "Critic: `x` rows and codes of width `z` → logits (N,)"
+    def critic(self):
+        "Critic: rows → logits (N,)"
         fx = stack(_halve(1, 64), *_leaky(),
                    _halve(64, 64), _norm(64), *_leaky())
         joint = stack(nn.Linear(64*7*7, 1024), _norm1d(1024), *_leaky())
@@ -116,7 +123,7 @@ class AnoganMnist:
 # %% ../nbs/toolkit/09_papernets.ipynb #05702e89
 class AnoganCifar10:
     "AnoGAN of ALAD's authors for 32×32 colour images"
-    def __init__(self, shape=None): pass
+    def __init__(self, shape=(3,32,32)): _require(shape, (3,32,32))
 
     def gen(self, nz):
         "Generator: codes (N,nz) → rows"
@@ -126,8 +133,8 @@ class AnoganCifar10:
                      _double(256, 128), _norm(128), nn.ReLU(),
                      _double(128, 3), nn.Tanh(), std=.01)
 
-    def critic(self, x=1, z=0):
-        "Critic: `x` rows and codes of width `z` → logits (N,)"
+    def critic(self):
+        "Critic: rows → logits (N,)"
         fx = stack(_halve(3, 128), *_leaky(.2),
                    _halve(128, 256), _norm(256), *_leaky(.2),
                    _halve(256, 512), _norm(512), *_leaky(.2), std=.01)
@@ -152,8 +159,8 @@ class _AnoganTable:
             hidden += [nn.Linear(n_in, n_out), nn.ReLU()]
         return stack(*hidden, nn.Linear(self.gen_widths[-1], self.n_features), std=None)
 
-    def critic(self, x=1, z=0):
-        "Critic: `x` rows and codes of width `z` → logits (N,)"
+    def critic(self):
+        "Critic: rows → logits (N,)"
         hidden = []
         for n_in, n_out, drop in zip((self.n_features, *self.critic_widths), self.critic_widths, self.drops):
             hidden += [nn.Linear(n_in, n_out), *_leaky(self.slope, drop)]
@@ -163,34 +170,36 @@ class _AnoganTable:
 class AnoganKdd99(_AnoganTable):
     "AnoGAN of EGBAD's authors for the 121 columns of KDD99"
     def __init__(self, shape=121):
+        _require(shape, (121,))
         super().__init__(121, gen=(64,128), critic=(256,128,128), drops=(.2,.2,.2), slope=.1)
 
 class AnoganArrhythmia(_AnoganTable):
     "AnoGAN of ALAD's authors for the 274 columns of Arrhythmia"
     def __init__(self, shape=274):
+        _require(shape, (274,))
         super().__init__(274, gen=(128,256), critic=(256,128), drops=(.2,.5), slope=.2)
 
 # %% ../nbs/toolkit/09_papernets.ipynb #e2d479d9
 class GanomalyImages(Conv):
     "GANomaly's networks for images of 16, 32, 64, … pixels: no bias, and batch norm in the critic too"
     def __init__(self, shape): # (C,H,W)
+        super().__init__(shape, ch=64, critic_norm=nn.BatchNorm2d)
         side = shape[-1]
         is_power_of_two = side & (side-1)==0
         if side<8 or not is_power_of_two:
             raise ShapeError(f"the paper's networks want 16, 32, 64, … pixels, not {side}", "resize to 32")
-        super().__init__(shape, ch=64, critic_norm=nn.BatchNorm2d)
 
-    def enc(self, *args, **kw):
+    def enc(self, nz, wrap=unwrapped):
         "Encoder: rows → codes (N,nz)"
-        return _without_bias(super().enc(*args, **kw))
+        return _without_bias(super().enc(nz, wrap))
 
-    def gen(self, *args, **kw):
+    def gen(self, nz, wrap=unwrapped):
         "Generator: codes (N,nz) → rows"
-        return _without_bias(super().gen(*args, **kw))
+        return _without_bias(super().gen(nz, wrap))
 
-    def critic(self, *args, **kw):
+    def critic(self, x=1, z=0, nh=128, wrap=unwrapped):
         "Critic: `x` rows and codes of width `z` → logits (N,)"
-        return _without_bias(super().critic(*args, **kw))
+        return _without_bias(super().critic(x, z, nh, wrap))
 
 def _without_bias(net):
     "The same network, its linear layers and convolutions without bias; norms keep theirs"
@@ -205,16 +214,13 @@ class Height(nn.Module):
         "The pairs, stacked"
         return torch.cat(x.chunk(2, 1), 2)
 
-def _unwrapped(layer): return layer
-
 class AladImages:
     "ALAD's networks for 32×32 colour images: Table IX of its paper"
     size = 32
     def __init__(self, shape=(3,32,32),
                  height:bool=True): # `Dxx` sees two images one above the other; else side by side
-        self.shape = (3, self.size, self.size)
         self.height = height
-        if tuple(shape)!=self.shape: raise ShapeError(f"images of shape {shape}", f"make them {self.shape}")
+        _require(shape, (3, self.size, self.size))
 
     def down(self, first, wrap, channels=3):
         "Three halvings; `first`: batch norm after the first one, too"
@@ -223,7 +229,7 @@ class AladImages:
                      _halve(128, 256), _norm(256), *_leaky(.2),
                      _halve(256, 512), _norm(512), *_leaky(.2), std=.01, wrap=wrap)
 
-    def enc(self, nz, wrap=_unwrapped):
+    def enc(self, nz, wrap=unwrapped):
         "Encoder: rows → codes (N,nz)"
         return nn.Sequential(self.down(True, wrap), stack(nn.Conv2d(512, nz, 4), nn.Flatten(), std=.01))
 
@@ -235,7 +241,7 @@ class AladImages:
                      _double(256, 128), _norm(128), nn.ReLU(),
                      _double(128, 3), nn.Tanh(), std=.01)
 
-    def critic(self, x=1, z=0, wrap=_unwrapped):
+    def critic(self, x=1, z=0, wrap=unwrapped):
         "Critic: `x` rows and codes of width `z` → logits (N,)"
         def hidden(*widths):
             layers = []
@@ -266,7 +272,7 @@ class _AladTable:
         self.dzz_widths = dzz
         self.joint_width = joint
 
-    def enc(self, nz, wrap=_unwrapped):
+    def enc(self, nz, wrap=unwrapped):
         "Encoder: rows → codes (N,nz)"
         hidden = self._leaky_stack(self.n_features, *self.enc_widths, wrap=wrap)
         return nn.Sequential(hidden, begin(nn.Linear(self.enc_widths[-1], nz), None))
@@ -280,7 +286,7 @@ class _AladTable:
         last = begin(nn.Linear(self.gen_widths[-1], self.n_features), None)
         return nn.Sequential(body, last)
 
-    def critic(self, x=1, z=0, wrap=_unwrapped):
+    def critic(self, x=1, z=0, wrap=unwrapped):
         "Critic: `x` rows and codes of width `z` → logits (N,)"
         def hidden(*widths, drop): return self._leaky_stack(*widths, drop=drop, wrap=wrap)
         def head(n_in): return begin(nn.Linear(n_in, 1), None)
@@ -294,7 +300,7 @@ class _AladTable:
         joint = self.joint_width
         return Critic(1, fx, hidden(z, 128, drop=.5), hidden(256, joint, drop=.5), head(joint))
 
-    def _leaky_stack(self, *widths, drop=0., wrap=_unwrapped):
+    def _leaky_stack(self, *widths, drop=0., wrap=unwrapped):
         layers = []
         for n_in, n_out in zip(widths, widths[1:]): layers += [nn.Linear(n_in, n_out), *_leaky(.2, drop)]
         return stack(*layers, std=None, wrap=wrap)
@@ -302,11 +308,13 @@ class _AladTable:
 class AladKdd99(_AladTable):
     "ALAD's networks for the 121 columns of KDD99: Table XI of its paper"
     def __init__(self, shape=121):
+        _require(shape, (121,))
         super().__init__(121, enc=(64,), gen=(64,128), dxx=(128,), dzz=(32,), joint=128)
 
 class AladArrhythmia(_AladTable):
     "ALAD's networks for the 274 columns of Arrhythmia: Table XIII of its paper"
     def __init__(self, shape=274):
+        _require(shape, (274,))
         super().__init__(274, enc=(256,128), gen=(128,256), dxx=(256,128), dzz=(64,32), joint=256)
 
 # %% ../nbs/toolkit/09_papernets.ipynb #0afc0993

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['NORMAL', 'ANOMALOUS', 'GENERATED', 'CURVES', 'MUTED', 'png', 'Picture', 'lesson_style', 'plot_losses', 'image_grid',
-           'reconstructions', 'score_hist', 'roc_pr', 'score_field', 'leaderboard', 'figure', 'html_table']
+           'reconstructions', 'score_hist', 'roc_pr', 'score_field', 'leaderboard']
 
 # %% ../nbs/toolkit/07_plots.ipynb #5d893c37
-import base64,html,io,math,sys
+import io,math
 import numpy as np, torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from scipy.signal import lfilter
 from sklearn.metrics import precision_recall_curve,roc_curve
+from .core import DataError,ShapeError,notebook_shell
 from .metrics import as_array,auprc,auroc,base_rate,checked
 
 # %% ../nbs/toolkit/07_plots.ipynb #04319f42
@@ -57,8 +58,7 @@ def lesson_style(dpi:float=80, # Pixels an inch
                 )->None:
     "Draw the figures of this notebook as the lessons do: plain frames, few colours, the same bytes each time"
     from matplotlib import pyplot as plt
-    ipython = sys.modules.get('IPython')
-    shell = ipython.get_ipython() if ipython else None
+    shell = notebook_shell()
     if shell is not None:                  # a script has nobody to show a figure to
         plt.close(plt.figure())            # the first one sets up how figures are shown; ours comes after
         def shown(fig):
@@ -74,8 +74,9 @@ def plot_losses(history:dict, # Name -> losses, one a step
                ): # Picture, or `ax`
     "Each loss, pale as it was and bold as a running average"
     if not any(len(losses) for losses in history.values()):
-        raise ValueError('no losses to draw; give {name: [loss of each step]} after a fit')
-    if not 0<=smooth<1: raise ValueError(f'smooth={smooth}; give the weight of the past, from 0 to below 1')
+        raise DataError('no losses to draw', 'give {name: [loss of each step]} after a fit')
+    if not 0<=smooth<1:
+        raise DataError(f'smooth={smooth}', 'give the weight of the past, from 0 to below 1', option='smooth')
     ax,out = _canvas(ax, (6,3))
     for i,(name,losses) in enumerate(history.items()):
         losses = as_array(losses)
@@ -116,10 +117,12 @@ def _images(x, what='images'):
     "Images as floats that can be shown"
     x = as_array(x)
     if x.ndim!=4 or not x.size or x.shape[1] not in (1,3):
-        raise ValueError(f'{what} of shape {x.shape}; give at least one, as (N, C, H, W) with C of 1 or 3')
+        raise ShapeError(f'{what} of shape {x.shape}', 'give at least one, as (N, C, H, W) with C of 1 or 3')
     return np.nan_to_num(x, nan=0., posinf=1., neginf=-1.)
 
-def _gap(width): return max(1, width//16)           # pixels between two images
+def _gap(width):
+    "Pixels between two images"
+    return max(1, width//16)
 
 def _mosaic(x, ncols):
     "(rows, cols, 3) in [0, 1]: the images in lines of `ncols`, white between them"
@@ -164,7 +167,7 @@ def reconstructions(x, # Images (N, C, H, W) in [-1, 1]
     "Lines: originals, reconstructions, and |difference| averaged over the channels"
     x,xr = _images(x),_images(xr, 'reconstructions')
     if x.shape!=xr.shape:
-        raise ValueError(f'images {x.shape} and reconstructions {xr.shape}; give two arrays of one shape')
+        raise ShapeError(f'images {x.shape} and reconstructions {xr.shape}', 'give two arrays of one shape')
     x,xr = x[:n],xr[:n]
     difference = np.abs(x-xr).mean(1)
     largest = difference.max()
@@ -200,7 +203,7 @@ def roc_pr(y, # Labels: 0 normal, 1 anomaly
            s_by_name:dict, # Name of a method -> its scores of the same rows
           )->Picture: # ROC on the left, precision over recall on the right
     "Both curves of every method, their areas, and what random scores would get"
-    if not s_by_name: raise ValueError('no scores to draw; give {name: scores}')
+    if not s_by_name: raise DataError('no scores to draw', 'give {name: scores}')
     fig = Picture((9.4,4))
     roc,pr = fig.subplots(1, 2)
     for i,(name,s) in enumerate(s_by_name.items()):
@@ -237,7 +240,7 @@ def score_field(score_fn, # (N, 2) float32 tensor -> N scores
     side = torch.linspace(-lim, lim, n)
     s = as_array(score_fn(torch.cartesian_prod(side, side)))
     if s.shape!=(n*n,):
-        raise ValueError(f'{n*n} points got scores of shape {s.shape}; return one number a row')
+        raise ShapeError(f'{n*n} points got scores of shape {s.shape}', 'return one number a row')
     ax,out = _canvas(ax, (4.6,3.8))
     image = ax.imshow(s.reshape(n, n).T, origin='lower', extent=[-lim,lim]*2, cmap='Greys',
                       interpolation='bilinear')
@@ -249,7 +252,7 @@ def score_field(score_fn, # (N, 2) float32 tensor -> N scores
 # %% ../nbs/toolkit/07_plots.ipynb #1963ae64
 def _points(ax, x, y):
     "Normal points small, anomalous ones large"
-    if x.ndim!=2 or x.shape[1]!=2: raise ValueError(f'points of shape {x.shape}; give (N, 2)')
+    if x.ndim!=2 or x.shape[1]!=2: raise ShapeError(f'points of shape {x.shape}', 'give (N, 2)')
     y = np.zeros(len(x)) if y is None else as_array(y)
     for (label,color,name),size,edge in zip(_KINDS, (9,36), (.3,1)):
         ax.scatter(*x[y==label].T, s=size, color=color, edgecolors='white', linewidths=edge, label=name)
@@ -260,9 +263,9 @@ def leaderboard(rows, # Dicts: name, auroc, baseline (bool), and optionally sd (
                ): # Picture, or `ax`
     "AUROC of every method, best on top, baselines in grey, chance as a line"
     rows = sorted(rows, key=lambda row: row['auroc'])
-    if not rows: raise ValueError('no rows to draw; give dicts of name, auroc and baseline')
+    if not rows: raise DataError('no rows to draw', 'give dicts of name, auroc and baseline')
     bad = [row['name'] for row in rows if not 0<=row['auroc']<=1]
-    if bad: raise ValueError(f"AUROC of {', '.join(bad)} is not between 0 and 1; leave failed runs out")
+    if bad: raise DataError(f"AUROC of {', '.join(bad)} is not between 0 and 1", 'leave failed runs out')
     ax,out = _canvas(ax, (6, .5 + .34*len(rows)))
     aurocs = [row['auroc'] for row in rows]
     deviations = [row.get('sd') or 0 for row in rows]
@@ -277,35 +280,3 @@ def leaderboard(rows, # Dicts: name, auroc, baseline (bool), and optionally sd (
     ax.set(xlim=(0,1.08), xticks=np.linspace(0, 1, 6), xlabel='AUROC (grey = baseline)')
     ax.tick_params('y', length=0)
     return out
-
-# %% ../nbs/toolkit/07_plots.ipynb #18eeceec
-_CSS = '''body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-body{color:#222;background:#fff}h1,h2{line-height:1.2}
-table{border-collapse:collapse;display:block;overflow-x:auto}
-td,th{padding:.3rem .8rem;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left}
-img{max-width:100%}figcaption{color:#555}figure{margin:1.5rem 0}
-.verdict{font-size:1.15rem;border-left:4px solid #0072B2;padding-left:1rem}'''
-
-# %% ../nbs/toolkit/07_plots.ipynb #61cb8e64
-def figure(fig, # Of matplotlib
-           caption:str, # What to see
-          )->str: # HTML
-    "The figure as HTML, its pixels inside"
-    pixels = base64.b64encode(png(fig)).decode()
-    caption = html.escape(caption)
-    return (f'<figure><img src="data:image/png;base64,{pixels}" alt="{caption}">'
-            f'<figcaption>{caption}</figcaption></figure>')
-
-def html_table(text:str, # Markdown table, as of `evidence.run.markdown`
-              )->str: # HTML
-    "A Markdown table as HTML"
-    head,_,*body = [[cell.strip() for cell in line.strip('| ').split('|')] for line in text.splitlines()]
-    return '<table>' + _html_row(head, 'th') + ''.join(_html_row(cells, 'td') for cells in body) + '</table>'
-
-def _html_row(cells, tag):
-    return '<tr>' + ''.join(f'<{tag}>{_html_text(cell)}</{tag}>' for cell in cells) + '</tr>'
-
-def _html_text(cell):
-    is_bold = cell.startswith('**')
-    return f'<b>{html.escape(cell[2:-2])}</b>' if is_bold else html.escape(cell)

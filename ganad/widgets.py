@@ -6,9 +6,10 @@
 __all__ = ['Explorer', 'threshold', 'training', 'latent', 'search']
 
 # %% ../nbs/toolkit/08_widgets.ipynb #39ea6799
-import math,sys
+import math
 from importlib import import_module
 import numpy as np, torch
+from .core import DataError,is_live_notebook
 from .metrics import as_array,base_rate,checked
 from .plots import CURVES,GENERATED,MUTED,NORMAL,Picture,image_grid,plot_losses,png
 from .plots import reconstructions,score_hist
@@ -18,12 +19,6 @@ def _ipywidgets():
     "The module, or an error that says how to get it"
     try: return import_module('ipywidgets')
     except ImportError as error: raise ImportError("no ipywidgets: pip install 'ganad[widgets]'") from error
-
-def _is_live()->bool:
-    "Is this a notebook with a kernel, where a slider can be answered?"
-    ipython = sys.modules.get('IPython')
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and 'IPKernelApp' in shell.config
 
 class Explorer:
     "Controls, the picture that follows them, and a line about it"
@@ -50,7 +45,7 @@ class Explorer:
         for name,value in values.items(): self.controls[name].value = value
         return self
 
-    def _repr_mimebundle_(self, **kw): return self.box._repr_mimebundle_(**kw) if _is_live() else {}
+    def _repr_mimebundle_(self, **kw): return self.box._repr_mimebundle_(**kw) if is_live_notebook() else {}
 
     def _repr_png_(self): return bytes(self.image.value)
 
@@ -61,7 +56,8 @@ def threshold(y, # Labels: 0 normal, 1 anomaly
     "Histogram, and precision over recall at a base rate; what lies above the threshold is flagged"
     y,s = checked(y, s)
     widgets = _ipywidgets()
-    low,high = s.min(),np.quantile(s, .995)
+    low = s.min()
+    high = np.quantile(s, .995)
     at = widgets.FloatSlider(np.quantile(s[y==0], .95), min=low, max=high, step=(high-low)/500,
                              description='threshold')
     highest = math.log10(max(.5, base_rate(y)))
@@ -95,7 +91,7 @@ def training(history:dict, # Name → losses, one a step
             )->Explorer: # Control `step`
     "Losses up to a step, and what the generator drew at the last frame before it"
     steps = sorted(frames)
-    if not steps: raise ValueError('no frames; give {step: points or images}')
+    if not steps: raise DataError('no frames', 'give {step: points or images}')
     slider = _ipywidgets().SelectionSlider(options=steps, value=steps[-1], description='step')
     def draw(step): return _drawn(history, as_array(frames[step]), x, step)
     return Explorer(dict(step=slider), draw)
@@ -157,7 +153,7 @@ def search(x, # Image (C,H,W)
     losses = as_array(losses)
     frames = as_array(frames)
     if len(losses)!=len(frames):
-        raise ValueError(f'{len(frames)} frames but {len(losses)} losses; give one of each a step')
+        raise DataError(f'{len(frames)} frames but {len(losses)} losses', 'give one of each a step')
     last = len(losses)-1
     slider = _ipywidgets().IntSlider(last, 0, last, description='step')
     def draw(step):

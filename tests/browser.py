@@ -3,10 +3,9 @@ import functools
 import http.server
 import os
 import shutil
-import subprocess
-import sys
 import threading
 
+import prepared
 import pytest
 from project import NBS, ROOT
 
@@ -54,8 +53,7 @@ def docs():
     with FileLock(ROOT/'build/site.lock'):
         newest = max(path.stat().st_mtime for path in sources())
         if not (index.exists() and 'smalldocs' in index.read_text() and index.stat().st_mtime>newest):
-            command = [sys.executable, '-W', 'ignore', '-m', 'ganad.site.docs', '--engine', 'smalldocs']
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            done = prepared.run('-m', 'ganad.site.docs', '--engine', 'smalldocs', cwd=ROOT)
             assert done.returncode==0, done.stderr[-3000:]
     return index.parent
 

@@ -26,6 +26,12 @@ def pytest_collection_modifyitems(config, items):
     items[:] = wanted
 
 
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.getoption('--changed'): return
+    from changed import Selection, changed_files
+    terminalreporter.write_line(Selection(changed_files()).summary())
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     "A file stays on one worker, for its fixtures; notebooks are spread over all of them"

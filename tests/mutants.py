@@ -141,6 +141,16 @@ class Unseeded(BiGAN):
         return dict(d=update(self.opt_d, self.d_loss(x, z)), ge=update(self.opt_ge, self.ge_loss(x, z)))
 
 
+class StaleCasts(BiGAN):
+    "One autocast around the whole training: the casts of the first weights serve all steps"
+    breaks = 'a_step_changes_the_next_forward'
+    def fit(self, x, epochs=20, **kw):
+        with self.block(): return super().fit(x, epochs=epochs, **kw)
+    def step(self, x):
+        with self.block(): return super().step(x)
+    def block(self): return torch.autocast('cpu', torch.bfloat16, cache_enabled=True)
+
+
 class ForgottenEncoder(BiGAN):
     "An encoder that is in no optimiser (survey toolbox's GANomaly)"
     breaks = 'every_weight_learns'

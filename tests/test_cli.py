@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from prepared import Python
 from project import ROOT
 
 from ganad.cli import parser
@@ -19,7 +20,7 @@ from ganad.evidence.run import split_of
 from ganad._files.demo import demo_runs, verdict
 
 ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
-COMMAND = [sys.executable, '-c', 'from ganad.cli import main; main()']
+COMMAND = '-m', 'ganad.cli'
 POSIX = pytest.mark.skipif(os.name=='nt', reason='POSIX signals')
 
 
@@ -175,10 +176,8 @@ def wait_for(folder, pattern, seconds=120):
 @pytest.mark.parametrize('how', ['SIGINT', 'SIGTERM'])
 def test_a_stop_leaves_what_was_finished_and_goes_on(tmp_path, how):
     out = tmp_path/'d'
-    argv = [*COMMAND, 'demo', '--methods', 'meanrow,pca,bigan', '--out', str(out)]
-    def hears_ctrl_c(): signal.signal(signal.SIGINT, signal.SIG_DFL)        # a background job ignores it
-    process = subprocess.Popen(argv, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               preexec_fn=hears_ctrl_c)
+    argv = [*COMMAND, 'demo', '--methods', 'meanrow,pca,bigan', '--out', out]
+    process = Python(*argv, env=ENV)
     wait_for(out, 'runs/pca*.json')
     process.send_signal(signal.Signals[how])
     _, err = process.communicate(timeout=120)
@@ -188,21 +187,21 @@ def test_a_stop_leaves_what_was_finished_and_goes_on(tmp_path, how):
     assert [record['method'] for record in results['runs']]==['meanrow', 'pca']
     assert (out/'report.html').exists()
     assert not list(out.rglob('*.tmp'))
-    done = subprocess.run(argv, env=ENV, capture_output=True, text=True, timeout=300)
-    assert done.returncode==0 and len(json.loads((out/'results.json').read_text())['runs'])==3
+    assert Python(*argv, env=ENV).wait(300)==0
+    assert len(json.loads((out/'results.json').read_text())['runs'])==3
 
 
 @POSIX
 def test_kill_9_leaves_no_half_file(tmp_path):
     out = tmp_path/'d'
-    argv = [*COMMAND, 'demo', '--quick', '--methods', 'meanrow,knn,pca,bigan', '--out', str(out)]
-    process = subprocess.Popen(argv, env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    argv = [*COMMAND, 'demo', '--quick', '--methods', 'meanrow,knn,pca,bigan', '--out', out]
+    process = Python(*argv, env=ENV)
     wait_for(out, 'runs/meanrow*.json')
     process.kill()
     assert process.wait()==-signal.SIGKILL, 'it was to be killed in the middle'
     for path in out.rglob('*.json'): json.loads(path.read_text())
     before = {path:path.stat().st_mtime_ns for path in (out/'runs').glob('*.json')}
-    assert subprocess.run(argv, env=ENV, capture_output=True, timeout=300).returncode==0
+    assert Python(*argv, env=ENV).wait(300)==0
     assert all(path.stat().st_mtime_ns==when for path, when in before.items())             # none twice
     assert len(list((out/'runs').glob('*.json')))==4                                       # none lost
 
@@ -215,6 +214,12 @@ def test_every_method_of_the_demo_is_tested_on_the_same_unknown_rows():
     split = split_of(runs[0])
     known, test, train = ({*split.rows[part].tolist()} for part in ('known', 'test', 'train'))
     assert len(split.known)==20 and not known & (test | train)
+
+
+def test_a_table_of_adbench_has_its_protocol():
+    runs = demo_runs('adbench/wine', methods=['pca', 'knn'], seeds=2)
+    assert {(type(run.protocol).__name__, run.protocol.seed) for run in runs}=={('Halves', 0), ('Halves', 1)}
+    with pytest.raises(GanadError, match='says itself who is normal'): demo_runs('adbench/wine', normal='1')
 
 
 def test_the_demo_says_why_labelled_methods_are_left_out(tmp_path, capsys):

@@ -179,8 +179,15 @@ def test_mixed_rows_keep_columns_and_break_what_belongs_together():
 def test_without_a_method_fit_takes_the_default_and_says_why(run, tmp_path):
     table(300, 0).drop(columns='bad').to_csv(tmp_path/'t.csv', index=False)
     code, out, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m')
-    assert (code, err)==(0, '') and 'knn is the default' in out and 'ganad compare' in out
+    assert (code, err)==(0, '') and 'ganad compare' in out
+    assert 'knn is the default: of what learns within a minute it ranked first on 14 tables' in out
     assert info(tmp_path/'m')['method']=='knn'
     assert 'holds 240 of the training rows' in info(tmp_path/'m')['extra']['card']['limits']
     _, out, _ = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'knn')
     assert 'default' not in out
+
+
+def test_of_pictures_the_reason_for_the_default_is_theirs(run, tmp_path):
+    cracked_plates(tmp_path, {'train/good':100}, 8)
+    code, out, _ = run('fit', tmp_path/'train/good', '--save', tmp_path/'m')
+    assert code==0 and 'it ranked first on 20 classes of pictures' in out and 'tables' not in out

@@ -18,8 +18,9 @@ import pytest
 import torch
 from ganad import data
 from ganad.core import DataError, ShapeError, UnknownName
-from ganad.data import (KDD99, Arrhythmia, Imbalance, Jitter, OneClass, OneOut, Pooled, Source, box, by_label,
-                        cache_dir, clusters, gaussians, load, places, ring, sources)
+from ganad.data import (KDD99, Arrhythmia, Halves, Imbalance, Jitter, OneClass, OneOut, Pooled, Source,
+                        adbench_tables, box, by_label, cache_dir, clusters, gaussians, load, places, ring,
+                        sources)
 from PIL import Image
 from scipy.io import savemat
 from sklearn.model_selection import train_test_split
@@ -359,6 +360,59 @@ def test_arrhythmia(here):
     damaged(lambda: load('arrhythmia'), path)
 
 
+def save_table(path, **arrays):
+    "An NPZ file as ADBench has them"
+    path.parent.mkdir(exist_ok=True)
+    np.savez(path, **arrays)
+    return path
+
+
+def test_a_table_of_adbench(here):
+    x, y = np.arange(60.).reshape(20, 3), np.arange(20)%4==0
+    path = save_table(here/'adbench/31_satimage-2.npz', X=x, y=y.astype('i4'))
+    source = load('adbench/satimage-2')
+    assert (source.name, source.shape, source.classes)==('adbench/satimage-2', (3,), ['normal', 'anomaly'])
+    assert np.array_equal(source.x, x) and np.array_equal(source.y, y)
+    assert data.place_of('adbench')==str(here/'adbench')
+    error = refused(lambda: load('adbench/wine'), 'is not here', 'datasets/Classical')
+    assert str(here) in error.what and '45_wine.npz' in error.mend
+    refused(lambda: load('adbench/satimage-2', size=8), 'is a table')
+    with pytest.raises(UnknownName, match="no table of ADBench 'w'; there are: ALOI, "): load('adbench/w')
+    x[3, 1] = np.nan
+    save_table(path, X=x, y=y)
+    error = refused(lambda: load('adbench/satimage-2'), 'nan')
+    assert (error.file, error.row, error.column)==(path, 3, 'x1')
+
+
+NO_TABLES = {'no labels': dict(X=np.eye(3)), 'a label too few': dict(X=np.eye(3), y=[0, 1]),
+             'words': dict(X=np.array([['a'], ['b']]), y=[0, 1]),
+             'a program': dict(X=np.eye(2), y=np.array([print, 1], object))}
+
+
+@pytest.mark.parametrize('kind', NO_TABLES)
+def test_a_file_that_is_no_table_of_adbench(here, kind):
+    path = save_table(here/'adbench/45_wine.npz', **NO_TABLES[kind])
+    damaged(lambda: load('adbench/wine'), path)
+
+
+def xrays(parts, labels=None):
+    "Pictures and labels of PneumoniaMNIST, as its file has them: `parts` is the number of each"
+    arrays = {f'{part}_images': np.full((n, 28, 28), n, 'u1') for part, n in parts.items()}
+    return arrays | {f'{part}_labels': np.arange(labels or n)[:, None]%2 for part, n in parts.items()}
+
+
+def test_xrays(here):
+    path = here/'pneumoniamnist.npz'
+    np.savez(path, **xrays(dict(train=6, val=4, test=2)))
+    source = load('pneumonia')
+    assert (source.shape, source.classes)==((1, 28, 28), ['healthy', 'pneumonia'])
+    assert source.y.tolist()==[0, 1]*6 and source.test.tolist()==[False]*10 + [True]*2
+    split = OneClass('healthy', val=0).split(source)
+    assert split.rows['train'].tolist()==[0, 2, 4, 6, 8] and split.rows['test'].tolist()==[10, 11]
+    np.savez(path, **xrays(dict(train=6, val=4, test=2), labels=3))
+    damaged(lambda: load('pneumonia'), path)
+
+
 # ---- a cache that was interrupted, a disk that is full, a folder that is forbidden
 
 class Web:
@@ -555,10 +609,15 @@ def test_a_file_that_may_not_be_read(here, monkeypatch, name, where):
 
 WAYS = dict.fromkeys(('mnist', 'fashion', 'cifar10', 'svhn', 'kdd99'), 'connect to the network')
 WAYS |= {'linnaeus5': 'chaladze.com/l5', 'cifar10-jpeg': "use 'cifar10'",
-         'arrhythmia': 'odds.cs.stonybrook.edu'}
+         'arrhythmia': 'odds.cs.stonybrook.edu',
+         'adbench/wine': 'github.com/Minqi824/ADBench', 'pneumonia': 'medmnist.com'}
 
 
-@pytest.mark.parametrize('name', [name for name in sources() if name not in ('digits', 'folder')])
+def test_every_source_says_how_to_get_it():
+    assert {name.partition('/')[0] for name in WAYS}=={*sources()} - {'digits', 'folder'}
+
+
+@pytest.mark.parametrize('name', WAYS)
 def test_no_data_and_no_network(name):
     error = refused(lambda: load(name), 'is not here', 'set GANAD_DATA to', WAYS[name])
     for folder in places(): assert str(folder) in error.what.partition('looked in')[2]
@@ -613,7 +672,8 @@ CASES = [(OneClass('c'), image_source(True)), (OneClass(2), image_source(False))
          (OneOut('c'), image_source(True)), (OneOut(2, val=0), image_source(False)),
          (Pooled('c'), image_source(True)), (KDD99(), kdd_source()),
          (KDD99(val=.2), kdd_source()), (Arrhythmia(), table_source()), (Arrhythmia(val=.2), table_source()),
-         (Arrhythmia(clean=False, val=.2), table_source()), (OneClass('normal'), table_source())]
+         (Arrhythmia(clean=False, val=.2), table_source()), (OneClass('normal'), table_source()),
+         (Halves(), table_source()), (Halves(val=.2), table_source())]
 IDS = [f'{type(protocol).__name__}{i}' for i, (protocol, _) in enumerate(CASES)]
 cases = pytest.mark.parametrize('protocol,source', CASES, ids=IDS)
 
@@ -684,6 +744,16 @@ def test_shares():
     assert split.rows['train'].tolist()==sorted(row for row in train if row%10==2)
 
 
+def test_halves_leave_anomalies_to_choose_by():
+    source = table_source()
+    split, chosen = Halves().split(source), Halves(choose=True).split(source)
+    assert (len(split.train), len(split.test), split.y.sum())==(80, 80+20, 20)
+    assert (len(chosen.train), len(chosen.test), chosen.y.sum())==(64, 16+4, 4)
+    assert {*chosen.rows['train'].tolist()} < {*split.rows['train'].tolist()}
+    assert not {*chosen.rows['test'].tolist()} & {*split.rows['test'].tolist()}
+    assert split.test.abs().max()>100                                   # far out stays far out
+
+
 @pytest.mark.parametrize('protocol,source', [case for case in CASES if not case[1].is_image])
 def test_scaler_sees_training_rows_only(protocol, source):
     split = protocol.split(source)
@@ -694,7 +764,7 @@ def test_scaler_sees_training_rows_only(protocol, source):
     assert torch.equal(other.train, split.train)
     assert split.train[:, 3].unique().tolist()==[0]                     # a constant …
     assert not other.test[:, 3].eq(0).any()                             # … that changes
-    assert split.test.abs().max() <= (10 if isinstance(protocol, Arrhythmia) else 3)
+    assert split.test.abs().max() <= {Arrhythmia: 10, Halves: 1e6}.get(type(protocol), 3)
     raw = with_fields(protocol, raw=True).split(source)
     assert torch.equal(raw.train, source.x[split.rows['train']])
 
@@ -1108,6 +1178,37 @@ def test_real_arrhythmia(elsewhere):
     assert (source.shape, len(source), source.y.sum())==((274,), 452, 66)
     assert (len(split.train), len(split.test), split.y.sum())==(192, 226, 32)
     assert (len(dirty.train), source.y[dirty.rows['train']].sum())==(226, 34)
+
+
+ADBENCH = {'Hepatitis': (80, 19, 13), 'wine': (129, 13, 10), 'magic.gamma': (19_020, 10, 6_688),
+           'InternetAds': (1_966, 1_555, 368), 'donors': (619_326, 10, 36_710)}    # rows, features, anomalies
+
+
+@real('adbench')
+@pytest.mark.parametrize('table', ADBENCH)
+def test_real_adbench(elsewhere, table):
+    source = load(f'adbench/{table}')
+    rows, features, anomalies = ADBENCH[table]
+    assert (len(source), *source.shape, int(source.y.sum()))==(rows, features, anomalies)
+    split = Halves().split(source)
+    normals = rows - anomalies
+    assert (len(split.train), int((split.y==0).sum()), int(split.y.sum()))==(
+        normals//2, (normals+1)//2, (anomalies+1)//2)
+
+
+@real('adbench')
+def test_real_adbench_is_whole(elsewhere):
+    assert len(adbench_tables())==28
+    for table in adbench_tables():
+        number = adbench_tables().index(table)
+        with np.load(Path(REAL)/f'adbench/{data._ADBENCH[number]}.npz') as file:
+            assert np.isfinite(file['X']).all() and {*np.unique(file['y'])}=={0, 1}, table
+
+
+@real('pneumoniamnist.npz')
+def test_real_xrays(elsewhere):
+    split = OneClass('healthy', val=0).split(load('pneumonia'))
+    assert (len(split.train), split.y.bincount().tolist())==(1214+135, [234, 390])
 
 
 @real('MNIST/raw')

@@ -1,9 +1,8 @@
 "Training that survives a kill, files that are refused, rows that cannot be used"
+import inspect
 import json
 import math
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,10 +12,11 @@ import torch
 from ganad.contract import toy_rows
 from ganad.core import (CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, UnknownName,
                         set_seed)
-from ganad.detector import Average, detectors, load_model, save_model
+from ganad.detector import Average, Detector, detectors, load_model, save_model
 from ganad.models.bigan import BiGAN
 from ganad.models.gan import GAN
 from ganad.models.imbalance import TwoDiscriminators
+from prepared import Python
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -47,7 +47,7 @@ def ckpt(tmp_path): return tmp_path/'c.pt'
 
 def test_kill_9_and_resume_gives_the_same_weights(tmp_path, ckpt):
     def train(checkpoint, out):
-        return subprocess.Popen([sys.executable, '-c', TRAIN, str(checkpoint), str(out)], env=ENV)
+        return Python('-c', TRAIN, checkpoint, out, env=ENV)
     assert train('', tmp_path/'whole.st').wait(300)==0
     killed = train(ckpt, tmp_path/'resumed.st')
     deadline = time.time() + 120
@@ -245,7 +245,62 @@ def test_images_as_bytes():
     with pytest.raises(DataError, match='images as bytes'): m.score(torch.tensor(x))
 
 
-@pytest.mark.parametrize('name', [name for name, cls in METHODS.items() if cls.once])
+@pytest.mark.parametrize('name', METHODS)
+def test_fit_has_one_list_of_arguments_and_refuses_others(name):
+    "A slip of the pen, as `epchs=3`, does not pass in silence; `known` and `augment` are all that labels add"
+    arguments = [*inspect.signature(METHODS[name].fit).parameters.values()]
+    if METHODS[name].labelled: assert [arguments.pop(2).name, arguments.pop(2).name]==['known', 'augment']
+    usual = [*inspect.signature(Detector.fit).parameters.values()]
+    assert [(given.name, given.default) for given in arguments]==[(own.name, own.default) for own in usual]
+    known = dict(known=toy_rows(4, 8)) if METHODS[name].labelled else {}
+    with pytest.raises(TypeError, match='epchs'): METHODS[name](4).fit(toy_rows(4, 8), epchs=3, **known)
+
+
+WITH_ALL_NETWORKS = dict(alice=dict(dist=None, w_z=1.), anogan=dict(encoder=True))
+
+
+@pytest.mark.parametrize('name', [name for name, cls in METHODS.items() if not cls.once])
+def test_each_network_and_each_optimiser_is_built_once(name, monkeypatch):
+    families, made = [], []
+    usual = inspect.signature(METHODS[name].__init__).parameters['nets'].default
+    def counted(shape):
+        families.append(shape)
+        return usual(shape)
+    adam = torch.optim.Adam
+    def noted(*args, **kw):
+        made.append(adam(*args, **kw))
+        return made[-1]
+    monkeypatch.setattr(torch.optim, 'Adam', noted)
+    model = METHODS[name](4, nets=counted, **WITH_ALL_NETWORKS.get(name, {}))
+    held = [value for value in vars(model).values() if isinstance(value, torch.optim.Optimizer)]
+    assert families==[4]
+    assert len(made)==len(held), f'{len(made)} optimisers for {len(held)} players'
+
+
+ONCE = pytest.mark.parametrize('name', [name for name, cls in METHODS.items() if cls.once])
+
+
+@ONCE
+def test_a_baseline_refuses_labels_in_the_place_of_epochs(name):
+    x = toy_rows(4)
+    with pytest.raises(DataError, match='only the normal ones'): METHODS[name](4).fit(x, x)
+
+
+@ONCE
+def test_a_baseline_looks_once_whatever_it_is_asked_for(name, tmp_path):
+    file = tmp_path/'c.pt'
+    m = METHODS[name](4)
+    seen = []
+    step = m.step
+    def noted(x):
+        seen.append(len(x))
+        return step(x)
+    m.step = noted
+    m.fit(toy_rows(4, 70), epochs=3, bs=32, ema=.9, checkpoint=file, val=toy_rows(4, 9), progress=False)
+    assert seen==[70] and not m.val_scores and not file.exists()
+
+
+@ONCE
 def test_a_baseline_that_has_learned_nothing_says_so(name):
     says = 'has not learned anything yet; call fit first'
     with pytest.raises(GanadError, match=says): METHODS[name](4).score(toy_rows(4))

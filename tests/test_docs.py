@@ -10,6 +10,7 @@ import time
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import prepared
 import pytest
 from project import ROOT
 
@@ -126,7 +127,7 @@ def built(tmp_path_factory):
     for name, text in FILES.items():
         (root/name).parent.mkdir(parents=True, exist_ok=True)
         (root/name).write_text(text)
-    return root, subprocess.run(COMMAND, cwd=root, env=environment(root), capture_output=True, text=True)
+    return root, prepared.run('-m', 'ganad.site.docs', cwd=root, env=environment(root))
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from statistics import mean
 
+import prepared
 import pytest
+from prepared import Python
 from project import ROOT
 
 from ganad import data
@@ -41,9 +42,13 @@ def records_of(folder):
 @posix
 def test_cluster_that_loses_a_worker_still_makes_every_run(tmp_path):
     "A real cluster of two worker processes, one of them killed in the middle"
+    import dask
     from dask.distributed import LocalCluster
     runs = bigan_runs(8, 200)
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    prepared.context()                                              # its server makes the workers
+    forks = dask.config.set({'distributed.worker.multiprocessing-method':'forkserver'})
+    settings = dict(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+    with forks, LocalCluster(**settings) as cluster:
         made = run_all(runs, 'm', tmp_path, cluster=cluster.scheduler_address)
         first = next(made)[0].name                                  # both workers are busy with the next two
         with cluster.get_client() as client:
@@ -66,14 +71,22 @@ def workers_of(process):
     return [pid for pid, group, state in rows if group==str(process.pid)!=pid and 'Z' not in state]
 
 
+# The workers of a command are new processes, each of which imports PyTorch; where no more is asked of them
+# than what they make, they may be forks
+WORKERS_ARE_FORKS = """
+import warnings
+from loky.backend.context import set_start_method
+from ganad.cli import main
+warnings.simplefilter('ignore')
+set_start_method('fork')
+main()
+"""
+
+
 @posix
 @pytest.mark.parametrize('how', ['Ctrl-C', 'SIGTERM', 'SIGKILL'])
 def test_workers_end_with_the_command(tmp_path, how):
-    command = [sys.executable, '-m', 'ganad.cli', 'bench', '--matrix', 'quick']
-    command += ['--jobs', '2', '--out', str(tmp_path)]
-    def hears_ctrl_c(): signal.signal(signal.SIGINT, signal.SIG_DFL)        # a background job ignores it
-    process = subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               start_new_session=True, preexec_fn=hears_ctrl_c)
+    process = Python('-m', 'ganad.cli', 'bench', '--matrix', 'quick', '--jobs', 2, '--out', tmp_path, env=ENV)
     until = time.time()+120
     while not [*tmp_path.rglob('*.json')] and time.time()<until: time.sleep(.05)
     assert len(workers_of(process))>=2
@@ -94,9 +107,8 @@ def scheduler():
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    command = [sys.executable, '-m', 'distributed.cli.dask_scheduler', '--no-dashboard']
-    process = subprocess.Popen([*command, '--host', '127.0.0.1', '--port', str(port)], **quiet)
+    command = ['-m', 'distributed.cli.dask_scheduler', '--no-dashboard']
+    process = Python(*command, '--host', '127.0.0.1', '--port', port)
     yield f'tcp://127.0.0.1:{port}', process
     process.kill()
     process.wait()
@@ -107,9 +119,8 @@ def test_a_cluster_without_a_worker_and_one_without_a_scheduler_are_one_line(tmp
     address, process = scheduler
     runs = bigan_runs(8, 200)
     with pytest.raises(GanadError, match='has no worker'): next(run_all(runs, 'm', tmp_path, cluster=address))
-    module = [sys.executable, '-m', 'distributed.cli.dask_worker']
-    worker = subprocess.Popen([*module, address, '--no-dashboard', '--nthreads', '1'], env=ENV,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    options = ['--no-dashboard', '--no-nanny', '--nthreads', '1']
+    worker = Python('-m', 'distributed.cli.dask_worker', address, *options, env=ENV)
     try:
         made = run_all(runs, 'm', tmp_path, cluster=address)
         first = next(made)[0]
@@ -135,12 +146,10 @@ def test_a_number_that_means_nothing_is_one_line(tmp_path, run, wrong):
 
 @posix
 def test_killed_bench_loses_nothing_and_does_nothing_twice(tmp_path):
-    command = [sys.executable, '-m', 'ganad.cli', 'bench', '--matrix', 'quick']
-    command += ['--jobs', '2', '--out', str(tmp_path)]
+    command = ['bench', '--matrix', 'quick', '--jobs', '2', '--out', str(tmp_path)]
     folder = tmp_path/'quick'
     runs = MATRICES['quick']()
-    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    process = subprocess.Popen(command, env=ENV, start_new_session=True, **quiet)
+    process = Python('-m', 'ganad.cli', *command, env=ENV)
     until = time.time()+120
     while len([*folder.glob('*.json')])<3 and time.time()<until: time.sleep(.05)
     os.killpg(process.pid, signal.SIGKILL)
@@ -148,7 +157,7 @@ def test_killed_bench_loses_nothing_and_does_nothing_twice(tmp_path):
     before = {path:path.stat().st_mtime_ns for path in folder.glob('*.json')}
     assert 3<=len(before)<len(runs)
     for path in before: json.loads(path.read_text())                        # none is half a file
-    again = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=240)
+    again = prepared.run('-c', WORKERS_ARE_FORKS, *command, env=ENV)
     assert again.returncode==0, again.stderr
     assert set(records_of(folder))=={run.name for run in runs}
     assert {path:path.stat().st_mtime_ns for path in before}==before

@@ -3,10 +3,9 @@
 One process imports everything and forks a child for each attempt, so that a kill costs no import of torch."""
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
+import prepared
 import pytest
 from project import ROOT
 
@@ -171,8 +170,7 @@ print(json.dumps(results))
 
 def drive(where, seed, **jobs):
     counts = [f'{job}={n}' for job, n in jobs.items()]
-    argv = [sys.executable, '-W', 'ignore', '-c', DRIVER, where, seed, *counts]
-    done = subprocess.run([*map(str, argv)], env=ENV, capture_output=True, text=True)
+    done = prepared.run('-c', DRIVER, where, seed, *counts, env=ENV)
     assert done.returncode==0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -59,7 +59,8 @@ def check_terms(settings, weights, shape, monkeypatch):
     "What each player pays, against the formulas, on 16 normal rows and 16 anomalies"
     x, a = toy_rows(shape, 16).double(), known_rows(shape, 16).double()
     model, twin, fresh = (make('twodiscriminators', shape, settings) for _ in range(3))
-    for m in (model, twin, fresh): m.pair = lambda x: (x, a)
+    def pair(x): return x, a
+    for m in (model, twin, fresh): m.pair = pair
     twin.train()
     losses = dict(g=sum(weight*TERMS_OF_TWO[name](twin, x, a) for name, weight in weights.items()))
     if 'adv' in weights: losses['dn'] = CRITICS_OF_TWO['dn'](twin, x, a)

@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from ganad.core import GanadError
 from ganad.metrics import (auprc, auprc_trapezoid, auroc, base_rate, best_f1, bootstrap, checked,
-                           fpr_at, prf_at, summary)
+                           fpr_at, pixel_auroc, prf_at, summary)
 from sklearn import metrics as skm
 
 RANKED = [auroc, auprc, auprc_trapezoid, prf_at, fpr_at, best_f1, bootstrap, summary]
@@ -156,19 +157,20 @@ def test_tensors_of_any_dtype(dtype):
 @pytest.mark.parametrize('metric', RANKED)
 @pytest.mark.parametrize('y,s,why', [
     ([0, 1, 0, 1], [.1, .2, np.nan, .4], 'NaN or infinite'),
-    ([0, 1, 0, 1], [.1, np.inf, .3, .4], 'first in row 1'),
+    ([0, 1, 0, 1], [.1, np.inf, .3, .4], 'the first one (row 1)'),
     ([0, 1, 0, 1], [.1, .2, .3], '3 scores for 4 labels'),
     ([0, 1, 0, 1], [[.1], [.2], [.3], [.4]], 'one number a row'),
-    ([0, 1, 2, 1], [.1, .2, .3, .4], 'label 2 in row 2'), ([-1, 1, 1, 1], [.1, .2, .3, .4], 'label -1'),
-    ([0, .5, 1, 1], [.1, .2, .3, .4], 'label 0.5'),
+    ([0, 1, 2, 1], [.1, .2, .3, .4], 'a label is 2 (row 2)'),
+    ([-1, 1, 1, 1], [.1, .2, .3, .4], 'a label is -1'),
+    ([0, .5, 1, 1], [.1, .2, .3, .4], 'a label is 0.5 (row 1)'),
     ([0, 0, 0, 0], [.1, .2, .3, .4], 'all 4 labels are 0'),
     ([1, 1, 1, 1], [.1, .2, .3, .4], 'all 4 labels are 1'),
     ([], [], 'no rows'),
     ([0, 1, 0, 1], [0, 1, 1, 1], 'balanced accuracy'), ([0, 1, 0, 1], [-1, 1, 1, 1], 'binary predictions'),
     ([0, 1, 0, 1], [True, False, True, True], 'before the threshold')])
 def test_bad_input_is_one_clear_line(metric, y, s, why):
-    with pytest.raises(ValueError) as error: metric(np.array(y), np.array(s))
-    assert why in str(error.value) and '\n' not in str(error.value)
+    with pytest.raises(GanadError) as error: metric(np.array(y), np.array(s))
+    assert why in str(error.value) and '\n' not in str(error.value) and error.value.mend
 
 
 def test_thresholded_scores_are_refused_for_what_they_are():
@@ -185,4 +187,29 @@ def test_coarse_scores_pass(y, s): checked(y, s)
 @pytest.mark.parametrize('metric,bad', [(prf_at, 0), (prf_at, 1), (prf_at, 20), (prf_at, np.nan), (fpr_at, 0),
                                         (fpr_at, 95)])
 def test_shares_are_shares(metric, bad):
-    with pytest.raises(ValueError, match='give the share'): metric(*sample(), bad)
+    with pytest.raises(GanadError, match='give the share') as error: metric(*sample(), bad)
+    assert error.value.option in ('flagged', 'tpr')
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_pixel_auroc_is_that_of_all_pixels_in_one_pot(seed):
+    rng = np.random.default_rng(seed)
+    shapes = (4, 5), (7, 3), (6, 6)
+    masks = [rng.random(shape)<.3 for shape in shapes]
+    maps = [rng.normal(size=shape) + mask for shape, mask in zip(shapes, masks)]
+    of_defect = np.concatenate([m[mask] for m, mask in zip(maps, masks)])
+    others = np.concatenate([m[~mask] for m, mask in zip(maps, masks)])
+    in_order = (of_defect[:,None]>others[None]).mean()
+    assert pixel_auroc(maps, masks)==pytest.approx(in_order, abs=1e-12)
+    assert pixel_auroc(torch.tensor(maps[0][None]), torch.tensor(masks[0][None]))==pytest.approx(
+        auroc(masks[0].ravel(), maps[0].ravel()))
+
+
+@pytest.mark.parametrize('maps, masks, why', [
+    (np.zeros((2, 3, 3)), np.zeros((1, 3, 3)), '2 maps and 1 masks'),
+    (np.zeros((1, 3, 3)), np.zeros((1, 3, 4)), 'map 0 of shape (3, 3), its mask (3, 4)'),
+    (np.zeros((1, 3, 3)), np.full((1, 3, 3), 255), 'mask 0 holds 255'),
+    (np.zeros((1, 3, 3)), np.zeros((1, 3, 3)), 'all 9 labels are 0')])
+def test_maps_and_masks_that_do_not_fit(maps, masks, why):
+    with pytest.raises(ValueError) as error: pixel_auroc(maps, masks)
+    assert why in str(error.value)

@@ -1,6 +1,7 @@
 "Families of networks, at sizes that the notebooks leave out"
 import pytest
 import torch
+from ganad.core import ShapeError
 from ganad.networks import Conv
 
 
@@ -8,7 +9,7 @@ from ganad.networks import Conv
 def test_every_size_of_image_works_or_is_refused(size):
     try:
         networks = Conv((1, size, size), ch=2)
-    except ValueError as error:
+    except ShapeError as error:
         what = f'images of {size} pixels cannot be halved down to 3 to 7'
         assert str(error) == f'{what}; resize them to 8, 32 or 64'
         return

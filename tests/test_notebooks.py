@@ -4,12 +4,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 import warnings
 from configparser import ConfigParser
 
+import prepared
 import pytest
 from notebook_runner import run_notebook
 from project import NBS, NOTEBOOKS, NUMBERED, ROOT, TEMPLATE, folder_of, is_lesson, name_of
@@ -273,8 +272,7 @@ def made_again(tmp_path_factory):
     for code in ('from nbdev.clean import nbdev_clean; nbdev_clean()',
                  'from nbdev.doclinks import nbdev_export; nbdev_export()',
                  'from ganad.site.docs import main; main(["--readme"])'):
-        done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=to, env=environment,
-                              capture_output=True, text=True)
+        done = prepared.run('-c', code, cwd=to, env=environment)
         assert done.returncode==0, done.stderr[-3000:]
     return to
 

@@ -5,10 +5,12 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import prepared
 import pytest
 import torch
 from PIL import Image
@@ -502,7 +504,7 @@ def test_row_of_a_model_is_line_of_the_file_in_any_chunk(tmp_path):
             return np.zeros(len(x))
     for n in (7, 100, 300):
         rows = rows_of(path)
-        rows.chunks = lambda n=n, cut=rows.chunks: cut(n)
+        rows.chunks = partial(rows.chunks, n)
         model = Model()
         model.seen = 0
         with pytest.raises(DataError) as error:
@@ -705,8 +707,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10, file=sys.stderr)
 
 def peak(*argv):
     "Memory of a process of its own, in MB"
-    command = [sys.executable, '-c', PEAK, *map(str, argv)]
-    done = subprocess.run(command, env=ENV, capture_output=True, text=True)
+    done = prepared.run('-c', PEAK, *argv, env=ENV)
     assert done.returncode==0, done.stderr
     return int(done.stderr.split()[-1])
 

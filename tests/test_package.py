@@ -8,7 +8,9 @@ import sys
 import venv
 import zipfile
 from email.parser import Parser
+from functools import partial
 
+import prepared
 import pytest
 from project import ROOT
 
@@ -19,20 +21,29 @@ RUNTIME = ('torch torchvision numpy scikit-learn scipy joblib loky matplotlib pi
            'jinja2').split()
 
 
-def sh(*args, cwd, **env):
-    "Run a command far from the checkout; what it printed"
+def far_from_the_checkout(**more):
+    "An environment that knows nothing of this project and of its tests"
     usual = {name: value for name, value in os.environ.items()
              if name not in ('IN_TEST', 'PYTHONPATH') and not name.startswith('PYTEST')}
-    command = [str(arg) for arg in args]
-    ran = subprocess.run(command, cwd=cwd, env=usual | env, capture_output=True, text=True,
-                         stdin=subprocess.DEVNULL)
-    assert ran.returncode==0, f"{' '.join(command)}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+    return usual | {name: str(value) for name, value in more.items()}
+
+
+def printed_by(ran):
+    "What a command printed that did what it should"
+    command = ran.args if isinstance(ran.args, str) else ' '.join(ran.args)
+    assert ran.returncode==0, f'{command}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}'
     return ran.stdout
 
 
-def python(code, cwd):
-    "What a line of Python prints in a project, with the package of that project"
-    return sh(sys.executable, '-W', 'ignore', '-c', code, cwd=cwd, PYTHONPATH=str(cwd), OMP_NUM_THREADS='1')
+def sh(*args, cwd, **env):
+    "Run a command far from the checkout; what it printed"
+    return printed_by(subprocess.run([str(arg) for arg in args], cwd=cwd, env=far_from_the_checkout(**env),
+                                     capture_output=True, text=True, stdin=subprocess.DEVNULL))
+
+
+def python(*args, cwd, package=None): # As behind `python`; its folder; where `ganad` is, if elsewhere
+    "What Python prints with the package of a folder"
+    return printed_by(prepared.run(*args, cwd=cwd, env=far_from_the_checkout(PYTHONPATH=package or cwd)))
 
 
 def project(to):
@@ -51,15 +62,14 @@ def state(root):
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
-def three_commands(ganad, cwd, **env):
+def three_commands(run, cwd): # Function of the words behind `ganad` that returns what is printed
     "fit, score and report on a CSV that has never been seen"
     rows = [f'{i},{"ab"[i%2]},{i%7},{i%5/2}' for i in range(200)]
     (cwd/'train.csv').write_text('\n'.join(['id,kind,x,y', *rows]) + '\n', encoding='utf-8')
     (cwd/'test.csv').write_text('\n'.join(['id,kind,x,y', *rows[:9], '9,b,900,7']) + '\n', encoding='utf-8')
-    def run(line): return sh(ganad, *line.split(), cwd=cwd, **env)
-    run('fit train.csv --drop id --method bigan --epochs 3 --save m.safetensors')
-    assert 'scores.csv' in run('score test.csv --model m.safetensors --out scores.csv')
-    run('report test.csv --model m.safetensors --out report.html')
+    run(*'fit train.csv --drop id --method bigan --epochs 3 --save m.safetensors'.split())
+    assert 'scores.csv' in run(*'score test.csv --model m.safetensors --out scores.csv'.split())
+    run(*'report test.csv --model m.safetensors --out report.html'.split())
     head, *lines = [line.split(',') for line in (cwd/'scores.csv').read_text(encoding='utf-8').splitlines()]
     assert head[4:]==['score', 'p_value', 'flag']
     assert max(lines, key=lambda line: float(line[4]))[0]=='9'
@@ -108,12 +118,12 @@ def test_wheel_works_elsewhere(wheel, tmp_path):
     away.mkdir()
     sh(sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', lib, wheel, cwd=away)
     code = 'import ganad; from ganad.detector import detectors; print(ganad.__file__, *detectors())'
-    out = sh(sys.executable, '-c', code, cwd=away, PYTHONPATH=str(lib))
+    out = python('-c', code, cwd=away, package=lib)
     assert out.startswith(str(lib))
     assert {'gan', 'bigan', 'pca'}<={*out.split()}
-    assert '--normal' in sh(lib/'bin/ganad', 'demo', '--help', cwd=away, PYTHONPATH=str(lib))
+    assert '--normal' in sh(lib/'bin/ganad', 'demo', '--help', cwd=away, PYTHONPATH=lib)
     assert not [*away.iterdir()], 'asking for help wrote something'
-    three_commands(lib/'bin/ganad', away, PYTHONPATH=str(lib))
+    three_commands(partial(python, lib/'bin/ganad', cwd=away, package=lib), away)
 
 
 @pytest.mark.slow
@@ -129,7 +139,7 @@ def test_fresh_environment(what, wheel, tmp_path):
     sh(ganad, 'demo', '--quick', '--methods', 'pca,bigan', '--out', 'out', cwd=tmp_path)
     assert (tmp_path/'out/report.html').stat().st_size>10_000
     assert json.loads((tmp_path/'out/results.json').read_text())
-    three_commands(ganad, tmp_path)
+    three_commands(partial(sh, ganad, cwd=tmp_path), tmp_path)
     if what=='.[dev]': sh(interpreter, '-c', 'import nbdev,smalldocs,jupyterlab,playwright', cwd=tmp_path)
 
 
@@ -144,7 +154,7 @@ def make_export(to):
     for command in commands:
         option, _, rest = command.partition(' ')
         args = [rest.strip("'")] if option=='-c' else rest.split()
-        sh(sys.executable, '-W', 'ignore', option, *args, cwd=to, PYTHONPATH=str(to))
+        python(option, *args, cwd=to)
 
 
 def as_saved(notebook):
@@ -176,8 +186,7 @@ def grown(tmp_path_factory):
 
 
 def pytest_in(to, *args):
-    return sh(sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', *args, cwd=to,
-              PYTHONPATH=str(to), OMP_NUM_THREADS='1')
+    return python('-m', 'pytest', '-p', 'no:cacheprovider', '-q', *args, cwd=to)
 
 
 def test_a_new_method_changes_its_own_files_only(grown):
@@ -191,7 +200,8 @@ def test_a_new_method_changes_its_own_files_only(grown):
 
 def test_a_new_method_is_found(grown):
     to, _ = grown
-    assert 'copycat' in python('from ganad.detector import detectors; print(*detectors())', to).split()
+    found = python('-c', 'from ganad.detector import detectors; print(*detectors())', cwd=to)
+    assert 'copycat' in found.split()
 
 
 def test_a_new_method_is_in_the_readme(grown):
@@ -202,7 +212,7 @@ def test_a_new_method_is_in_the_readme(grown):
 def test_a_new_method_is_in_the_demo(grown):
     to, _ = grown
     code = 'from ganad._files.demo import demo_runs; print(*(run.method for run in demo_runs(quick=True)))'
-    assert 'copycat' in python(code, to).split()
+    assert 'copycat' in python('-c', code, cwd=to).split()
 
 
 def test_a_new_method_is_in_the_sidebar(grown):
@@ -212,7 +222,7 @@ from pathlib import Path
 from ganad.site.docs import expand
 side = yaml.safe_load(Path('_quarto.yml').read_text())['website']['sidebar']['contents']
 print(expand(side, {p.relative_to('nbs').as_posix():p.name for p in Path('nbs').rglob('[!_]*.ipynb')}))"""
-    assert "'77_copycat.ipynb'" in python(code, to)
+    assert "'77_copycat.ipynb'" in python('-c', code, cwd=to)
 
 
 def test_a_new_method_says_what_it_is_for(grown):
@@ -221,7 +231,7 @@ def test_a_new_method_says_what_it_is_for(grown):
 from pathlib import Path
 from ganad.site.pages import title_lines
 print(title_lines(json.loads(Path('nbs/methods/77_copycat.ipynb').read_text())))'''
-    assert python(code, to).strip()=="{'able': 'copy a method.', 'first': ['gan']}"
+    assert python('-c', code, cwd=to).strip()=="{'able': 'copy a method.', 'first': ['gan']}"
 
 
 def test_a_new_method_keeps_the_rules_of_the_house(grown):
@@ -243,7 +253,8 @@ def test_a_new_method_is_under_the_contract(grown):
 # A data set more
 
 LOADER = '''#| exports
-def _spiral(root, size):
+@_source('spiral', 'spiral.csv')
+def _spiral(root):
     "Two arms of a spiral, from a file of numbers"
     numbers = np.loadtxt(find(root, 'spiral.csv'), delimiter=',', dtype='f4')
     x, y = torch.tensor(numbers[:, :2]), torch.tensor(numbers[:, 2]).long()
@@ -274,15 +285,14 @@ def test_a_new_data_set_is_a_function_and_a_protocol(tmp_path):
                     source=source)
     def place(text):
         return next(i for i, cell in enumerate(notebook['cells']) if text in ''.join(cell['source']))
-    loaders = place("{'digits':_digits,")
-    text = ''.join(notebook['cells'][loaders]['source'])
-    more = text.replace("{'digits':_digits,", "{'digits':_digits, 'spiral':_spiral,")
-    notebook['cells'][loaders]['source'] = more
     notebook['cells'].insert(place('class OneClass(') + 1, cell(PROTOCOL))
-    notebook['cells'].insert(loaders, cell(LOADER))
+    notebook['cells'].insert(place('def sources()'), cell(LOADER))
     path.write_text(as_saved(notebook), encoding='utf-8')
     make_export(to)
     rows = [f'{i/10},{-i/10},0\n{-i/10},{i/10},1\n' for i in range(50)]
     (to/'spiral.csv').write_text(''.join(rows), encoding='utf-8')
-    assert python(USE, to).split()==['True', 'left', '22', '75', '75']     # three more for validation
-    assert 'spiral' in sh(sys.executable, '-m', 'ganad.cli', 'data', cwd=to, PYTHONPATH=str(to))
+    said = python('-c', USE, cwd=to).split()
+    assert said==['True', 'left', '22', '75', '75']                             # three more for validation
+    listed = prepared.run('-m', 'ganad.cli', 'data', cwd=to,
+                          env=far_from_the_checkout(PYTHONPATH=to, GANAD_DATA=to))
+    assert re.search(r'spiral.*spiral\.csv', printed_by(listed)), printed_by(listed)

@@ -1,10 +1,12 @@
 "How many parameters each layer of a paper's networks has, by hand from the tables of the papers"
+import inspect
 from functools import partial
 
 import pytest
 import torch
+from ganad import papernets
 from ganad.contract import toy_rows
-from ganad.core import set_seed
+from ganad.core import ShapeError, set_seed
 from ganad.models.alad import ALAD
 from ganad.models.alad64 import ALAD64
 from ganad.models.anogan import AnoGAN
@@ -157,3 +159,39 @@ def test_a_row_alone_scores_the_same_in_the_papers_networks(name):
     x = toy_rows(model.shape, 3)
     model.train().step(x)                                        # running averages that are not 0 and 1
     torch.testing.assert_close(model.score(x, bs=1), model.score(x), rtol=1e-4, atol=1e-6)
+
+
+PUBLIC = [getattr(papernets, name) for name in papernets.__all__]
+FAMILIES = [public for public in PUBLIC if hasattr(public, 'critic')]
+each_family = pytest.mark.parametrize('family', FAMILIES, ids=lambda family: family.__name__)
+
+
+@each_family
+@pytest.mark.parametrize('shape', [50, 121, (274,), (1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 16, 24)],
+                         ids=str)
+def test_rows_of_another_shape_are_refused_at_once(family, shape):
+    "Either these networks are for rows of this shape, or they say so before anything is built"
+    try:
+        networks = family(shape)
+    except ShapeError as error:
+        assert error.mend
+        return
+    arguments = dict(z=5) if 'z' in inspect.signature(networks.critic).parameters else {}
+    rows = torch.zeros(2, *([shape] if isinstance(shape, int) else shape))
+    codes = [torch.zeros(2, 5)] if arguments else []
+    assert len(networks.critic(**arguments)(rows, *codes)) == 2
+
+
+@each_family
+def test_a_critic_judges_as_many_rows_as_it_is_asked_for(family):
+    "Or it has no such argument"
+    networks = family((3, 32, 32)) if family is papernets.GanomalyImages else family()
+    if 'x' not in inspect.signature(networks.critic).parameters:
+        with pytest.raises(TypeError): networks.critic(x=2)
+        return
+    for x in (1, 2): assert networks.critic(x=x, z=5 if x == 1 else 0).n_x == x
+
+
+def test_networks_for_other_rows_end_in_one_line():
+    with pytest.raises(ShapeError, match=r'for rows of shape \(121,\), not \(50,\)'):
+        EGBAD(50, nets=papernets.EgbadKdd99)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import prepared
 import pytest
 import torch
 import yaml
@@ -238,8 +239,9 @@ main()
 @pytest.mark.parametrize('how', ['SIGINT', 'SIGTERM'])
 @pytest.mark.parametrize('module', ['torch', 'sklearn', 'ganad._files.commands'])
 def test_an_interruption_in_the_first_seconds_prints_nothing(module, how):
-    argv = [sys.executable, '-c', INTERRUPTED, module, how, 'methods']
-    done = subprocess.run(argv, env=ENV, capture_output=True, text=True)
+    argv = ['-c', INTERRUPTED, module, how, 'methods']
+    if module.startswith('ganad'): done = prepared.run(*argv, env=ENV)
+    else: done = subprocess.run([sys.executable, *argv], env=ENV, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr)==(130, '', '')
 
 
@@ -304,20 +306,29 @@ def test_text_is_shown_in_any_encoding(monkeypatch, table_and_model, encoding):
     assert shown(monkeypatch, '--help', encoding=encoding)[0]==0
 
 
-def in_shell(line, *arguments):
-    argv = ['sh', '-c', line, '-', *map(str, arguments)]
-    return subprocess.run(argv, env=ENV, capture_output=True, text=True)
+WITHOUT_OUTPUT = """
+import os, sys
+how = sys.argv.pop(1)
+if how=='>/dev/full': os.dup2(os.open('/dev/full', os.O_WRONLY), 1)
+if how=='>&-':
+    os.close(1)
+    sys.stdout = None                   # as Python begins where a shell has closed it
+if how=='2>&-':
+    os.close(2)
+    sys.stderr = None
+from ganad.cli import main
+main()
+"""
 
 
 @posix
 def test_an_output_that_takes_nothing_is_one_line(monkeypatch, table_and_model):
     for command in (['methods'], ['score', table_and_model/'t.csv', '--model', table_and_model/'m']):
-        argv = [sys.executable, '-m', 'ganad.cli', *map(str, command)]
         for redirect in ('>/dev/full', '>&-'):
-            done = in_shell(f'"$@" {redirect}', *argv)
+            done = prepared.run('-c', WITHOUT_OUTPUT, redirect, *command, env=ENV)
             notes = [line for line in done.stderr.splitlines() if 'standard output' in line]
             assert done.returncode==2 and len(notes)==1 and 'Traceback' not in done.stderr, done.stderr
-    done = in_shell('"$@" 2>&-', *argv)
+    done = prepared.run('-c', WITHOUT_OUTPUT, '2>&-', *command, env=ENV)
     assert done.returncode==0 and 'ganad:' not in done.stdout, 'a note is no row'
 
 

@@ -56,3 +56,17 @@ def test_scaled_scores_of_ganomaly():
     reference = val.double().numpy()
     want = (score.double().numpy() - reference.min())/(np.quantile(reference, .9) - reference.min())
     np.testing.assert_allclose(scaled(score, val, .9).numpy(), want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('name, settings, names', [
+    ('egbad', {}, ('features', 'sigma')), ('alad', {}, ('l1', 'l2', 'logits', 'features')),
+    ('ganomaly', {}, ('codes',)), ('bigan', {}, ())])
+def test_a_method_names_the_scores_that_it_knows(fitted, name, settings, names):
+    "And gives each of them, for any number of rows; those of the whole are among them"
+    model, x = fitted(name, settings, 4), odd_and_even(4)
+    found = model.all_scores(x, bs=7)
+    assert model.score_names() == tuple(found) == names
+    for scores in found.values():
+        assert scores.shape == (40,)
+        assert scores.isfinite().all()
+    if names: assert any(torch.allclose(scores, model.score(x), rtol=1e-4) for scores in found.values())

@@ -50,7 +50,36 @@ def decorated_twice(node):
     return len(names)!=len(set(names)) and 'pytest.mark.parametrize' not in names
 
 
-HABITS = [text_times_truth, list_for_its_effect, pattern_on_a_message, decorated_twice]
+def named_lambda(node):
+    "`f = lambda x: …` or `model.f = lambda x: …`: a function with a name is a `def`"
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
+
+
+def advice_in_a_text(node):
+    "`raise ValueError('what; what to do')`: an error of ours has fields for both"
+    if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)): return False
+    if getattr(node.exc.func, 'id', '') not in ('ValueError', 'TypeError', 'RuntimeError'): return False
+    constants = [part.value for part in ast.walk(node.exc) if isinstance(part, ast.Constant)]
+    return any(isinstance(text, str) and '; ' in text for text in constants)
+
+
+def form(value):
+    "What kind of thing stands to the right of an equals sign; of a call, the name of the function, too"
+    if isinstance(value, ast.Call): return getattr(value.func, 'attr', getattr(value.func, 'id', ''))
+    if isinstance(value, ast.Constant): return type(value.value).__name__
+    return type(value).__name__
+
+
+def unrelated_pair(node):
+    "`loss, w = 0, self.w`: two or three things of one kind may share a line, others have one each"
+    if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)): return False
+    if not isinstance(node.targets[0], ast.Tuple): return False
+    values = node.value.elts
+    return len(values)>3 or len({form(value) for value in values})>1
+
+
+HABITS = [named_lambda, text_times_truth, list_for_its_effect, pattern_on_a_message, decorated_twice]
+HABITS_OF_THE_COURSE = [unrelated_pair, advice_in_a_text]
 
 
 @pytest.mark.parametrize('habit', HABITS, ids=lambda habit: habit.__name__)
@@ -60,7 +89,51 @@ def test_old_habits_are_gone(habit):
             assert not habit(node), f'{path.relative_to(ROOT)}:{node.lineno}: {habit.__doc__}'
 
 
+def is_of_the_course(path):
+    "Of the package, without the rooms of users' files and estimators, which still have some of these"
+    room = path.relative_to(ROOT).parts[1]
+    return path.is_relative_to(ROOT/'ganad') and room not in ('_files', 'estimator', 'cli.py')
+
+
+@pytest.mark.parametrize('habit', HABITS_OF_THE_COURSE, ids=lambda habit: habit.__name__)
+def test_old_habits_are_gone_from_the_course(habit):
+    for path in filter(is_of_the_course, CODE):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            assert not habit(node), f'{path.relative_to(ROOT)}:{node.lineno}: {habit.__doc__}'
+
+
+def undocumented(text):
+    "Lines of functions with a comment behind `def` where a docstring belongs: `help` shows no comment"
+    lines = text.splitlines()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    return [lines[node.lineno-1] for node in functions if node.name!='__init__'
+            and not ast.get_docstring(node) and ' #' in lines[node.lineno-1]]
+
+
+def test_what_a_function_gives_is_its_docstring():
+    for path in filter(is_of_the_course, CODE):
+        assert undocumented(path.read_text(encoding='utf-8'))==[], path.relative_to(ROOT)
+
+
+def test_a_comment_behind_def_is_noticed():
+    assert undocumented('def f(x): # Twice as much\n    return 2*x')==['def f(x): # Twice as much']
+    assert not undocumented('def f(x): # Twice as much\n    "Twice `x`"\n    return 2*x')
+
+
+@pytest.mark.parametrize('code', [
+    'a, b = f(x), f(y)', 'a, b = b, a', 'a, b = [], []', 'real, fake = logits.chunk(2)',
+    "BLUE, RED, GREEN = '#00f', '#f00', '#0f0'", 'was, now = old.get(k), new.get(k)'])
+def test_pairs_of_one_kind_may_stay(code):
+    assert not any(map(unrelated_pair, ast.walk(ast.parse(code))))
+
+
 @pytest.mark.parametrize('habit, code', [
+    (named_lambda, 'f = lambda x: x'),
+    (named_lambda, 'model.f = lambda x: x'),
+    (advice_in_a_text, "raise ValueError(f'{n} rows; give more')"),
+    (unrelated_pair, 'loss, w = 0, self.w'),
+    (unrelated_pair, 'e, g = E(x), G(z)'),
+    (unrelated_pair, 'a, b, c, d = 1, 2, 3, 4'),
     (text_times_truth, "'s'*(n!=1)"),
     (list_for_its_effect, '[f(x) for x in xs]'),
     (pattern_on_a_message, "re.sub('a', 'b', str(e))"),

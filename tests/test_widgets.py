@@ -1,5 +1,6 @@
 "The explorers without a browser: a control moves, picture and text follow"
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 pytest.importorskip('ipywidgets')
 from ganad import widgets
+from ganad.core import DataError, is_live_notebook
 from ganad.metrics import fpr_at
 
 
@@ -63,7 +65,7 @@ def test_search_steps():
     x = torch.rand(1, 8, 8)
     explorer = widgets.search(x, [x*share for share in (0, .5, 1)], [3., 2., 1.])
     assert changes(explorer, step=1)=='step 1 of 2: 2.000 left over, 1.000 at best'
-    with pytest.raises(ValueError, match='3 frames but 2 losses'): widgets.search(x, [x]*3, [1., 2.])
+    with pytest.raises(DataError, match='3 frames but 2 losses'): widgets.search(x, [x]*3, [1., 2.])
 
 
 def test_a_notebook_without_kernel_shows_the_picture(labelled):
@@ -72,10 +74,18 @@ def test_a_notebook_without_kernel_shows_the_picture(labelled):
 
 
 def test_a_live_notebook_shows_the_controls(labelled, monkeypatch):
-    monkeypatch.setattr(widgets, '_is_live', lambda: True)
+    monkeypatch.setattr(widgets, 'is_live_notebook', lambda: True)
     assert 'application/vnd.jupyter.widget-view+json' in widgets.threshold(*labelled)._repr_mimebundle_()
 
 
 def test_without_ipywidgets(labelled, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ipywidgets', None)
     with pytest.raises(ImportError, match=r"pip install 'ganad\[widgets\]'"): widgets.threshold(*labelled)
+
+
+@pytest.mark.parametrize('config, is_live', [({}, False), (dict(IPKernelApp={}), True), (None, False)])
+def test_a_slider_is_live_where_a_kernel_answers(config, is_live, monkeypatch):
+    "A notebook has one; a terminal of IPython, or a script in which it was only imported, has none"
+    shell = None if config is None else SimpleNamespace(config=config)
+    monkeypatch.setitem(sys.modules, 'IPython', SimpleNamespace(get_ipython=lambda: shell))
+    assert is_live_notebook() == is_live

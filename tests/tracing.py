@@ -6,6 +6,7 @@ a name that is a formula, 'x', 'G(z)', 'f(x)', so a test can say which term of a
 written down a second time.
 """
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -99,21 +100,31 @@ def name_batches(names, monkeypatch):
 
 def name_known(model, names):
     pair = model.pair
-    model.pair = lambda x: (x, names.give(pair(x)[1], ['a']))
+    def named_pair(x):
+        x, anomalies = pair(x)
+        return x, names.give(anomalies, ['a'])
+    model.pair = named_pair
 
 
 def name_stages(net, net_name, names):
     "A U-Net's encoder and decoder, whose stages are named alone"
     enc, dec = net.enc, net.dec
-    net.enc = lambda x: [names.give(stage, names('enc', [x])) for stage in enc(x)]
+    def named_enc(x): return [names.give(stage, names('enc', [x])) for stage in enc(x)]
     def named_dec(stages):
         codes = names.parts(stages[-1])
         return names.give(dec(stages), [name.replace('enc', net_name, 1) for name in codes])
+    net.enc = named_enc
     net.dec = named_dec
 
 
 def name_outputs(module, name, names):
     module.register_forward_hook(lambda _, inputs, output: names.give(output, names(name, inputs)))
+
+
+def name_features(critic, names):
+    features = critic.features
+    def named_features(*args): return names.give(features(*args), names('f', args))
+    critic.features = named_features
 
 
 def listen(model, names, monkeypatch):
@@ -126,8 +137,7 @@ def listen(model, names, monkeypatch):
         if isinstance(net, Skip): name_stages(net, net_name, names)
         if isinstance(net, Critic):
             name_outputs(net.head, 'head', names)
-            features = net.features
-            net.features = lambda *args, features=features: names.give(features(*args), names('f', args))
+            name_features(net, names)
 
 
 # What reaches the weights
@@ -145,7 +155,9 @@ def optimisers(model):
 
 def gradients(model, x, monkeypatch, term=None):
     "{player: {weight: gradient}} of one `step` where only `term` counts; and the names of all terms"
-    found, seen, names = {}, set(), Names(x)
+    found = {}
+    seen = set()
+    names = Names(x)
 
     def alone(kind, function):
         def counted(*args):
@@ -168,8 +180,7 @@ def gradients(model, x, monkeypatch, term=None):
             if weight.grad is not None and weight.grad.any():
                 gradient[name] = gradient.get(name, 0) + weight.grad
             weight.grad = None
-    for player, optimiser in optimisers(model).items():
-        optimiser.step = lambda player=player: note(player)
+    for player, optimiser in optimisers(model).items(): optimiser.step = partial(note, player)
     set_seed(1)
     model.train().step(x)
     monkeypatch.undo()

@@ -15,11 +15,9 @@ from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator._modelfile import read
 from ..estimator._threshold import Threshold
-from .compare import compare_files
-from .fit_and_score import DEFAULT, fit_file, score_file
+from .fit_and_score import DEFAULT, WHY_DEFAULT, fit_file, score_file
 from .pictures import settings_text
 from .readers import Layout, count_text
-from .report import report_file
 from .warnings import rate_text
 
 # %% ../../nbs/files/40_commands.ipynb #1915ed69
@@ -75,7 +73,7 @@ def _training_progress(arguments): # As of `Detector.fit`
 
 # %% ../../nbs/files/40_commands.ipynb #f654c689
 _SAME = ['label', 'normal', 'size', 'strict', 'seed', 'device', 'contamination', 'false_alarms']
-_OPTIONAL = ['epochs', 'batch_size', 'impute']                                # else as the estimator has it
+_OPTIONAL = ['epochs', 'batch_size', 'impute', 'precision']                   # else as the estimator has it
 
 def fit(arguments):
     "The command `ganad fit`"
@@ -101,13 +99,14 @@ def fit(arguments):
     if promised: text += f"\nfalse alarms: {promised}"
     found = about['found']
     if found: text += f"\n{found['anomalies']} known anomalies, kept out of it: AUROC {found['auroc']:.3f}"
-    if not arguments.method: text += f"\n{_DEFAULT_TEXT}"
+    if not arguments.method: text += f"\n{_default_text(est.prep_.kind)}"
     if about['baseline']: text += f"\n{_baseline_text(about['baseline'], method)}"
     return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about),
                           said)
 
-_DEFAULT_TEXT = (f"{DEFAULT} is the default: of what learns within a minute it did best on average; "
-                 "`ganad compare` says what is best on your rows")
+def _default_text(kind)->str: # 'table' or 'images'
+    "Why this method was taken, without being asked for"
+    return f"{DEFAULT} is the default: {WHY_DEFAULT[kind]}; `ganad compare` says what is best on your rows"
 
 def _baseline_text(best, method)->str: # Of `baseline_beside`
     "That a GAN was not needed"
@@ -132,6 +131,7 @@ def score(arguments):
 
 def report(arguments):
     "The command `ganad report`"
+    from ganad._files.report import report_file        # draws, and so loads matplotlib
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
     done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
                        arguments.top, _shows_progress(arguments), arguments.label, arguments.normal,
@@ -140,6 +140,7 @@ def report(arguments):
 
 def compare(arguments):
     "The command `ganad compare`"
+    from ganad._files.compare import compare_files        # draws, and so loads matplotlib
     given = dict(epochs=arguments.epochs, impute=arguments.impute,
                  words=_column_names(arguments.words) or None)
     settings = _reading(arguments) | {name:value for name, value in given.items() if value is not None}
@@ -182,7 +183,7 @@ def _summary(header, line)->dict: # Of a model file; its `Threshold`
             'label':extra.get('label'), 'normal':extra.get('normal_is'), 'dropped':extra.get('drop'),
             'features':prep.get('names') or prep.get('shape'),
             'pictures':settings_text(extra.get('pictures')),
-            'settings':settings,
+            'settings':settings, 'precision':header.get('precision'),
             **{f'card: {name}':text for name, text in extra.get('card', {}).items() if name!='limits'},
             'notes':extra.get('notes'), 'versions':header.get('versions'), 'format':header['format']}
 

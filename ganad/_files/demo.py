@@ -25,7 +25,8 @@ def demo_protocol(source, normal=None, # Name of the data, or a folder; class th
                   **limits, # More for the protocol
                  )->tuple: # The protocol; why no anomalies can be known in it, or ''
     "Who is normal in the demo, with twenty known anomalies (or fewer) where there can be some"
-    own = dict(kdd99=data.KDD99, arrhythmia=data.Arrhythmia).get(source)
+    is_table_of_many = source.startswith('adbench/') and not Path(source).is_dir()
+    own = data.Halves if is_table_of_many else dict(kdd99=data.KDD99, arrhythmia=data.Arrhythmia).get(source)
     if own and normal is not None:
         raise GanadError(f"{source} says itself who is normal", "leave --normal out")
     if own: return own(**limits), f'the protocol of {source} hands none out'
@@ -48,7 +49,8 @@ def demo_runs(source:str='digits', # Name of the data, or a folder of images
              )->list: # `Run`s
     "The runs of `ganad demo`"
     sources = [name for name in data.sources() if name!='folder']
-    if not Path(source).is_dir(): pick(source, sources, 'data set or folder of images')
+    is_known = Path(source).is_dir() or source.startswith('adbench/')
+    if not is_known: pick(source, sources, 'data set or folder of images')
     if seeds<1: raise GanadError(f"--seeds {seeds} is too few", "give 1 or more")
     protocol, why = demo_protocol(source, normal, **dict(n_train=1000, n_test=1000) if quick else {})
     names = [pick(name, detectors(), 'method') for name in methods or detectors()]

@@ -108,6 +108,7 @@ _EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_count, normal=_
                                          shape=_is_interval)),
               found=_dict_of(False, auroc=_is_auroc, normal=_is_count, anomalies=_is_count),
               baseline=_dict_of(False, name=_is_text, auroc=_is_auroc, own=_is_auroc, by=_is_text))
+_MAY_SAY = dict(precision=_one_of('fp32', 'bf16'))              # of the training; nothing: fp32
 _WORDS_OF = {
     1: dict(method=_is_text, needs=_list_of(_is_text), settings=_is_bare),
     2: dict(method=_is_text, needs=_list_of(_is_text), settings=_is_any_map, kind=_one_of(*_PREP),
@@ -132,7 +133,7 @@ def misfit(header:dict, # Of the newest format
     return _misfit_of_words(header, FORMAT) or _misfit_of_tensors(header, state)
 
 def _misfit_of_words(header, number): # Of this format
-    found = _first_misfit(_WORDS_OF[number], header)
+    found = _first_misfit(_WORDS_OF[number], header) or _first_misfit(_MAY_SAY, header, needed=False)
     if found or number==1: return found
     kind, prep = header['kind'], header['prep']
     return (_first_misfit(_SETTINGS, header['settings'], False, 'settings.')
@@ -329,9 +330,10 @@ def _from_1(header, state):
     pictures = dict(shape=shape, range=[-1,1], seen=shape[1:])
     kind, prep = ('table', as_is) if len(shape)==1 else ('images', pictures)
     state = {f'model.{name}':tensor for name, tensor in state.items()}
+    precision = {name:header[name] for name in _MAY_SAY if name in header}
     header = dict(method=header['method'], needs=header['needs'], format=2, settings=settings,
                   kind=kind, prep=prep, features=math.prod(shape), columns=None, threshold=None,
-                  calibrated=False, data={}, metrics={}, versions={}, extra={})
+                  calibrated=False, data={}, metrics={}, versions={}, extra={}, **precision)
     return header, dict(state, reference=torch.zeros(0).double())
 
 MIGRATE = {1:_from_1}      # format → function to the next one

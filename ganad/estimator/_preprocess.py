@@ -6,7 +6,7 @@
 __all__ = ['NEARLY_ALL', 'is_frame', 'names_of', 'take_rows', 'numbers_of', 'unit_of', 'count_numbers', 'mixed_text',
            'says_nothing', 'is_date', 'is_code', 'as_word', 'read_column', 'refuse', 'Columns', 'read_columns',
            'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted',
-           'integer_range', 'brightness_range', 'Images', 'prepared']
+           'has_no_colour', 'integer_range', 'brightness_range', 'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
 import hashlib, math, numbers, re, warnings
@@ -197,7 +197,8 @@ def as_word(value)->str:
     if text.strip().lower() in _TRUTH: return text.strip().capitalize()
     if _is_float(value): return str(int(value)) if math.isfinite(value) and value==int(value) else text
     whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text
+    if not whole: return text
+    return '0' if whole[1]=='-0' else whole[1]
 
 _WHOLE = re.compile(r'(-?\d+)\.0+')
 
@@ -209,6 +210,7 @@ def read_column(values:np.ndarray, # Of one column
     kind = values.dtype.kind
     if kind in 'biuf' and not is_text: return values.astype('f8')
     if kind not in 'biufOUT': raise _unreadable('complex numbers' if kind=='c' else values.dtype)
+    if kind=='f': values = _shortest(values)
     values = _with_none(values)
     has_text = any(isinstance(value, str) for value in values)
     if not is_text and not has_text: return np.where(np.equal(values, None), np.nan, values).astype('f8')
@@ -218,6 +220,10 @@ def read_column(values:np.ndarray, # Of one column
     word = cache(as_word)
     return np.array([None if value is None else word(str(value)) if isinstance(value, str) else as_word(value)
                      for value in values], object)
+
+def _shortest(values)->np.ndarray: # Floats → float64
+    "As they are printed: .1 in single precision is .1, as in a file, not .10000000149"
+    return values if values.dtype.itemsize>=8 else values.astype(str).astype('f8')
 
 def _with_none(values)->np.ndarray: # (N,) of numbers, str and None
     "The same with None for each gap; `DataError` at what is neither number nor text"
@@ -401,6 +407,10 @@ def _sha256(shape, names, blocks): # Of the whole; of its columns; some rows aft
     return digest.hexdigest()
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #4a3bf4cf
+def _spread(values)->float: # Of one feature
+    "Standard deviation, of values far from 0 too; no less than some roundings of the largest"
+    return max(values.std(), 8*np.spacing(abs(values).max()))
+
 @dataclass
 class Table:
     "Columns → rows for a network; all that it learned is plain JSON"
@@ -491,6 +501,8 @@ class Table:
         self.mean  = [*(scaler.mean_.tolist()  if scaler else []), *[0.]*flags]
         self.scale = [*(scaler.scale_.tolist() if scaler else []), *[1.]*flags]
         self.constant = [] if not len(numbers) else np.flatnonzero((numbers==numbers[0]).all(0)).tolist()
+        for feature in np.flatnonzero(np.array(self.scale[:numbers.shape[1]])==1).tolist():
+            self.scale[feature] = _spread(numbers[:,feature]) or 1.
         for feature in self.constant:
             self.mean[feature] = float(numbers[0,feature])
             self.scale[feature] = abs(self.mean[feature]) or 1.
@@ -589,10 +601,18 @@ def _channels_first(x:np.ndarray, # (N,H,W), (N,H,W,C) or (N,C,H,W)
     axes = [axis for axis in (3, 1) if x.shape[axis] in possible]
     if axes: return np.moveaxis(x, axes[0], 1)
     what = f"images of shape {x.shape[1:]}"
+    if channels==1 and 3 in (x.shape[3], x.shape[1]):
+        colours = _channels_first(x)
+        if has_no_colour(colours): return colours[:,:1]
+        raise ShapeError(f"{what} in colour, in training they were grey", "convert them")
     if channels:
         raise ShapeError(f"{what}, in training they had {channels} channels", "convert them")
     what += " have neither 1 nor 3 channels, first or last"
     raise ShapeError(what, "convert them to grey or RGB")
+
+def has_no_colour(x:np.ndarray)->bool: # (N,C,H,W)
+    "Are all channels of each picture the same?"
+    return all(bool((x[at]==x[at,:1]).all()) for at in slices(len(x), 256))
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #cc490110
 def integer_range(low:int, high:int, # The smallest and the largest value
@@ -637,6 +657,7 @@ class Images:
     seen:list=field(default_factory=list) # Height and width of the training images
     dtype:str='' # Of the training images; '': not known, and whole numbers have the range of their type
     kind = 'images'
+    had_equal_channels = False # Of the training: three, all alike?
 
     def read(self, X)->np.ndarray: # (N,H,W), (N,H,W,C) or (N,C,H,W)
         "The pictures as they are, if all of their values are finite"
@@ -648,6 +669,8 @@ class Images:
         "Learn the size and the range of values from training pictures"
         wanted(self.size)
         x = _channels_first(self.read(X))
+        self.had_equal_channels = x.shape[1]>1 and has_no_colour(x)
+        if self.had_equal_channels: x = x[:,:1]
         channels, height, width = x.shape[1:]
         side = int(self.size or self._usual_side(height, width))
         self.seen, self.shape = [height, width], [channels, side, side]
@@ -659,6 +682,7 @@ class Images:
     def notes(self, option='size=')->list: # What chooses another size, as the reader types it → sentences
         "What was done with the images of the training that a person would want to know"
         found = []
+        if self.had_equal_channels: found.append("images of three equal channels are read as one, grey")
         if self.dtype and _is_narrow(np.zeros(1, self.dtype), *self.range):
             black, white = self.range
             found.append(f"images use little of what {self.dtype} holds: {black:g} is taken for black and "
@@ -684,12 +708,30 @@ class Images:
         n = max(1, min(1024, 2**24//max(1, x[0].size)))                    # at once: large ones take memory
         return torch.cat([resized(self._scaled(x[i:i+n], *black_white)) for i in range(0, len(x), n)])
 
+    def sides(self, X)->tuple: # As for `read`
+        "Height and width of the pictures"
+        return _channels_first(X, self.shape[0]).shape[2:]
+
+    def filled_up(self, X)->np.ndarray: # As for `read` → (N,C,S,S), or as they are if they are square
+        "Pictures in the middle of squares, the rest of which has their mean colour"
+        height, width = self.sides(X)
+        if height==width: return X
+        x = _channels_first(X, self.shape[0])
+        mean = x.mean((2, 3), keepdims=True)
+        side = max(height, width)
+        top, left = round((side-height)/2), round((side-width)/2)
+        squares = np.empty((*x.shape[:2], side, side), x.dtype)
+        squares[:] = mean.round() if x.dtype.kind in 'ui' else mean
+        squares[:,:,top:top+height,left:left+width] = x
+        return squares
+
     def _checked_range(self, x)->tuple: # (N,C,H,W) → what is black, what is white
         black, white = self._range_for(x)
         low, high = float(x.min()), float(x.max())
         slack = (white-black)/100
         is_outside = low<black-slack or high>white+slack
-        if is_outside and x.dtype.kind=='u': is_outside = self._say_outside(x, black, white)
+        if is_outside and x.dtype.kind=='u' and x.dtype.name==self.dtype:
+            is_outside = self._say_outside(x, black, white)
         are_fractions = white>=15 and 0<high<=1 and x.dtype.kind=='f'
         if are_fractions or is_outside:
             what = f"images with values from {low:g} to {high:g}, in training {black:g} to {white:g}"
@@ -704,13 +746,17 @@ class Images:
         return torch.from_numpy(scaled.clip(-1, 1))
 
     def _range_for(self, x): # What is black and what is white in these
-        if x.dtype.kind not in 'bu': return self.range
-        of_type = 0, 1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
-        if x.dtype==bool or not self.dtype: return of_type
-        if x.dtype.name==self.dtype: return self.range
+        black, white = self.range
+        if x.dtype.kind not in 'bu' or x.dtype.name==self.dtype: return black, white
+        largest = 1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
+        if x.dtype==bool or not self.dtype: return 0, largest
         trained = np.dtype(self.dtype)
-        if trained.kind!='u' or not _is_narrow(np.zeros(1, trained), *self.range): return of_type
-        what = f"images of {x.dtype}, in training of {self.dtype} from {self.range[0]:g} to {self.range[1]:g}"
+        if trained.kind=='f' and white<=1: return 0, largest*white if black==0 else largest     # fractions
+        if trained.kind in 'fi': return black, white                     # the same numbers in another type
+        if trained.kind=='b': return 0, 1 if x.max()<=1 else largest
+        is_unsure = _is_narrow(np.zeros(1, trained), black, white) or largest>white>=x.max()
+        if not is_unsure: return 0, largest
+        what = f"images of {x.dtype} up to {x.max()}, in training of {self.dtype} from {black:g} to {white:g}"
         raise DataError(what, "scale them alike")
 
     def outside(self, X)->np.ndarray: # Whole numbers of the type of the training → (N,) bool

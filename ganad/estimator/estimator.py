@@ -6,13 +6,13 @@
 __all__ = ['STEPS', 'settings_of', 'seeded', 'FittedDetector', 'Estimator', 'make', 'estimators', 'load', 'auroc_scorer']
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3c06fcd7
-import copy, inspect, math, numbers, os, platform, random, threading, warnings
+import copy, inspect, math, os, platform, random, threading, warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 import numpy as np, sklearn, torch
 from scipy.special import erf
 from scipy.stats import binom
@@ -22,11 +22,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.overrides import TorchFunctionMode
 import ganad
-from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick,
-                        set_seed)
-from ..detector import Detector, detectors, plain_settings
+from ..core import (Allowed, CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, allowed,
+                        first_line, is_number, pick, set_seed)
+from ..detector import (PRECISIONS, Detector, detectors, in_precision, plain_settings,
+                            without_optimisers)
 from . import _modelfile as modelfile
-from ._explain import explain, learn_units
+from ._explain import enlarged, explain, learn_units
 from ._preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
                                         names_of, is_changed, prepared, read_column, say_strays, slices,
                                         take_rows)
@@ -48,8 +49,9 @@ else:
 def _as_data(X):
     "A frame as it is, anything else as an array; what a masked array masks is a gap"
     if torch.is_tensor(X):
+        if X.is_nested: raise DataError("the rows have different lengths", "make them alike")
         if X.dtype==torch.bfloat16: X = X.float()                       # which NumPy does not have
-        return X.detach().cpu().numpy()
+        return X.detach().cpu().resolve_conj().resolve_neg().numpy()
     if np.ma.isMaskedArray(X):
         has_gaps = np.ma.getmaskarray(X).any()
         return X.astype(float).filled(np.nan) if has_gaps else X.data
@@ -99,8 +101,8 @@ def _known_anomalies(y, # Labels as they were given
     if y is None: raise DataError(f"{who} requires y to be passed, but the target y is None", mend)
     y = np.asarray(_as_data(y))
     if y.shape!=(n,): raise DataError(f"y of shape {y.shape} for {n} rows", mend)
-    found = np.unique(y).tolist()
-    if {*found}!={0, 1}: raise DataError(f"y holds {found[:5]}", f"{mend}, and some of both")
+    found = {*y.tolist()}
+    if found!={0, 1}: raise DataError(f"y holds {sorted(found, key=str)[:5]}", f"{mend}, and some of both")
     return y==1
 
 # %% ../../nbs/estimator/50_estimator.ipynb #11ae81f2
@@ -134,53 +136,17 @@ def _check_numbers(settings:dict)->None: # Name → value
     for name, (is_wanted, wanted) in _WANTED.items():
         value = settings[name]
         if value is None and name in _MAY_BE_NONE: continue
-        if _is_finite(value) and is_wanted(value): continue
+        if is_number(value) and is_wanted(value): continue
         raise DataError(f"{name}={value!r}", f"give {wanted}", option=name)
 
-_MOST = 2**40               # as a setting
-
-def _is_finite(value):
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and -math.inf<value<math.inf
-
-def _is_whole(value): return isinstance(value, numbers.Integral) and _is_finite(value) and value<_MOST
-def _is_from_0(value): return _is_whole(value) and value>=0
-def _is_from_1(value): return _is_whole(value) and value>=1
-def _is_weight(value): return _is_finite(value) and value>=0
-def _is_above_0(value): return _is_finite(value) and value>0
-def _is_part(value): return _is_finite(value) and 0<=value<=1
-def _is_switch(value): return isinstance(value, (bool, np.bool_)) or _is_whole(value) and value in (0, 1)
-def _is_text(value): return isinstance(value, str)
-def _is_change(value): return value is None or value is True or callable(value)
-def _is_function_or_none(value): return value is None or callable(value)
-
-def _is_rate(value): # As for AnoGAN's `rate`
-    if not isinstance(value, (list, tuple)): return _is_above_0(value)
-    are_pairs = all(isinstance(pair, (list, tuple)) and len(pair)==2 for pair in value)
-    if not value or not are_pairs or value[0][0]!=0: return False
-    return all(_is_from_0(start) and _is_above_0(size) for start, size in value)
-
-_FROM_0 = (_is_from_0, 'a whole number, 0 or more')
-_ANNOTATED = {int:(_is_from_1, 'a whole number, 1 or more'), float:(_is_weight, 'a number, 0 or more'),
-              bool:(_is_switch, 'True or False'), str:(_is_text, 'a name')}
-_OWN = dict(steps=_FROM_0, starts=_FROM_0, lr=(_is_above_0, 'a number above 0'),
-            lam=(_is_part, 'a number from 0 to 1'), alpha=(_is_part, 'a number from 0 to 1'),
-            lr_z=(_is_rate, 'a number above 0, or pairs of a step, from 0 on, and a number above 0'),
-            augment=(_is_change, 'a function, True or None'),
-            dist=(_is_function_or_none, 'a function or None'))
-
 def _check_own(cls, settings)->None: # Method; name → value
-    "`DataError` if a setting of the method is not what its `__init__` takes, by `_OWN` or by annotation"
+    "`DataError` if a setting of the method is not what its `__init__` says that it may be"
     for name, parameter in _parameters_of(cls).items():
-        kind, *others = get_args(parameter.annotation) or [parameter.annotation]
+        known = allowed(parameter.annotation)
+        if known is None and callable(parameter.default): known = Allowed(callable, 'a function, from Python')
         value = settings[name]
-        if value is None and type(None) in others: continue
-        if name in _OWN: is_wanted, wanted = _OWN[name]
-        elif kind is int and parameter.default==0: is_wanted, wanted = _FROM_0         # which means something
-        elif kind in _ANNOTATED: is_wanted, wanted = _ANNOTATED[kind]
-        elif callable(parameter.default): is_wanted, wanted = callable, 'a function, from Python'
-        else: continue                                        # names: the method knows those that there are
-        if not is_wanted(value): raise DataError(f"{name}={value!r}", f"give {wanted}", option=name)
+        if known is None or known.accepts(value): continue     # a name: the method knows those that there are
+        raise DataError(f"{name}={value!r}", f"give {known.what}", option=name)
 
 # %% ../../nbs/estimator/50_estimator.ipynb #a5bab45c
 _turn = threading.RLock()       # Who holds it may draw from the generators of the process
@@ -204,35 +170,42 @@ def _single_precision():
     finally: torch.set_default_dtype(default)
 
 @contextmanager
+def _may_train():
+    "A block where gradients are had in full precision, whatever holds around it"
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast('cpu', enabled=False): yield
+
+@contextmanager
 def seeded(random_state): # As scikit-learn takes it
     "Seed everything for a block, and leave the random states as they were; threads take turns"
     with _turn:
         seed = check_random_state(random_state).randint(2**31)
         python, numpy = random.getstate(), np.random.get_state()
         try:
-            with torch.random.fork_rng(), _single_precision():
+            with torch.random.fork_rng(), _single_precision(), _may_train():
                 set_seed(seed)
                 yield
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
 
-_INITIALISERS = [value for name, value in vars(torch.nn.init).items() if name[-1:]=='_' and callable(value)]
-_DRAWS = {torch.rand, torch.randn, torch.randint, torch.randperm, torch.normal, torch.Tensor.random_,
-          torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.bernoulli_,
-          *(f for f in _INITIALISERS if 'generator' in inspect.signature(f).parameters)}
+_FILLS = {torch.Tensor.random_, torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.bernoulli_,
+          torch.nn.init.uniform_, torch.nn.init.normal_, torch.nn.init.kaiming_uniform_}
 
-class _OwnGenerator(TorchFunctionMode):
-    "What PyTorch draws in a block, it draws from a generator of the block"
-    def __init__(self):
+class _WithoutFirstWeights(TorchFunctionMode):
+    "Models that are made in a block draw no weights, and take no more memory than a file has use for"
+    def __init__(self,
+                 most:float): # Numbers in a tensor
         super().__init__()
-        self.generator = torch.Generator().manual_seed(0)
+        self.most = most
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if function in _DRAWS and kwargs.get('generator') is None:
-            kwargs = dict(kwargs, generator=self.generator)
-        return function(*args, **kwargs)
+        if function in _FILLS: return args[0] if args else kwargs['tensor']    # `init` names its tensor
+        made = function(*args, **kwargs)
+        if isinstance(made, torch.Tensor) and made.numel()>self.most: raise ValueError(_OTHER_SIZE)
+        return made
+
+_OTHER_SIZE = "weights of another size"
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3fd17a60
 class FittedDetector:
@@ -273,22 +246,28 @@ class FittedDetector:
         "`f` of the rows `x`, some at a time"
         device = self.scorer.device()
         found = []
-        with torch.no_grad(), _single_precision():
-            for part in torch.as_tensor(x).split(size):
+        searching = _may_train()                                  # a search trains codes
+        with searching, torch.no_grad(), _single_precision(), in_precision('fp32', device):
+            x = torch.as_tensor(x)
+            if x.is_inference(): x = x.clone()
+            for part in x.split(size):
                 found.append(f(part.to(device, self.dtype)).double().cpu())
         return torch.cat(found).numpy()
 
     @classmethod
-    def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool):
-        "From weights; no memory is given to a model before their sizes are known to be right"
-        with torch.device('meta'), _single_precision(): probe = method(**settings)
-        if not method.once and _sizes(probe.state_dict())!=_sizes(weights):
-            raise ValueError("weights of another size")
-        with _OwnGenerator(), _single_precision(): model = method(**settings)
-        model.grow(weights)
-        model.load_state_dict(weights)
-        model.history = history
-        return cls(model, double)
+    def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool,
+               precision:str='fp32'):
+        "From weights; a model whose settings ask for others, or for more memory, is none"
+        most = math.inf if method.once else max(weight.numel() for weight in weights.values())
+        with _may_train():
+            with without_optimisers(), _WithoutFirstWeights(most), _single_precision():
+                model = method(**settings)
+            if not method.once and _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
+            model.grow(weights)
+            model.load_state_dict(weights)
+            model.history = history
+            model.precision = precision
+            return cls(model, double)
 
     def in_single_precision(self)->'FittedDetector':
         "Another one with the same weights, which scores in single precision"
@@ -297,7 +276,8 @@ class FittedDetector:
     def __getstate__(self):
         return dict(method=type(self.model), settings=vars(self.model)['settings'],
                     weights={name:weight.cpu() for name, weight in self.model.state_dict().items()},
-                    history=self.model.history, double=self.double)        # opened where there is no GPU
+                    history=self.model.history, double=self.double,        # opened where there is no GPU
+                    precision=self.model.precision)
 
     def __setstate__(self, state):
         revived = self.revive(**state)
@@ -322,6 +302,7 @@ class Estimator(OutlierMixin, BaseEstimator):
                  batch_size:Any=64, # Rows a step, at most
                  random_state:Any=None, # Same seed, same scores
                  device:Any='cpu', # As for `Detector.fit`
+                 precision:Any='fp32', # Of the training, as for `Detector.fit`
                  progress:Any=False, # Show a bar? None: where somebody can see it
                  contamination:Any=.1, # The line: share of anomalies among the training rows; or …
                  false_alarms:Any=None, # … wanted rate of false alarms; then …
@@ -336,6 +317,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.random_state = random_state
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.contamination = contamination
         self.false_alarms = false_alarms
@@ -356,6 +338,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Learn from the rows `X`, and from `y` if the method learns from known anomalies"
         _check_numbers(vars(self))
         _check_own(self.method, vars(self))
+        pick(self.precision, PRECISIONS, 'precision')
         X = self._take(X, reset=True)
         n = X.shape[0]
         is_anomaly = np.zeros(n, bool)
@@ -398,8 +381,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         anomalies = dict(known=self._rows(data, known)) if len(known) else {}
         double = self.prep_.kind=='table'
         untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
-        model.fit(x, epochs=epochs, bs=batch_size, device=self.device, progress=self.progress,
-                  checkpoint=checkpoint, **anomalies)
+        model.fit(x, epochs=epochs, bs=batch_size, device=self.device, precision=self.precision,
+                  progress=self.progress, checkpoint=checkpoint, **anomalies)
         return FittedDetector(model, double), untrained
 
     def _check_training(self, untrained): # Scores of some rows before it; None: there were none
@@ -509,7 +492,12 @@ class Estimator(OutlierMixin, BaseEstimator):
         if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
             warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of "
                           "a time series, give X.reshape(len(X), -1)", stacklevel=4)
-        return X
+        return X if reset else self._in_proportion(X)
+
+    def _in_proportion(self, X): # Pictures
+        "The same in squares, if the model was fitted on files that were filled up to squares"
+        files = getattr(self, 'extra_', {}).get('pictures') or {}
+        return self.prep_.filled_up(X) if files.get('pad') else X
 
     # ---- score
 
@@ -571,6 +559,20 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Contributions of columns or pixels to the score of each row"
         X = self._take(X)
         return explain(self.prep_, self.detector_, X, by)
+
+    def anomaly_map(self,
+                    X:Any, # Pictures: an array, or a list of pictures (H,W) or (H,W,C), each of any size
+                    by:str='difference', # As for `explain`
+                   )->Any: # (N,H,W); of a list a list of (H,W)
+        "Where each picture is anomalous, at its own size"
+        if isinstance(X, (list, tuple)): return [self.anomaly_map(_as_data(x)[None], by)[0] for x in X]
+        taken = self._take(X)
+        if self.prep_.kind!='images': raise ShapeError("a table has no map", "call explain")
+        height, width = self.prep_.sides(_as_data(X))
+        high, wide = self.prep_.sides(taken)                              # of squares, if X is no square
+        top, left = round((high-height)/2), round((wide-width)/2)
+        maps = enlarged(explain(self.prep_, self.detector_, taken, by), high, wide)
+        return maps[:,top:top+height,left:left+width]
 
     # ---- what the parts know, as attributes of the whole
 
@@ -667,8 +669,10 @@ class Estimator(OutlierMixin, BaseEstimator):
         default = settings_of(self.method)                    # no others are needed to score
         needs = [name for name in others
                  if name in default and getattr(self, name) is not default[name]]
+        precision = self.model_.precision
+        trained_in = {} if precision=='fp32' else dict(precision=precision)
         return dict(
-            method=self.method.__name__.lower(), settings=settings, needs=needs,
+            trained_in, method=self.method.__name__.lower(), settings=settings, needs=needs,
             kind=self.prep_.kind, prep=asdict(self.prep_), features=self.n_features_in_,
             columns=[*getattr(self, 'feature_names_in_', '')] or None,
             threshold=self.line_.value, calibrated=self.line_.held_out,
@@ -797,7 +801,8 @@ def _revived(header, state, settings):
     est.extra_ = dict(**header['extra'])
     history = {name:values.tolist() for name, values in _below('history.', state).items()}
     est.detector_ = FittedDetector.revive(cls.method, est._model_settings(), _below('model.', state),
-                                          history, double=est.prep_.kind=='table')
+                                          history, double=est.prep_.kind=='table',
+                                          precision=header.get('precision', 'fp32'))
     modelfile.check_probe(est.prep_, est.detector_, state)
     return est
 
@@ -809,10 +814,9 @@ def _check_settings(cls, settings):
         _check_own(cls.method, default | settings)
     except DataError as error: raise ValueError(f"setting {error.option}") from error
     for name, value in settings.items():
-        is_number = type(value) in (int, float) and abs(value)<_MOST
-        is_whole = is_number and value==int(value)
-        fits = {bool:isinstance(value, bool) or value in (0, 1), int:is_whole,
-                float:is_number or isinstance(value, list), str:isinstance(value, str)}
+        is_plain = type(value) in (int, float) and abs(value)<2**40
+        fits = {bool:isinstance(value, bool) or value in (0, 1), int:is_plain and value==int(value),
+                float:is_plain or isinstance(value, list), str:isinstance(value, str)}
         may_be = value is None or fits.get(type(default.get(name)), not isinstance(value, dict))
         if not may_be: raise ValueError(f"setting {name}")
 

@@ -50,7 +50,8 @@ def estimate(run:Run, recs:list, # Records, as of `stored`
     kind = run.data, run.size, trains_once[run.method]
     alike = [r for r in recs if (r['data'], r['size'], trains_once.get(r['method']))==kind]
     alike = [r for r in alike if r['method']==run.method] or alike
-    def seconds(r): # In proportion to its steps
+    def seconds(r):
+        "What a run took, in proportion to its steps"
         units = [unit for unit in ('steps','epochs') if unit in run.fit and unit in r['fit']]
         ratio = run.fit[units[0]]/r['fit'][units[0]] if units else 1
         return ratio*r['seconds']['fit'] + r['seconds']['score']
@@ -96,7 +97,8 @@ def _end_with(parent): # Its process id
     threading.Thread(target=watch, daemon=True).start()
 
 @contextmanager
-def _dask(address): # Executor, or an error that says what to start
+def _dask(address):
+    "Executor of a cluster, or an error that says what to start"
     try: from dask.distributed import Client,TimeoutError as TooLate
     except ImportError as e: raise GanadError('a cluster needs Dask', "pip install 'ganad[cluster]'") from e
     with _silence('distributed'), closing(_client(Client, address)) as client:
@@ -141,7 +143,8 @@ def run_all(runs:list, matrix:str, root='results', # As for `bench`
         run_of = {executor.submit(execute_alone, run, threads, until):run for run in missing}
         try:
             for future in as_completed(run_of):
-                run,record = run_of[future],future.result()
+                run = run_of[future]
+                record = future.result()
                 if not record: continue                               # its time was over before it began
                 with saving_records(paths[run.name]): write_json(paths[run.name], record)
                 yield run,record
@@ -166,7 +169,8 @@ def verify(rec:dict, # Record of a run
     if difference<=(1e-6 if elsewhere else 0): return found('equal', elsewhere, difference)
     return found('other machine' if elsewhere else 'different', elsewhere, difference)
 
-def _made_elsewhere(rec, again): # What the numbers depend on and what is not the same, in words; '' if all is
+def _made_elsewhere(rec, again):
+    "What the numbers depend on and what is not the same, in words; '' if all is"
     def circumstances(r):
         return {**r['versions'], **{name:r.get(name) for name in ('machine','processor','threads')}}
     then,now = circumstances(rec),circumstances(again)

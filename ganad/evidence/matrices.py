@@ -26,11 +26,11 @@ def usual_fit(source:str, # Name of the data
     return dict(steps=steps//hurry, bs=bs)
 
 # %% ../../nbs/evidence/01_matrices.ipynb #dfb65880
-_APART = 'anogan','alad64'
+_SLOW_METHODS = 'anogan','alad64'
 
 def _competitors(): # Names of methods
     "The methods that are in every table: told of no anomaly, and quick enough"
-    return [name for name,method in detectors().items() if name not in _APART and not method.labelled]
+    return [name for name,method in detectors().items() if name not in _SLOW_METHODS and not method.labelled]
 
 def _fit(method, source, **more): # Arguments of `fit`
     "The usual ones of a source; none for a method that does not train in steps"
@@ -43,7 +43,8 @@ def one_class(source, normals, methods=None, **fit): # Methods on each normal cl
             for normal in normals for name in names]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #0b937337
-def _on_table(source, protocols): # A protocol a seed
+def _on_table(source, protocols):
+    "Runs of all competitors on a table, a protocol a seed"
     return [Run(name, source, protocol, seed, fit=_fit(name, source), flagged=FLAGGED[source])
             for name in _competitors() for seed,protocol in enumerate(protocols)]
 
@@ -51,7 +52,8 @@ def _anogan(source, protocol, seed=0, **more): # Of `Run`
     "AnoGAN, which keeps averaged weights"
     return Run('anogan', source, protocol, seed, fit=dict(**usual_fit(source), ema=.99), **more)
 
-def _anogan_on_kdd99(lam, seed): # λ of its score
+def _anogan_on_kdd99(lam, seed):
+    "AnoGAN on 20,000 test rows, with a λ of its score"
     rows = data.KDD99(n_test=20_000)
     settings = dict(lam=lam, steps=20)
     return _anogan('kdd99', rows, seed, settings=settings, label=f'anogan λ {lam}', flagged=.2)
@@ -65,6 +67,27 @@ def _arrhythmia():
     splits = [data.Arrhythmia(seed=42+seed) for seed in range(10)]
     searches = [_anogan('arrhythmia', split, seed, flagged=.15) for seed,split in enumerate(splits)]
     return _on_table('arrhythmia', splits) + searches
+
+# %% ../../nbs/evidence/01_matrices.ipynb #ec0ea9b3
+_SMALL_FIRST = '''
+Hepatitis wine Lymphography WPBC vertebral Stamps WDBC yeast fault Cardiotocography Waveform SpamBase Wilt
+optdigits PageBlocks satimage-2 landsat mnist magic.gamma campaign ALOI smtp celeba skin cover http donors
+InternetAds'''.split()                        # which has 1,555 columns
+_WITH_GANS = 17                               # of these tables
+_BRIEF = dict(steps=500, bs=64)               # an estimator takes four times as many
+_MANY = dict(n_train=20_000, n_test=20_000)   # rows that are enough
+
+def _adbench():
+    "28 tables of ADBench: baselines on three splits of each; three GANs on one split of the smaller ones"
+    def runs(tables, names, seeds, brief=_BRIEF, label=''):
+        return [Run(name, f'adbench/{table}', data.Halves(seed=seed, **_MANY), seed,
+                    fit={} if detectors()[name].once else brief, label=label)
+                for table in tables for seed in seeds for name in names]
+    baselines = 'knn', 'pca', 'isolationforest', 'meanrow', 'autoencoder'
+    return [*runs(_SMALL_FIRST, baselines, range(3)),
+            *runs(_SMALL_FIRST[:_WITH_GANS], ('ganomaly', 'egbad', 'alad'), [0]),
+            *runs(_SMALL_FIRST[:_WITH_GANS], ['autoencoder'], [0], dict(steps=2000, bs=64), 'autoencoder 2000')]
+
 
 # %% ../../nbs/evidence/01_matrices.ipynb #b54d77f9
 def _digits():
@@ -216,7 +239,8 @@ def _imbalance_sampling():
     return [_other_rows(drawn(how), seed) for how in ('kmeans','random','pooled') for seed in range(4)]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #7a85fa4d
-def _on_digits(method, label='', settings=None, fit=None): # Two splits of three digits
+def _on_digits(method, label='', settings=None, fit=None):
+    "Runs on two splits of three digits"
     return [Run(method, 'digits', data.OneClass(normal=digit, seed=seed), seed, settings or {}, fit or {},
                 label=label)
             for digit in (1,3,8) for seed in (0,1)]
@@ -324,12 +348,22 @@ def _chosen_on_clothes():
             *(run('ganomaly', c, label, dict(turns=value)) for label,value in turns.items() for c in (2,6,8)),
             *(run('egbad', c, f'egbad {norm}', dict(l_g=norm)) for norm in ('l1','l2') for c in (6,8))]
 
-def _chosen_on_small_digits(): # Of MNIST, made as small and as few as scikit-learn's
+def _chosen_on_small_digits():
+    "Runs on MNIST's digits, made as small and as few as scikit-learn's"
     tasks = [data.OneClass(digit, n_train=142, n_test=2500) for digit in (2,3,8)]
     fit = usual_fit('digits')
     return [*(Run('alad', 'mnist', task, 0, dict(nz=nz), fit, 8, f'alad nz {nz}')
               for nz in (8,32) for task in tasks),
             *(Run('meanrow', 'mnist', task, size=8) for task in tasks)]
+
+def _precision():
+    "what training in bfloat16 costs GANomaly, on rows set aside: five classes, two seeds, briefly trained"
+    def run(normal, seed, precision):
+        task = data.OneClass(normal, n_test=2000, choose=True)
+        return Run('ganomaly', 'fashion', task, seed, fit=dict(steps=270, bs=32, precision=precision),
+                   label=f'ganomaly {precision}')
+    return [run(normal, seed, precision)
+            for seed in range(2) for normal in (0,2,4,6,8) for precision in ('fp32','bf16')]
 
 def _stability():
     "methods with their defaults on each digit, a seed of its own for each: how many runs collapse"
@@ -339,8 +373,19 @@ def _stability():
               for name in names for seed,task in enumerate(digits)),
             *(_anogan('digits', task, seed) for seed,task in enumerate(digits))]
 
+def _pictures():
+    "what takes a second on pictures: chosen on clothes and digits set aside, tried on other digits and X-rays"
+    names = 'knn', 'pca', 'isolationforest', 'meanrow'
+    chosen_on = [Run(name, source, data.OneClass(normal, choose=True, n_test=2000))
+                 for source in ('fashion', 'mnist') for normal in range(10) for name in names]
+    digits = [Run(name, 'digits', data.OneClass(normal)) for normal in range(10) for name in names]
+    xrays = [Run(name, 'pneumonia', data.OneClass('healthy', seed=seed), seed)
+             for seed in range(3) for name in names]
+    return chosen_on + digits + xrays
+
+
 # %% ../../nbs/evidence/01_matrices.ipynb #18fbdde5
-MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia,
+MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia, 'adbench':_adbench,
             'fashion-oneclass':_fashion, 'mnist-egbad':_mnist, 'fashion-egbad':_survey, 'cifar-bird':_cifar,
             'imbalance':_imbalance, 'unseen':_unseen, 'latent':_latent, 'latent-full':_latent_full,
             'speed':_speed, 'ema':_ema,
@@ -348,7 +393,7 @@ MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrh
             'ganomaly-encoder':_ganomaly_encoder, 'ganomaly-fashion':_ganomaly_fashion,
             'alad':_alad, 'alad-ablation':_alad_ablation, 'imbalance-ablation':_imbalance_ablation,
             'imbalance-few':_imbalance_few, 'imbalance-sampling':_imbalance_sampling,
-            'choices':_choices, 'stability':_stability}
+            'choices':_choices, 'precision':_precision, 'pictures':_pictures, 'stability':_stability}
 
 # %% ../../nbs/evidence/01_matrices.ipynb #6a76341a
 _READ_BY = {
@@ -361,7 +406,9 @@ _READ_BY = {
     'egbad':'egbad', 'egbad-kdd99':'egbad', 'ganomaly-encoder':'ganomaly ablations',
     'ganomaly-fashion':'ganomaly', 'alad':'alad', 'alad-ablation':'alad ablations',
     'imbalance-ablation':'imbalance ablations', 'imbalance-few':'imbalance', 'imbalance-sampling':'imbalance',
-    'choices':'alice egbad ganomaly alad', 'stability':'alice anogan egbad ganomaly alad'}
+    'choices':'alice egbad ganomaly alad', 'precision':'speed',
+    'adbench':'when_a_gan', 'pictures':'when_a_gan',
+    'stability':'alice anogan egbad ganomaly alad'}
 _ADDED_BY = {'egbad':'egbad', 'egbad-kdd99':'egbad',
              'ganomaly-encoder':'ganomaly', 'ganomaly-fashion':'ganomaly'}
 

@@ -87,7 +87,8 @@ def _peak_mb():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform=='darwin' else 2**10))
 
-def _brand(): # Of the processor, in its maker's words; '' where the system does not say
+def _brand():
+    "The processor in its maker's words; '' where the system does not say"
     if sys.platform=='darwin':
         asked = subprocess.run(['sysctl','-n','machdep.cpu.brand_string'], capture_output=True, text=True)
         return asked.stdout.strip()
@@ -146,8 +147,12 @@ def execute(run:Run, # What to run
     seconds = dict(fit=fitted-started, score=time.perf_counter()-fitted)
     return _record(run, split, model, scores, seconds),model,scores
 
-def _fit_arguments(run, split): # Of `fit`; `steps` become epochs
-    arguments = dict(run.fit)
+def _fit_arguments(run, split):
+    "The arguments of `fit`; `steps` become epochs"
+    arguments = {'precision':'fp32', **run.fit}         # whatever the processor has
+    if arguments['precision']=='auto':
+        what = "precision='auto' is another on another processor"
+        raise DataError(what, 'a run says fp32 or bf16', option='precision')
     if 'steps' in arguments:
         steps = arguments.pop('steps')
         arguments['epochs'] = epochs_for(len(split.train), steps, arguments.get('bs', 64))
@@ -156,7 +161,8 @@ def _fit_arguments(run, split): # Of `fit`; `steps` become epochs
         arguments |= dict(known=split.known, augment=augment)
     return arguments
 
-def _build(run, split): # The detector, as in its paper where the settings name one, as 'cifar10'
+def _build(run, split):
+    "The detector, as in its paper where the settings name one, as 'cifar10'"
     settings = dict(run.settings)
     paper = settings.pop('paper', None)
     method = detectors()[run.method]
@@ -176,14 +182,13 @@ def _by_class(source, split, scores):
 
 def _by_score(run, split, model):
     "Of a method with several scores: metrics of each, standard errors, and means of held-out normal rows"
-    if not hasattr(model, 'SCORES'): return {}
-    def stacked(batch): return torch.stack([*model.scores(batch).values()], 1)
-    def each(rows): return model._by_batch(stacked, rows, 512).T
-    scores = dict(zip(model.SCORES, each(split.test)))
-    means = dict(zip(model.SCORES, each(split.val).mean(1).tolist())) if len(split.val) else {}
+    if len(model.score_names())<2: return {}
+    scores = model.all_scores(split.test)
+    of_val = model.all_scores(split.val) if len(split.val) else {}
+    means = torch.stack([*of_val.values()], 1).mean(0).tolist() if of_val else []
     return dict(by_score={name:summary(split.y, values, run.flagged) for name,values in scores.items()},
                 se_by_score={name:auroc_se(split.y, values) for name,values in scores.items()},
-                val_by_score=means)
+                val_by_score=dict(zip(of_val, means)))
 
 def _record(run, split, model, scores, seconds):
     "What a run's file holds"
@@ -200,14 +205,14 @@ def _record(run, split, model, scores, seconds):
                 data_sha256=source.sha256, **_circumstances())
 
 # %% ../../nbs/evidence/00_run.ipynb #2d1f2511
-_TRAINING = 'steps', 'epochs', 'bs', 'ema', 'augment', 'patience'              # what a file may say of `fit`
+_TRAINING = 'steps', 'epochs', 'bs', 'ema', 'augment', 'patience', 'precision'  # what a file may say of `fit`
 
 def read_record(path:Path)->dict:
     "What a file of results says; an error in one line if no run has written it so"
     try:
-        if not path.is_file(): raise ValueError('it is no file')
+        if not path.is_file(): raise DataError('it is no file')
         record = json.loads(path.read_text(encoding='utf-8'), parse_constant=_no_number)
-        if not isinstance(record, dict): raise ValueError('it is no object')
+        if not isinstance(record, dict): raise DataError('it is no object')
         if 'status' in record: _check_record(record)                           # else it is of something else
     except (OSError, ValueError, RecursionError) as error:
         raise GanadError(f'no run file ({error})', 'delete it to run it again', file=path) from error
@@ -222,30 +227,34 @@ _FIELDS_OF:dict[str,dict] = dict(failed=dict(error=str),
                                  ok=dict(baseline=bool, normal=str, metrics=dict, seconds=dict, rows=dict,
                                          versions=dict, threads=int))
 
-def _no_number(text): raise ValueError(f'{text} is no number of JSON')
+def _no_number(text): raise DataError(f'{text} is no number of JSON')
 
-def _check_fields(values, types, whose): # `ValueError` for the first that is missing or of another type
+def _check_fields(values, types, whose):
+    "`DataError` for the first that is missing or of another type"
     for name,kind in types.items():
-        if name not in values: raise ValueError(f'{whose} has no {name!r}')
+        if name not in values: raise DataError(f'{whose} has no {name!r}')
         if not isinstance(values[name], kind):
-            raise ValueError(f'{name!r} of {whose} is a {type(values[name]).__name__}')
+            raise DataError(f'{name!r} of {whose} is a {type(values[name]).__name__}')
 
 def _check_record(record):
     "`ValueError` for what no run has written"
     _check_fields(record, dict(status=str), 'the run')
-    if record['status'] not in _FIELDS_OF: raise ValueError(f"its status is {record['status']!r}")
+    if record['status'] not in _FIELDS_OF: raise DataError(f"its status is {record['status']!r}")
     _check_fields(record, {**_FIELDS, **_FIELDS_OF[record['status']]}, 'the run')
     foreign = [name for name in record['fit'] if name not in _TRAINING]
-    if foreign: raise ValueError(f'{foreign[0]!r} is no setting of a training')
-    _check_fields(record['fit'], dict.fromkeys(record['fit'], _NUMBER), 'its fit')
-    if any(record['fit'].get(unit, 1)<=0 for unit in ('steps', 'epochs')): raise ValueError('it has no steps')
+    if foreign: raise DataError(f'{foreign[0]!r} is no setting of a training')
+    fit = {**record['fit']}
+    precision = fit.pop('precision', 'fp32')
+    if precision not in ('fp32', 'bf16'): raise DataError(f'its precision is {precision!r}')
+    _check_fields(fit, dict.fromkeys(fit, _NUMBER), 'its fit')
+    if any(record['fit'].get(unit, 1)<=0 for unit in ('steps', 'epochs')): raise DataError('it has no steps')
     if record['status']!='ok': return
-    if {*record['metrics']}!=_METRICS: raise ValueError('its metrics are not those of a run')
+    if {*record['metrics']}!=_METRICS: raise DataError('its metrics are not those of a run')
     _check_fields(record['metrics'], dict.fromkeys(_METRICS, _NUMBER), 'its metrics')
     _check_fields(record['seconds'], dict(fit=_NUMBER, score=_NUMBER), 'its seconds')
     _check_fields(record['rows'], dict(test=int), 'its rows')
-    if record['seconds']['score']<=0: raise ValueError('it took no time')
-    if not 1<=record['threads']<=4096: raise ValueError(f"it ran on {record['threads']} threads")
+    if record['seconds']['score']<=0: raise DataError('it took no time')
+    if not 1<=record['threads']<=4096: raise DataError(f"it ran on {record['threads']} threads")
 
 # %% ../../nbs/evidence/00_run.ipynb #aca603b1
 def bench(runs:list, # `Run`s

@@ -11,19 +11,17 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
-from ..core import pick
+from ..core import GanadError, Positive, WholeNumber, pick
 from ..detector import Detector,adam,update
 from ..losses import fake_loss,l1,l2,real_loss
 from .alice import w_default
-from ..networks import Conv,Critic,Mlp,begin,family,stack
+from ..networks import Conv,Critic,Mlp,begin,family,stack,unwrapped
 from ..papernets import AladArrhythmia,AladImages,AladKdd99,Height
 
 # %% ../../nbs/methods/60_alad.ipynb #e08e95a8
-def _unwrapped(layer): return layer
-
 def _pair_critic(shape, # (C,H,W) of the images
                 height:bool=False, # One above the other, as the authors, not side by side in the channels
-                wrap=_unwrapped, # Around each convolution, as `spectral_norm`
+                wrap=unwrapped, # Around each convolution, as `spectral_norm`
                 std:float|None=.02, # First weights as for `begin`
                )->Critic:
     "Two images → logit, with so few layers that its features are still a map of the image"
@@ -37,7 +35,7 @@ def _pair_critic(shape, # (C,H,W) of the images
 
 # %% ../../nbs/methods/60_alad.ipynb #14e1e55e
 def _row_critic(n:int, # Features a row
-               wrap=_unwrapped, # Around the hidden layer, as `spectral_norm`
+               wrap=unwrapped, # Around the hidden layer, as `spectral_norm`
               )->Critic: # Dxx of tables
     "Two rows → logit, by one hidden layer, as in the paper for KDD99"
     fx = stack(nn.Flatten(), nn.Linear(2*n, 128), nn.LeakyReLU(.2), std=None, wrap=wrap)
@@ -56,7 +54,8 @@ class _AladNetworks:
         if height is None: return
         if hasattr(base, 'height'): base.height = height
         elif not isinstance(base, Conv):
-            raise ValueError("height= is for images, in family Conv or the paper's")
+            what = "height= is for images, in family Conv or the paper's"
+            raise GanadError(what, 'leave it out', option='height')
 
     def gen(self, nz):
         "Generator: codes (N,nz) → rows"
@@ -87,7 +86,7 @@ def _real_fake_logits(D, # A critic
     both = [torch.cat(pair) for pair in zip(real, fake)]
     return D(*both).chunk(2)
 
-def _told_apart(D, real:tuple, fake:tuple):
+def _critic_loss(D, real:tuple, fake:tuple):
     "What a critic pays for its two questions: $-\\log D(\\text{real}) - \\log(1-D(\\text{fake}))$"
     real_logits, fake_logits = _real_fake_logits(D, real, fake)
     return real_loss(real_logits) + fake_loss(fake_logits)
@@ -98,9 +97,9 @@ class ALAD(Detector):
     SCORES = 'l1','l2','logits','features'
     ema = .95
     def __init__(self, shape, # Features a row, or (C,H,W)
-                 nz:int=0, # Latent size; 0: 32, and of tiny images an eighth of the pixels
+                 nz:WholeNumber=0, # Latent size; 0: 32, and of tiny images an eighth of the pixels
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3, # Of both players
+                 lr:Positive=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
                  w_rec:float|None=None, # Of the residual loss, not the paper's; None: tables 100, images 10
                  by:str|None=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features
@@ -112,7 +111,7 @@ class ALAD(Detector):
         self.watch = pick(watch, self.SCORES, 'score')
         self.w_rec = w_default(w_rec, self.shape)
         self.nz = _code_size(nz, shape)
-        wrap = spectral_norm if sn else _unwrapped
+        wrap = spectral_norm if sn else unwrapped
         networks = _AladNetworks(nets(shape), shape, wrap, height)
         self.G = networks.gen(self.nz)
         self.E = networks.enc(self.nz)
@@ -125,13 +124,14 @@ class ALAD(Detector):
 
     def cycles(self, x, z):
         "Codes and rows, and what comes back of rows and codes: once for both players"
-        e, g = self.E(x), self.G(z)
+        e = self.E(x)
+        g = self.G(z)
         return e, g, self.G(e), self.E(g)
 
     def d_loss(self, x, z, e, g, xr, zr):
         "(2): of pairs, of rows and of codes: is this what was sent, or what came back?"
-        loss = _told_apart(self.D, (x, e), (g, z)) + _told_apart(self.Dxx, (x, x), (x, xr))
-        if self.Dzz: loss = loss + _told_apart(self.Dzz, (z, z), (z, zr))
+        loss = _critic_loss(self.D, (x, e), (g, z)) + _critic_loss(self.Dxx, (x, x), (x, xr))
+        if self.Dzz: loss = loss + _critic_loss(self.Dzz, (z, z), (z, zr))
         return loss
 
     def ge_loss(self, x, z, e, g, xr, zr):

@@ -8,8 +8,10 @@ __all__ = ['Narrow', 'ALAD64', 'Augment']
 # %% ../../nbs/methods/65_alad64.ipynb #ecb636e6
 import math
 from dataclasses import dataclass
+from typing import Annotated, Any
 import torch
 from torch import nn
+from ..core import Allowed, Positive
 from .alad import ALAD
 from ..networks import Conv,Critic,Mlp,begin,family,stack
 from ..papernets import AladImages
@@ -30,7 +32,9 @@ class _Adapted(AladImages):
                     nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Tanh(), std=.01)
         return nn.Sequential(*old, *new)
 
-def _norm(channels): return nn.BatchNorm2d(channels, 1e-3, .01)      # TensorFlow's epsilon and momentum
+def _norm(channels):
+    "Batch norm with TensorFlow's epsilon and momentum"
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=.01)
 
 # %% ../../nbs/methods/65_alad64.ipynb #70625881
 class Narrow:
@@ -60,13 +64,16 @@ class Narrow:
         return Critic(2, fx, None, nn.Identity(), begin(nn.Linear(2*self.ch*places, 1)))
 
 # %% ../../nbs/methods/65_alad64.ipynb #e4def0d6
+def _is_augmentation(value): return value is None or value is True or callable(value)
+_Augmentation = Annotated[Any, Allowed(_is_augmentation, 'a function, True or None')]
+
 class ALAD64(ALAD):
     "ALAD for 64×64 images, with augmented rows; `fit` watches the L2 error"
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=100, # Latent size
                  nets=Narrow, # Makes a family of networks from `shape`
-                 lr:float=5e-4, # Of both players
-                 augment=None, # Batch → batch, for training rows, as `Augment()`; True: this one
+                 lr:Positive=5e-4, # Of both players
+                 augment:_Augmentation=None, # Training batch → batch, as `Augment()`; True: this one
                  by:str='features', # The score: 'l1', 'l2', 'logits' or 'features'
                  watch:str='l2', # What `fit` follows on `val`
                  **kw): # More for `ALAD`

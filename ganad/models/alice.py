@@ -6,9 +6,11 @@
 __all__ = ['w_default', 'ALICE']
 
 # %% ../../nbs/methods/25_alice.ipynb #147b9c08
+from collections.abc import Callable
 import torch
 import torch.nn.functional as F
-from ..detector import adam
+from ..core import Positive
+from ..detector import Detector, adam
 from ..losses import fake_loss, real_loss
 from .bigan import BiGAN
 from ..networks import family
@@ -26,19 +28,24 @@ class ALICE(BiGAN):
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Latent size
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3, # Of both players
-                 dist=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz` judge instead
+                 lr:Positive=1e-3, # Of both players
+                 dist:Callable|None=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz`
                  w_x:float|None=None, # Of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
                  w_z:float=0.): # Weight of the cycle z → G → E; 0: none
-        super().__init__(shape, nz, nets, lr)
+        Detector.__init__(self, shape)           # not BiGAN's: its critic is one of up to three here
+        self.nz = nz
         self.dist = dist
         self.w_x = w_default(w_x, self.shape)
         self.w_z = w_z
         networks = nets(shape)
+        self.G = networks.gen(nz)
+        self.E = networks.enc(nz)
+        self.D = networks.critic(z=nz)
         self.Dxx = networks.critic(x=2) if self.w_x and not dist else None
         self.Dzz = networks.critic(x=0, z=2*nz) if w_z and not dist else None
         critics = [D for D in (self.D, self.Dxx, self.Dzz) if D]
         self.opt_d = adam(*critics, lr=lr)
+        self.opt_ge = adam(self.G, self.E, lr=lr)
 
     def d_loss(self, x, z):
         "(3): pairs of row and code, and for each adversarial cycle: is this what we sent, or what came back?"

@@ -8,12 +8,14 @@ __all__ = ['features', 'cross_entropy', 'rate', 'descend', 'with_spectral_norm',
 # %% ../../nbs/methods/30_anogan.ipynb #dbab1a1b
 import copy, math
 from functools import partial
+from typing import Annotated, Any
 import torch
 from torch import nn
 from torch.nn.functional import mse_loss, softplus
 from torch.nn.utils.parametrizations import spectral_norm
-from ..core import GanadError, pick
-from ..detector import adam, as_rows, update
+from ..core import (Allowed, Fraction, GanadError, Positive, WholeNumber, allowed, is_whole,
+                        pick)
+from ..detector import adam, update
 from .gan import GAN
 from ..networks import family
 from ..papernets import AnoganArrhythmia, AnoganCifar10, AnoganKdd99, AnoganMnist
@@ -34,6 +36,16 @@ def rate(lr, # First step size, falls to 0 along half a cosine; or pairs (from s
     "Size of step `t`"
     if isinstance(lr, (int,float)): return lr*(1 + math.cos(math.pi*t/steps))/2
     return [size for start, size in lr if start<=t][-1]
+
+def _are_step_sizes(value): # As `rate` takes them
+    is_size = allowed(Positive).accepts
+    if not isinstance(value, (list, tuple)): return is_size(value)
+    are_pairs = all(isinstance(pair, (list, tuple)) and len(pair)==2 for pair in value)
+    if not value or not are_pairs or value[0][0]!=0: return False
+    return all(is_whole(start) and is_size(size) for start, size in value)
+
+_RATE = 'a number above 0, or pairs of a step, from 0 on, and a number above 0'
+_StepSizes = Annotated[Any, Allowed(_are_step_sizes, _RATE)]
 
 @torch.enable_grad()
 def descend(loss, # Codes (S,N,nz) → one number a code (S,N), each of its own code only
@@ -70,13 +82,19 @@ def with_spectral_norm(shape): # Features a row, or (C,H,W)
 # %% ../../nbs/methods/30_anogan.ipynb #cf69700d
 class AnoGAN(GAN):
     "GAN; by what is left over after a search for the code of each row (Schlegl et al. 2017)"
-    def __init__(self, shape, nz:int=16, nets=with_spectral_norm, lr:float=1e-3, k:int=1, # As for GAN
-                 lam:float=.1, l_d=features, # Share and kind of L_D
-                 steps:int=40, lr_z=.2, clip:float|None=2., # Of the search: Γ, and as for `descend`
-                 starts:int=2, tries:int=256, seed:int=0, # Searches a row, begun at the nearest codes
+    def __init__(self, shape, nz:int=16, nets=with_spectral_norm, lr:Positive=1e-3, k:int=1, # As for GAN
+                 lam:Fraction=.1, l_d=features, # Share and kind of L_D
+                 steps:WholeNumber=40, # Of the search, Γ
+                 lr_z:_StepSizes=.2, clip:float|None=2., # As for `descend`
+                 starts:WholeNumber=2, tries:int=256, # Searches a row, begun at the nearest of so many codes
+                 seed:WholeNumber=0, # Of these codes
                  encoder:bool=False, # Train an encoder, whose code is one more start
                  sums:bool=False): # Add up pixels and features, the paper's way
-        super().__init__(shape, nz, nets, lr, k)
+        networks = nets(shape)
+        def same_family(shape):
+            "One family makes GAN's networks, and E below"
+            return networks
+        super().__init__(shape, nz, same_family, lr, k)
         if starts>tries:
             raise GanadError(f'starts={starts} of tries={tries} codes', 'give as many tries or more')
         if not (starts or encoder): raise GanadError('starts=0 without an encoder', 'give 1, or encoder=True')
@@ -90,7 +108,7 @@ class AnoGAN(GAN):
         self.seed = seed
         self.sums = sums
         self.register_buffer('unit', torch.ones(2))
-        self.E = nets(shape).enc(nz) if encoder else None
+        self.E = networks.enc(nz) if encoder else None
         if self.E: self.opt_e = adam(self.E, lr=lr)
 
     @classmethod
@@ -118,12 +136,13 @@ class AnoGAN(GAN):
         if self.E: losses['e'] = update(self.opt_e, self.e_loss(x))
         return losses
 
-    def fit(self, x, *args, **kw):
-        "As ever; then what random codes cost becomes the unit (7)"
+    def _before_fit(self):
+        "While it trains, a unit is 1"
         self.unit.fill_(1)
-        super().fit(x, *args, **kw)
-        if not self.sums: self.unit.copy_(self.chance(as_rows(x, self.shape)))
-        return self
+
+    def _after_fit(self, x, val):
+        "What random codes cost becomes the unit (7)"
+        if not self.sums: self.unit.copy_(self.chance(x))
 
     @torch.no_grad()
     def chance(self, x): # At most 512 of the rows

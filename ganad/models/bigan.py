@@ -7,6 +7,7 @@ __all__ = ['BiGAN']
 
 # %% ../../nbs/methods/20_bigan.ipynb #57b68258
 import torch
+from ..core import Positive
 from ..detector import Detector, adam, update
 from ..losses import fake_loss, l1, real_loss
 from ..networks import family
@@ -19,7 +20,7 @@ class BiGAN(Detector):
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Latent size
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3): # Of both players
+                 lr:Positive=1e-3): # Of both players
         super().__init__(shape)
         self.nz = nz
         networks = nets(shape)

@@ -7,7 +7,7 @@ __all__ = ['features', 'sigma_paper', 'sigma_code', 'EGBAD']
 
 # %% ../../nbs/methods/40_egbad.ipynb #0b002a79
 from torch.nn.functional import softplus
-from ..core import pick
+from ..core import Fraction, Positive, pick
 from ..losses import fake_loss, feature_matching, l1, l2, real_loss
 from .bigan import BiGAN
 from ..networks import family
@@ -45,11 +45,11 @@ def _distance(l_g, shape):
 # %% ../../nbs/methods/40_egbad.ipynb #b1e58527
 class EGBAD(BiGAN):
     "BiGAN; by reconstruction and by what the critic sees (Zenati et al. 2018)"
-    SCORES = dict(features=features, sigma=sigma_paper)      # trained once, judged by either L_D of the paper
+    SCORES = 'features','sigma'         # trained once, judged by either L_D of the paper
     ema = .9                            # with the residual loss, E and G are bound to each other
 
-    def __init__(self, shape, nz:int=16, nets=family, lr:float=1e-3, # As for BiGAN
-                 alpha:float=.9, # Share of the reconstruction in the score
+    def __init__(self, shape, nz:int=16, nets=family, lr:Positive=1e-3, # As for BiGAN
+                 alpha:Fraction=.9, # Share of the reconstruction in the score
                  l_d=features, # L_D: `features`, `sigma_paper` or `sigma_code`
                  l_g:str|None=None, # L_G: 'l1', the paper's, or 'l2'; None: tables l1, images l2
                  train_fm:bool=False, # Generator and encoder match features instead of fooling the critic
@@ -97,5 +97,5 @@ class EGBAD(BiGAN):
         z = self.E(x)
         xr = self.G(z)
         l_g = self.l_g(x, xr)
-        halves = {name:l_d(self.D, x, xr, z) for name, l_d in self.SCORES.items()}
+        halves = dict(features=features(self.D, x, xr, z), sigma=sigma_paper(self.D, x, xr, z))
         return {name:self.alpha*l_g + (1-self.alpha)*half for name, half in halves.items()}

@@ -7,6 +7,7 @@ __all__ = ['GAN']
 
 # %% ../../nbs/methods/10_gan.ipynb #4f1f233f
 import torch
+from ..core import Positive
 from ..detector import Detector, adam, update
 from ..losses import fake_loss, real_loss
 from ..networks import family
@@ -17,7 +18,7 @@ class GAN(Detector):
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=16, # Latent size
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3, # Of both players
+                 lr:Positive=1e-3, # Of both players
                  k:int=1): # Critic steps for each generator step
         super().__init__(shape)
         self.nz = nz

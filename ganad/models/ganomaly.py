@@ -10,7 +10,7 @@ from itertools import product
 import torch
 from torch import nn
 from torch.nn.functional import nll_loss,pad
-from ..core import ShapeError
+from ..core import Positive, ShapeError
 from ..detector import Detector,adam,update
 from ..losses import fake_loss,real_loss
 from ..networks import begin,family
@@ -36,7 +36,7 @@ class Turn(nn.Module):
         if len(shape)!=3 or shape[1]!=shape[2]:
             raise ShapeError(f"turns=True is for square images, not rows of shape {shape}")
         self.heads = begin(nn.Linear(D.head.in_features, 4+3+3), None)
-        self.register_buffer('unit', torch.ones(2))     # spreads of both halves of the score, see `fit`
+        self.register_buffer('unit', torch.ones(2))     # spreads of the score's halves, see `_after_fit`
 
     def log_p(self, D, x): # Critic; images
         "log p of turn, row and column, (N,4), (N,3), (N,3)"
@@ -60,11 +60,13 @@ class Turn(nn.Module):
 # %% ../../nbs/methods/50_ganomaly.ipynb #18bf0032
 class GANomaly(Detector):
     "Autoencoder, second encoder, critic whose features must match (Akcay et al. 2018); by codes"
+    SCORES = 'codes', 'doubt'           # each half by itself
+
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nz:int=32, # Latent size
                  w_adv:float=1., w_con:float=50., w_enc:float=1., # Weights of (1), (2), (3)
                  nets=family, # Makes a family of networks from `shape`
-                 lr:float=1e-3, # Of both players
+                 lr:Positive=1e-3, # Of both players
                  turns:bool=False): # Images: the critic's doubt how one was turned scores, too; 36 passes
         super().__init__(shape)
         networks = nets(shape)
@@ -76,7 +78,6 @@ class GANomaly(Detector):
         self.w = w_adv, w_con, w_enc
         self.opt_g = adam(self.E, self.G, self.E2, lr=lr)
         self.opt_d = adam(self.D, self.Turn, lr=lr) if turns else adam(self.D, lr=lr)
-        if turns: self.SCORES = 'codes', 'doubt'         # for tables: each half by itself
 
     def cycle(self, x):
         "Codes, reconstructions, and the codes of these"
@@ -113,6 +114,10 @@ class GANomaly(Detector):
         if self.Turn: halves['doubt'] = self.Turn.doubt(self.D, x)
         return halves
 
+    def score_names(self):
+        "'codes', and with `turns` 'doubt'"
+        return self.SCORES if self.Turn else self.SCORES[:1]
+
     def halves(self, x):
         "`scores` as columns, (N,1), or with `turns` (N,2)"
         return torch.stack(list(self.scores(x).values()), 1)
@@ -126,15 +131,13 @@ class GANomaly(Detector):
         "Mean difference of pixels: the codes of new rows agree anyway"
         return (x - self.rec_batch(x)).abs().flatten(1).mean(1)
 
-    def fit(self, x, *args, val=None, **kw):
-        "As `Detector.fit`; then the units of (9), from `val`, or else from the rows it has learned"
-        super().fit(x, *args, val=val, **kw)
-        if self.Turn:
-            rows = x if val is None else val
-            halves = self._by_batch(self.halves, rows[::max(1, len(rows)//1000)], 512)
-            least = 1e-5*halves.mean(0)                  # rows that are all alike have no spread
-            self.Turn.unit.copy_(torch.maximum(halves.std(0, False), least).clamp(1e-9))
-        return self
+    def _after_fit(self, x, val):
+        "The units of (9), from rows that were held out, or else from those it has learned"
+        if not self.Turn: return
+        rows = x if val is None else val
+        halves = self._by_batch(self.halves, rows[::max(1, len(rows)//1000)], 512)
+        least = 1e-5*halves.mean(0)                      # rows that are all alike have no spread
+        self.Turn.unit.copy_(torch.maximum(halves.std(0, False), least).clamp(1e-9))
 
     @classmethod
     def paper(cls, size=32, c=1, **kw): # Pixels a side, channels; other settings
@@ -151,5 +154,6 @@ def scaled(s:torch.Tensor, # Scores (N,)
            q:float=.95, # Their share below 1
           )->torch.Tensor: # (N,): 0 is the least of `val`, 1 its `q` quantile; not bounded
     "The same ranking in readable units: above 1 means more odd than `q` of the normal rows"
-    least, limit = val.min(), val.quantile(q)
+    least = val.min()
+    limit = val.quantile(q)
     return (s - least)/(limit - least)

@@ -9,7 +9,7 @@ __all__ = ['NETS', 'error', 'boundary', 'TwoDiscriminators', 'Classifier']
 from collections import Counter
 import torch
 from torch.nn.functional import avg_pool2d
-from ..core import GanadError,pick
+from ..core import GanadError, Positive, pick
 from ..detector import Labelled,adam,update
 from ..losses import fake_loss,ls_fake,ls_real,real_loss
 from ..networks import unet
@@ -51,7 +51,7 @@ class TwoDiscriminators(Labelled):
                  together:bool=True, # Both kinds in one step; or the paper's order, one after the other
                  by:str='rows', # The score: error of 'rows', or of their worst 'patches'
                  nets=unet, # Makes a family of networks from `shape`
-                 lr:float=2e-3): # Of all players
+                 lr:Positive=2e-3): # Of all players
         super().__init__(shape)
         self.w = dict(rec=w_rec, patch=w_patch, lat=w_lat, adv=w_adv, abc=w_abc, odd=w_odd)
         if not any(self.w.values()): raise GanadError("all six weights are 0", "give at least w_rec")
@@ -67,7 +67,8 @@ class TwoDiscriminators(Labelled):
 
     def g_normal(self, x, h, r):
         "(2) to (5), what normal rows cost the generator; of `x` are the codes `h`, the reconstructions `r`"
-        loss, w = 0, self.w
+        w = self.w
+        loss = 0
         if not len(x): return loss
         if w['rec']:   loss = loss + w['rec']*error(x, r).mean()                                 # (2)
         if w['patch']: loss = loss + w['patch']*_patch_error(x, r).mean()                         # (3)
@@ -77,7 +78,8 @@ class TwoDiscriminators(Labelled):
 
     def g_odd(self, a, r):
         "(6) and (7), what known anomalies cost the generator; of `a` are the reconstructions `r`"
-        loss, w = 0, self.w
+        w = self.w
+        loss = 0
         if not len(a): return loss
         if w['abc']: loss = loss + w['abc']*boundary(error(a, r)).mean()                         # (6)
         if w['odd']: loss = loss + w['odd']*ls_fake(self.Da(r))                                  # (7)
@@ -136,7 +138,7 @@ class Classifier(Labelled):
     baseline = True
     def __init__(self, shape, # Features a row, or (C,H,W)
                  nets=unet, # Makes a family of networks from `shape`
-                 lr:float=1e-3): # Adam's step size
+                 lr:Positive=1e-3): # Adam's step size
         super().__init__(shape)
         self.C = nets(shape).critic()
         self.opt_c = adam(self.C, lr=lr, betas=(.9,.999))

@@ -44,7 +44,8 @@ def _labels(cell:dict)->list:
 
 def _numbers(cells:list)->dict:
     "Label → number, each kind from 1"
-    counts, numbers = Counter(), {}
+    counts = Counter()
+    numbers = {}
     for label in dict.fromkeys(label for cell in cells for label in _labels(cell)):
         kind = label.partition('-')[0]
         counts[kind] += 1
@@ -160,15 +161,23 @@ class _Markdown:
     numbers:dict # Label → number
     base:str = '' # Public address of the site
 
-    def called(self, label): return f"{_KINDS[label.partition('-')[0]]} {self.numbers[label]}"
+    def called(self, label):
+        "'Figure 3' for 'fig-…'"
+        return f"{_KINDS[label.partition('-')[0]]} {self.numbers[label]}"
 
     def equation(self, match):
         "A box with the label as its id, and the number as a tag"
-        formula, label = match[1].strip(), match[2]
+        formula = match[1].strip()
+        label = match[2]
         return f'\n::: {{#{label}}}\n$$\n{formula} \\tag{{{self.numbers[label]}}}\n$$\n:::\n'
 
-    def picture(self, match): return f'![{self.called(match[1])}: '
-    def table(self, match): return f': {self.called(match[1])}: '
+    def picture(self, match):
+        "The beginning of a picture, its number in front of the caption"
+        return f'![{self.called(match[1])}: '
+
+    def table(self, match):
+        "The same of a table's caption"
+        return f': {self.called(match[1])}: '
 
     def reference(self, match):
         "A link; a label that does not exist stays as it is, so that the check at the end finds it"
@@ -183,7 +192,9 @@ class _Markdown:
         text = re.sub(r'(?<![\w\[@])@((?:fig|tbl|eq)-[\w-]*\w)', self.reference, text)
         return text.replace(self.base, '/') if self.base else text
 
-    def adapt(self, markdown): return _outside_code(self.prose, markdown)
+    def adapt(self, markdown):
+        "A text as smalldocs wants it"
+        return _outside_code(self.prose, markdown)
 
 # %% ../../nbs/site/50_docs.ipynb #d850576f
 _WIDGET = 'application/vnd.jupyter.widget-'
@@ -424,7 +435,8 @@ def _process_notebooks(config)->Path:
 
 def _facts(config)->dict:
     "What heads and reference are made of, besides the notebooks: `path.yml`, `times.json`, the modules"
-    notes, times = config.nbs_path/'path.yml', config.nbs_path/'times.json'
+    notes = config.nbs_path/'path.yml'
+    times = config.nbs_path/'times.json'
     about = (load_tool('yaml').safe_load(_read(notes)) if notes.exists() else None) or {}
     seconds = json.loads(_read(times)) if times.exists() else {}
     modules = {path.relative_to(config.lib_path).with_suffix('').as_posix():_read(path)
@@ -441,8 +453,10 @@ def build(engine:str|None=None, # 'quarto' or 'smalldocs'; None: the first that 
          )->Path: # The site
     "Build the site; it takes the place of the old one when it is whole"
     start = time.time()
-    engine, config = engine or _usual_engine(), _settings()
-    site, root = site or config.doc_path, config.config_path
+    engine = engine or _usual_engine()
+    config = _settings()
+    site = site or config.doc_path
+    root = config.config_path
     proc = _process_notebooks(config)
     with tempfile.TemporaryDirectory(prefix='_docs.', suffix='.tmp', dir=root) as folder:
         src = Path(folder)/'src'
@@ -450,7 +464,8 @@ def build(engine:str|None=None, # 'quarto' or 'smalldocs'; None: the first that 
         shutil.copy(root/'_quarto.yml', src)
         base = f"{config.doc_host.rstrip('/')}/{config.doc_baseurl.strip('/')}/"
         out = _prepare(proc, src, engine, base, **_facts(config))
-        faults, left_out = _render(src, engine, preview), []
+        faults = _render(src, engine, preview)
+        left_out = []
         if not faults:
             left_out = _finish(out, root/'build/npm') if engine=='smalldocs' else []
             faults = dead_links(out)
@@ -471,7 +486,8 @@ def registry_table()->str: # Markdown
 
 def refresh(nb:dict)->bool: # Was the table an older one?
     "Put the table of the methods into the saved outputs of the cells that show it"
-    new, stale = registry_table(), False
+    new = registry_table()
+    stale = False
     for cell in nb['cells']:
         if 'Markdown(registry_table())' not in text_of(cell): continue
         for data in (output['data'] for output in cell['outputs']):
@@ -537,7 +553,8 @@ def _preview_handler():
 
 def _serve()->None:
     "Build a preview and show it until Ctrl-C; build it again when what it is made from changes"
-    config, stop = _settings(), threading.Event()
+    config = _settings()
+    stop = threading.Event()
     site = build('smalldocs', config.config_path/'build/preview', preview=True)
     show = functools.partial(_preview_handler(), directory=site)
     with ThreadingHTTPServer(('127.0.0.1', 0), show) as server:

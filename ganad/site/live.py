@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from ..core import DataError,atomic
+from ..core import DataError,GanadError,atomic
 from ..networks import Critic
 
 # %% ../../nbs/site/10_live.ipynb #6f8030c0
@@ -44,7 +44,8 @@ def _with_weights(layer:nn.Module)->dict:
     if op=='linear': return dict(op=op, w=weights, b=bias)
     is_square = all(height==width for height, width in (layer.kernel_size, layer.stride, layer.padding))
     if {*layer.dilation, layer.groups}!={1} or not is_square:
-        raise ValueError(f"{layer}: only square kernels without groups or dilation run in the page")
+        mend = "give square kernels without groups or dilation"
+        raise GanadError(f"{layer} does not run in the page", mend)
     return dict(op=op, w=weights, b=bias, stride=layer.stride[0], pad=layer.padding[0])
 
 def _fold(layer:dict, # From `_with_weights`
@@ -68,7 +69,7 @@ def _without_weights(layer:nn.Module)->dict:
     if isinstance(layer, nn.Tanh): return dict(op='tanh')
     if isinstance(layer, nn.Flatten): return dict(op='shape', shape=[])
     if isinstance(layer, nn.Unflatten): return dict(op='shape', shape=[*layer.unflattened_size])
-    raise ValueError(f"{layer} does not run in the page; add it to net.js")
+    raise GanadError(f"{layer} does not run in the page", "add it to net.js")
 
 def _as_text(layer:dict)->dict:
     "A layer with its weights as text; a kernel is square, so one of its sides is left out of the shape"

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass,field
 from importlib import import_module
 from pathlib import PurePosixPath
-from ..core import GanadError
+from ..core import GanadError,duration
 
 # %% ../../nbs/site/40_pages.ipynb #a1f0c3d2
 def load_tool(name:str)->object:
@@ -92,10 +92,6 @@ def _minutes_to_read(notebook:dict)->int:
     n_pictures = sum(_n_pictures(cell) for cell in cells)
     return max(1, round(words/200 + n_lines/20 + n_pictures/6))
 
-def _duration(seconds:float)->str:
-    "Seconds in words"
-    return f'{seconds:.0f} s' if seconds<90 else f'{seconds/60:.0f} min'
-
 # %% ../../nbs/site/40_pages.ipynb #4ff11e10
 @dataclass
 class Page:
@@ -133,7 +129,7 @@ class Page:
     @property
     def times(self):
         "How long the page takes to read and to run"
-        to_run = f', {_duration(self.seconds)} to run' if self.seconds is not None else ''
+        to_run = f', {duration(self.seconds)} to run' if self.seconds is not None else ''
         return f'{_minutes_to_read(self.notebook)} min to read{to_run}'
 
 def head(page:Page,
@@ -201,11 +197,14 @@ def _signature(node:ast.AST, # Of a function or class
 def _methods(node:ast.ClassDef,
              classes:dict, # Name → node, of the same file
             )->list:
-    "`__init__` and the public methods of a class; of one that has none, those of its parents"
+    "`__init__` and the public methods of a class, and of its private parents; if it has none, of all parents"
     own = [method for method in node.body if isinstance(method, ast.FunctionDef)
            and (method.name=='__init__' or method.name[0]!='_')]
     parents = [classes[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
-    return own or [method for parent in parents for method in _methods(parent, classes)]
+    wanted = [parent for parent in parents if parent.name[0]=='_' or not own]
+    inherited = [method for parent in wanted for method in _methods(parent, classes)]
+    names = {method.name for method in own}
+    return own + [method for method in inherited if method.name not in names]
 
 def _outline(node, lines:list, classes:dict)->str:
     "A function's signature, or a class's with its public methods and the first line that each says of itself"
@@ -235,7 +234,8 @@ def _names_set_by(node:ast.AST)->set:
 
 def _entries(source:str)->list:
     "What a module offers: every name of its `__all__`"
-    lines, body = source.splitlines(), ast.parse(source).body
+    lines = source.splitlines()
+    body = ast.parse(source).body
     offered = next((ast.literal_eval(node.value) for node in body if '__all__' in _names_set_by(node)), [])
     definitions = {node.name:node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     assigned = {name:node for node in body for name in _names_set_by(node)}
@@ -302,7 +302,8 @@ def _public_entries(page:Page, module:str, modules:dict, url:str)->list:
         entries = [entry for entry in entries if entry.name in offered]
     for entry in entries:
         anchor = _anchor(entry, source, page.notebook)
-        entry.page, entry.title = page.file + (anchor and f'#{anchor}'), page.title
+        entry.page = page.file + (anchor and f'#{anchor}')
+        entry.title = page.title
         entry.source = f'{url}{module}.py#L{entry.line}' if url else ''
     return entries
 

@@ -109,7 +109,11 @@ def _in_order(rows:list, lines:list, turns:int=24)->list:
     return best
 
 # %% ../../nbs/site/60_rooms.ipynb #c0a1e016
-_WIDTH, _BOX, _BOX_HEIGHT, _GAP, _STEP = 800, 96, 38, 12, 92 # All in pixels; a step is from layer to layer
+_WIDTH = 800                    # Of the picture; all of these in pixels
+_BOX = 96                       # Width of a box
+_BOX_HEIGHT = 38
+_GAP = 12                       # Between two boxes of a layer, at least
+_STEP = 92                      # From layer to layer
 
 @dataclass
 class _Box:
@@ -120,10 +124,16 @@ class _Box:
     is_folder:bool
     width:int = _BOX
     height:int = _BOX_HEIGHT
+
     @property
-    def left(self): return self.x - self.width//2
+    def left(self):
+        "Of its left edge"
+        return self.x - self.width//2
+
     @property
-    def top(self): return self.y - self.height//2
+    def top(self):
+        "Of its upper edge"
+        return self.y - self.height//2
 
 @dataclass
 class _Line:
@@ -133,8 +143,11 @@ class _Line:
     x2:int
     y2:int
     is_end:bool # Is there a box at its end, or does it go on?
+
     @property
-    def bend(self): return (self.y1+self.y2)//2
+    def bend(self):
+        "Where the curve turns, from above"
+        return (self.y1+self.y2)//2
 
 def _room_for(place)->int:
     "How wide a place is: a box, or a line that passes"
@@ -143,11 +156,13 @@ def _room_for(place)->int:
 def _spread(row:list, wanted:dict)->dict:
     "Positions near those that are wanted, as the widths allow: the mean of pushing right and left"
     def push(places, sign):
-        pushed, last = {}, None
+        pushed = {}
+        last = None
         for place in places:
             at = sign*wanted[place]
             if last: at = max(at, pushed[last] + (_room_for(last)+_room_for(place))/2 + _GAP)
-            pushed[place], last = at, place
+            pushed[place] = at
+            last = place
         return {place:sign*at for place, at in pushed.items()}
     right, left = push(row, 1), push(row[::-1], -1)
     at = {place:(right[place]+left[place])/2 for place in row}
