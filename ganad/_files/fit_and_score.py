@@ -23,8 +23,9 @@ from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_
 from .pictures import rows_of, sha256
 from .readers import drop_option, listing, skipped_text, at_lines, csv_line, fields_of, writing
 from .shift import light
-from .warnings import (Tally, diversity, file_warnings, model_warnings, picture_notes, rate_text,
-                                  refuse_names, row_warnings, score_warnings, shift_warnings,
+from .warnings import (Tally, diversity, file_warnings, forgotten_labels, model_warnings,
+                                  picture_notes, rate_text, refuse_names, row_warnings, score_warnings,
+                                  shift_warnings,
                                   threshold_warnings)
 from ..metrics import auroc
 
@@ -191,7 +192,8 @@ def fit_file(path, # What to learn from
     x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
     anomalies = chunk.x[kinds==ANOMALY]
     refuse_names(x, path)
-    for note in file_warnings(rows) if say else []: say(note)
+    forgotten = forgotten_labels(x)
+    for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
     as_handed_over = [*np.flatnonzero(is_normal), *np.flatnonzero(kinds==ANOMALY)]
@@ -200,6 +202,7 @@ def fit_file(path, # What to learn from
         for kind in _NOTED: warnings.simplefilter('always', kind)
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save))
     notes += [*label_notes, *(f'{warning.message}.' for warning in said if warning.category in _NOTED)]
+    notes += forgotten
     variety = diversity(est.model_, as_read(est, x[:500]))
     notes += [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
               *threshold_warnings(est.line_, est.false_alarms)]
@@ -340,7 +343,9 @@ def compared(labels, scores, path, is_asked, threshold=None, # … above which r
             )->tuple: # Kinds or None; `agreement`; sentences
     "What labels say of scores. What is wrong with them is an error, if they were asked for, else a sentence"
     if not labels.are_given():
-        if is_asked: raise DataError("no row has a label", "say which column holds them: --label", file=path)
+        mend = "say which column holds them: --label"
+        if len(labels): mend = "label some, or name another column: --label"
+        if is_asked: raise DataError("no row has a label", mend, file=path)
         return None, {}, []
     try:
         labels.check_normal(path, may_lack=True)
@@ -360,9 +365,10 @@ def _one_kind_note(kinds, scores, threshold): # Sentences
 
 def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
     if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
-    columns = zip(prep.names or [], prep.values)
-    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None,
-                strays_are_gaps=prep.impute is not None)
+    columns = zip(prep.names or [], prep.values, prep.may_be_true())
+    types = {name:'text' if texts else 'number' if may_be_true else 'no truth'
+             for name, texts, may_be_true in columns}
+    return dict(types=types or None, strays_are_gaps=prep.impute is not None)
 
 def scored_chunks(est, rows): # Estimator, `Rows`
     "(chunk, its scores), a chunk at a time"
