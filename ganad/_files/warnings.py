@@ -81,9 +81,8 @@ def _normal_value(name, values)->str|None: # '' if 0 is normal; None if these ar
     "What the normal rows have in a column of labels"
     plain = '_'.join(re.findall(r'[^\W_]+', str(name).casefold())).removeprefix('is_')
     if values.dtype.kind=='f':
-        different = {*values[:1000].dropna()} if plain in _LABEL_NAMES else set()
-        if len(different)>2 or {*values.dropna()} not in ({0, 1}, {-1, 1}): return None
-        return '' if different<={0, 1} and plain not in ('ok', 'good', 'normal') else '1'
+        if plain not in _LABEL_NAMES or {*values.dropna()} not in ({0, 1}, {-1, 1}): return None
+        return '1' if values.min()<0 or plain in _NORMAL_WORDS else ''
     texts = [str(text) for text in values.dropna().unique()[:20]]
     normal = [text for text in texts if text.strip().casefold() in _NORMAL_WORDS]
     is_telling = plain in _LABEL_NAMES or any(text.strip().casefold() in _ANOMALOUS_WORDS for text in texts)
