@@ -15,6 +15,7 @@ def as_array(values, # Tensor on any device, array or list
             )->np.ndarray: # float64
     "NumPy floats, off the graph and off the device"
     if hasattr(values, 'detach'): values = values.detach().cpu().double()
+    if np.ma.isMaskedArray(values): values = values.astype(float).filled(np.nan)   # not what is under a mask
     return np.asarray(values, dtype=float)
 
 # %% ../nbs/toolkit/06_metrics.ipynb #86f98cba

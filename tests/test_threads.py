@@ -123,3 +123,19 @@ def test_a_fork_beside_a_training_can_train(monkeypatch):
     leave.set()
     holder.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])==7
+
+
+def without_gradients(): return torch.no_grad()
+def inference(): return torch.inference_mode()
+def half_precision(): return torch.autocast('cpu', dtype=torch.bfloat16)
+
+
+@pytest.mark.parametrize('mode', [without_gradients, inference, half_precision])
+@pytest.mark.parametrize('name', ['egbad', 'anogan'])
+def test_what_holds_around_an_estimator_changes_nothing(name, mode, tmp_path):
+    alone = fitted(name)
+    scores = alone.anomaly_score(X)
+    path = alone.save(tmp_path/'m.safetensors')
+    with mode():
+        np.testing.assert_array_equal(fitted(name).anomaly_score(X), scores)
+        np.testing.assert_array_equal(load(path).anomaly_score(X), scores)

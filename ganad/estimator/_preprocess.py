@@ -208,7 +208,8 @@ def as_word(value)->str:
     if text.strip().lower() in _TRUTH: return text.strip().capitalize()
     if _is_float(value): return str(int(value)) if math.isfinite(value) and value==int(value) else text
     whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text
+    if not whole: return text
+    return '0' if whole[1]=='-0' else whole[1]
 
 _WHOLE = re.compile(r'(-?\d+)\.0+')
 
@@ -222,6 +223,7 @@ def read_column(values:np.ndarray, # Of one column
     if kind in ('iuf' if is_text is False and not may_be_true else 'biuf') and not is_text:
         return values.astype('f8')
     if kind not in 'biufOUT': raise _unreadable('complex numbers' if kind=='c' else values.dtype)
+    if kind=='f': values = _shortest(values)
     values = _with_none(values)
     has_text = any(isinstance(value, str) for value in values)
     if not is_text and not has_text: return np.where(np.equal(values, None), np.nan, values).astype('f8')
@@ -231,6 +233,10 @@ def read_column(values:np.ndarray, # Of one column
     word = cache(as_word)
     return np.array([None if value is None else word(str(value)) if isinstance(value, str) else as_word(value)
                      for value in values], object)
+
+def _shortest(values)->np.ndarray: # Floats → float64
+    "As they are printed: .1 in single precision is .1, as in a file, not .10000000149"
+    return values if values.dtype.itemsize>=8 else values.astype(str).astype('f8')
 
 def _with_none(values)->np.ndarray: # (N,) of numbers, str and None
     "The same with None for each gap; `DataError` at what is neither number nor text"
@@ -419,6 +425,10 @@ def _sha256(shape, names, blocks): # Of the whole; of its columns; some rows aft
     return digest.hexdigest()
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #4a3bf4cf
+def _spread(values)->float: # Of one feature
+    "Standard deviation, of values far from 0 too; no less than some roundings of the largest"
+    return max(values.std(), 8*np.spacing(abs(values).max()))
+
 @dataclass
 class Table:
     "Columns → rows for a network; all that it learned is plain JSON"
@@ -516,6 +526,8 @@ class Table:
         self.mean  = [*(scaler.mean_.tolist()  if scaler else []), *[0.]*flags]
         self.scale = [*(scaler.scale_.tolist() if scaler else []), *[1.]*flags]
         self.constant = [] if not len(numbers) else np.flatnonzero((numbers==numbers[0]).all(0)).tolist()
+        for feature in np.flatnonzero(np.array(self.scale[:numbers.shape[1]])==1).tolist():
+            self.scale[feature] = _spread(numbers[:,feature]) or 1.
         for feature in self.constant:
             self.mean[feature] = float(numbers[0,feature])
             self.scale[feature] = abs(self.mean[feature]) or 1.
@@ -714,7 +726,8 @@ class Images:
         low, high = float(x.min()), float(x.max())
         slack = (white-black)/100
         is_outside = low<black-slack or high>white+slack
-        if is_outside and x.dtype.kind=='u': is_outside = self._say_outside(x, black, white)
+        if is_outside and x.dtype.kind=='u' and x.dtype.name==self.dtype:
+            is_outside = self._say_outside(x, black, white)
         are_fractions = white>=15 and 0<high<=1 and x.dtype.kind=='f'
         if are_fractions or is_outside:
             what = f"images with values from {low:g} to {high:g}, in training {black:g} to {white:g}"
@@ -729,13 +742,17 @@ class Images:
         return torch.from_numpy(scaled.clip(-1, 1))
 
     def _range_for(self, x): # What is black and what is white in these
-        if x.dtype.kind not in 'bu': return self.range
-        of_type = 0, 1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
-        if x.dtype==bool or not self.dtype: return of_type
-        if x.dtype.name==self.dtype: return self.range
+        black, white = self.range
+        if x.dtype.kind not in 'bu' or x.dtype.name==self.dtype: return black, white
+        largest = 1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
+        if x.dtype==bool or not self.dtype: return 0, largest
         trained = np.dtype(self.dtype)
-        if trained.kind!='u' or not _is_narrow(np.zeros(1, trained), *self.range): return of_type
-        what = f"images of {x.dtype}, in training of {self.dtype} from {self.range[0]:g} to {self.range[1]:g}"
+        if trained.kind=='f' and white<=1: return 0, largest*white if black==0 else largest     # fractions
+        if trained.kind in 'fi': return black, white                     # the same numbers in another type
+        if trained.kind=='b': return 0, 1 if x.max()<=1 else largest
+        is_unsure = _is_narrow(np.zeros(1, trained), black, white) or largest>white>=x.max()
+        if not is_unsure: return 0, largest
+        what = f"images of {x.dtype} up to {x.max()}, in training of {self.dtype} from {black:g} to {white:g}"
         raise DataError(what, "scale them alike")
 
     def outside(self, X)->np.ndarray: # Whole numbers of the type of the training → (N,) bool

@@ -48,8 +48,9 @@ else:
 def _as_data(X):
     "A frame as it is, anything else as an array; what a masked array masks is a gap"
     if torch.is_tensor(X):
+        if X.is_nested: raise DataError("the rows have different lengths", "make them alike")
         if X.dtype==torch.bfloat16: X = X.float()                       # which NumPy does not have
-        return X.detach().cpu().numpy()
+        return X.detach().cpu().resolve_conj().resolve_neg().numpy()
     if np.ma.isMaskedArray(X):
         has_gaps = np.ma.getmaskarray(X).any()
         return X.astype(float).filled(np.nan) if has_gaps else X.data
@@ -99,8 +100,8 @@ def _known_anomalies(y, # Labels as they were given
     if y is None: raise DataError(f"{who} requires y to be passed, but the target y is None", mend)
     y = np.asarray(_as_data(y))
     if y.shape!=(n,): raise DataError(f"y of shape {y.shape} for {n} rows", mend)
-    found = np.unique(y).tolist()
-    if {*found}!={0, 1}: raise DataError(f"y holds {found[:5]}", f"{mend}, and some of both")
+    found = {*y.tolist()}
+    if found!={0, 1}: raise DataError(f"y holds {sorted(found, key=str)[:5]}", f"{mend}, and some of both")
     return y==1
 
 # %% ../../nbs/estimator/50_estimator.ipynb #11ae81f2
@@ -168,13 +169,18 @@ def _single_precision():
     finally: torch.set_default_dtype(default)
 
 @contextmanager
+def _may_train():
+    "A block where gradients are had in full precision, whatever holds around it"
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast('cpu', enabled=False): yield
+
+@contextmanager
 def seeded(random_state): # As scikit-learn takes it
     "Seed everything for a block, and leave the random states as they were; threads take turns"
     with _turn:
         seed = check_random_state(random_state).randint(2**31)
         python, numpy = random.getstate(), np.random.get_state()
         try:
-            with torch.random.fork_rng(), _single_precision():
+            with torch.random.fork_rng(), _single_precision(), _may_train():
                 set_seed(seed)
                 yield
         finally:
@@ -239,8 +245,10 @@ class FittedDetector:
         "`f` of the rows `x`, some at a time"
         device = self.scorer.device()
         found = []
-        with torch.no_grad(), _single_precision():
-            for part in torch.as_tensor(x).split(size):
+        with _may_train(), torch.no_grad(), _single_precision():                    # a search trains codes
+            x = torch.as_tensor(x)
+            if x.is_inference(): x = x.clone()
+            for part in x.split(size):
                 found.append(f(part.to(device, self.dtype)).double().cpu())
         return torch.cat(found).numpy()
 
@@ -248,12 +256,14 @@ class FittedDetector:
     def revive(cls, method:type[Detector], settings:dict, weights:dict, history:dict, double:bool):
         "From weights; a model whose settings ask for others, or for more memory, is none"
         most = math.inf if method.once else max(weight.numel() for weight in weights.values())
-        with without_optimisers(), _WithoutFirstWeights(most), _single_precision(): model = method(**settings)
-        if not method.once and _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
-        model.grow(weights)
-        model.load_state_dict(weights)
-        model.history = history
-        return cls(model, double)
+        with _may_train():
+            with without_optimisers(), _WithoutFirstWeights(most), _single_precision():
+                model = method(**settings)
+            if not method.once and _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
+            model.grow(weights)
+            model.load_state_dict(weights)
+            model.history = history
+            return cls(model, double)
 
     def in_single_precision(self)->'FittedDetector':
         "Another one with the same weights, which scores in single precision"
