@@ -709,8 +709,10 @@ class CSV(Rows):
         filled = [value for value in values if value not in _GAPS]
         are_points = [_is_number_text(value) and not _is_number_text(layout.as_python(value))
                       for value in filled]
-        if not filled or np.mean(are_points)<NEARLY_ALL/2: return
-        value = filled[are_points.index(True)]
+        fractions = [value for value, is_point in zip(filled, are_points)
+                     if is_point and not _POINTS.fullmatch(value)]                     # 1.050 may be a thousand
+        if not fractions or np.mean(are_points)<NEARLY_ALL/2: return
+        value = fractions[0]
         option = '--thousands' if layout.thousands=='.' else '--decimal'
         what = f"{value!r} has a point before its fraction, as others have"
         mend = f"leave {option} out; --words {shlex.quote(csv_line([name]))} keeps it as it is"
