@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['DEBIAN', 'PICTURE_FORMATS', 'SAMPLING', 'digest', 'Source', 'cache_dir', 'places', 'find', 'disk', 'reading',
-           'open_picture', 'picture_array', 'sources', 'place_of', 'load', 'Split', 'Protocol', 'OneClass', 'OneOut',
-           'Pooled', 'KDD99', 'Arrhythmia', 'clusters', 'sample', 'Imbalance', 'by_label', 'Jitter', 'ring',
-           'gaussians', 'box']
+           'parts_among', 'masks_among', 'open_picture', 'upright', 'picture_array', 'masked_pictures', 'sources',
+           'place_of', 'load', 'Split', 'Protocol', 'OneClass', 'OneOut', 'Pooled', 'KDD99', 'Arrhythmia', 'clusters',
+           'sample', 'Imbalance', 'by_label', 'Jitter', 'ring', 'gaussians', 'box']
 
 # %% ../nbs/toolkit/01_data.ipynb #4225a122
-import errno,gzip,hashlib,math,os,socket,tempfile,zipfile,zlib
+import errno,gzip,hashlib,math,os,re,socket,tempfile,warnings,zipfile,zlib
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import asdict,dataclass,field
 from functools import cached_property
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path,PurePosixPath
 import numpy as np, torch, torch.nn.functional as F
-from PIL import Image
+from PIL import Image,ImageOps
 from scipy.io import loadmat
 from sklearn.preprocessing import MinMaxScaler,StandardScaler
 from tqdm.auto import tqdm
@@ -333,11 +334,82 @@ def _svhn(root, size):
     return Source('svhn', x, y, [str(digit) for digit in range(10)], is_test, 'SVHN')
 
 # %% ../nbs/toolkit/01_data.ipynb #c9b156a5
+_PARTS = dict(train='train', training='train', test='test', testing='test',
+              val='validation', valid='validation', validation='validation')
+
+def parts_among(folders, # Names of folders that lie side by side
+               )->dict: # Name → 'train' or 'test', of those that are one of these
+    "The parts of a data set, in any case; validation is the test where there is none"
+    named = {folder:_PARTS[folder.casefold()] for folder in sorted(folders) if folder.casefold() in _PARTS}
+    lacks_test = {'train'} <= {*named.values()} and 'test' not in named.values()
+    if lacks_test: named = {folder:part.replace('validation', 'test') for folder,part in named.items()}
+    return {folder:part for folder,part in named.items() if part!='validation'}
+
+# %% ../nbs/toolkit/01_data.ipynb #ed706327
+_MASK_FOLDERS = {'ground_truth', 'groundtruth', 'gt', 'mask', 'masks', 'annotation', 'annotations',
+                 'segmentation', 'segmentations'}
+_PICTURE_FOLDERS = {'image', 'images', 'img', 'imgs'}
+_WORD = r'(?:mask|label|gt|seg|segmentation|annotation|ground_?truth)s?'
+_MASK_NAME = re.compile(rf'(.+?)[-_. ]+{_WORD}[-_. ]?\d*|{_WORD}[-_. ]+(.+)')
+
+def masks_among(names, # Of pictures, below a folder
+               )->dict: # Mask → its picture; None where that cannot be told
+    "Those that only show where a defect is, by their folder or by their name; never all"
+    paths = {name:PurePosixPath(name) for name in names}
+    beside = {(path.parent, path.stem.lower()) for path in paths.values()}
+    anywhere = {path.stem.lower() for path in paths.values()}
+    def is_mask(path):
+        if not _MASK_FOLDERS.isdisjoint(part.lower() for part in path.parts[:-1]): return True
+        of = _named_picture(path)
+        if of is None: return False
+        if (path.parent, of) in beside or (path.parent.parent, of) in beside: return True
+        return 'label' not in path.stem.lower() and of in anywhere            # a label may be the part itself
+    masks = [name for name,path in paths.items() if is_mask(path)]
+    if len(masks)==len(paths): return {}
+    return _with_pictures({name:paths[name] for name in masks},
+                          {name:path for name,path in paths.items() if name not in {*masks}})
+
+# %% ../nbs/toolkit/01_data.ipynb #d6d6effd
+def _named_picture(path): # 'crack/7_mask.png' → '7'; None if its name is not that of a mask
+    named = _MASK_NAME.fullmatch(path.stem.lower())
+    return named and (named[1] or named[2])
+
+def _class_folders(path): # Folders that say neither which part of the data it is nor whether it is a mask
+    folders = [part.casefold() for part in path.parts[:-1]]
+    return tuple(part for part in folders if part not in {*_PARTS,*_MASK_FOLDERS,*_PICTURE_FOLDERS})
+
+def _with_pictures(masks, pictures): # Name → path of each
+    "Mask → the one picture of its name and class, in the test where there are two; else the only one of its name"
+    same_class,same_name = defaultdict(list),defaultdict(list)
+    for name,path in pictures.items():
+        same_class[_class_folders(path), path.stem.lower()].append(name)
+        same_name[path.stem.lower()].append(name)
+    def is_of_training(name): return any(_PARTS.get(part.casefold())=='train' for part in name.split('/')[:-1])
+    def picture_of(path):
+        stems = [stem for stem in (_named_picture(path), path.stem.lower()) if stem]
+        for there in [*(same_class[_class_folders(path), stem] for stem in stems),
+                      *(same_name[stem] for stem in stems)]:
+            likely = [name for name in there if not is_of_training(name)] or there
+            if len(likely)==1: return likely[0]
+        return None
+    return {name:picture_of(path) for name,path in masks.items()}
+
+# %% ../nbs/toolkit/01_data.ipynb #5d55a6e2
 PICTURE_FORMATS = ['BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP']
 
 def open_picture(file): # Path or open file → picture of PIL, its pixels not yet unfolded
     "A picture of a usual format, whatever the file is called; of the others that PIL knows some run programs"
     return Image.open(file, formats=PICTURE_FORMATS)
+
+def upright(image): # An open picture of PIL; floating-point pixels are a `ValueError`
+    "The picture as a person sees it: turned as its camera says, on white where it is transparent"
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode=='F': raise ValueError('floating-point pixels; save it with 8 or 16 bits')
+    if 'A' not in image.getbands() and 'transparency' not in image.info: return image
+    if image.mode[0]=='I': return image
+    image = image.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
 
 def picture_array(image, # An open picture of PIL
                   size:int|None=None, # Pixels a side after squeezing; None: as it is
@@ -349,20 +421,35 @@ def picture_array(image, # An open picture of PIL
         image = image.resize((size,size), Image.Resampling.BILINEAR)
     return np.atleast_3d(np.array(image))
 
+def _read_picture(file, size=None): # uint8 (H,W,3)
+    with reading(file), open_picture(file) as opened:
+        image = upright(opened)
+        if image.mode[0]!='I': return picture_array(image, size)
+    raise DataError('more than 8 bits a value', 'save it with 8, or use ganad fit', file=file)
+
+# %% ../nbs/toolkit/01_data.ipynb #a4f945c7
 def _read_folder(path, # Folder of one of the three layouts
                  size:int=64, # Pixels a side after resizing
                 )->dict: # data (uint8 N×3×size×size), y, classes, test: fields of a `Source`
     "Read every picture below `path`, in the order of names"
     path = Path(path)
     if not path.is_dir(): raise DataError(f'no folder {path}', 'give root=, the folder of your pictures')
-    parts = [path/'train', path/'test'] if (path/'train').is_dir() else [path]
-    found = [(file, label, part.name=='test')
-             for part in parts for file,label in _pictures(part, path.name)]
+    folders = [folder.name for folder in path.iterdir() if folder.is_dir()]
+    part_of = parts_among(folders)
+    is_split = 'train' in part_of.values()
+    if is_split: _say_parts(path, folders, part_of)
+    parts = sorted(part_of, key=part_of.__getitem__, reverse=True) if is_split else ['']      # train first
+    found = [(file, label, part_of.get(part)=='test')
+             for part in parts for file,label in _pictures(path/part, path.name)]
+    masks = masks_among([file.relative_to(path).as_posix() for file,_,_ in found])
+    if masks: warnings.warn(f'{path.name}: {len(masks)} masks are not read', stacklevel=4)
+    found = [(file, *more) for file,*more in found if file.relative_to(path).as_posix() not in masks]
     if not found:
         raise DataError('no pictures', 'it needs train/CLASS and test/CLASS, or CLASS, or files', file=path)
     classes = sorted({label for _,label,_ in found})
     watched = tqdm(found, disable=len(found)<2000, desc=printable(path.name))
-    return dict(data=torch.stack([_read_picture(file, size) for file,_,_ in watched]),
+    pixels = [torch.from_numpy(_read_picture(file, size)).permute(2,0,1) for file,_,_ in watched]
+    return dict(data=torch.stack(pixels),
                 y=torch.tensor([classes.index(label) for _,label,_ in found]),
                 classes=classes,
                 test=torch.tensor([is_test for _,_,is_test in found]))
@@ -378,9 +465,12 @@ def _pictures(folder, name):
     if not classes: return [(file, name) for file in pictures(folder.iterdir())]
     return [(file, path.name) for path in classes for file in pictures(path.rglob('*'))]
 
-def _read_picture(file, size):
-    with reading(file), open_picture(file) as image:
-        return torch.from_numpy(picture_array(image, size)).permute(2,0,1)
+def _say_parts(path, folders, part_of): # Folders beside each other; those that are parts
+    "Warn of a validation part: that it is the test, or that nobody reads it"
+    for folder in sorted(folders):
+        if _PARTS.get(folder.casefold())!='validation': continue
+        what = 'taken for the test' if folder in part_of else 'not read'
+        warnings.warn(f'{path.name}: the pictures in {folder!r} are {what}', stacklevel=5)
 
 def _folder(root, size):
     if not root:
@@ -388,6 +478,43 @@ def _folder(root, size):
         raise DataError(what, 'give root=, the folder of your pictures', option='root')
     pictures = _read_folder(Path(root).expanduser(), size or 64)
     return Source('folder', **pictures, title=Path(root).resolve().name)
+
+# %% ../nbs/toolkit/01_data.ipynb #5bd068ae
+def masked_pictures(folder): # Generator of (name, uint8 (H,W,3), bool (H,W))
+    "Each picture to test, or each of a folder without parts, and where its mask is not black"
+    folder = Path(folder).expanduser()
+    endings = _torchvision().folder.IMG_EXTENSIONS
+    files = sorted(path for path in folder.rglob('*') if path.suffix.lower() in endings and path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in files]
+    of = masks_among(names)
+    if not of: raise DataError('no masks beside pictures', 'name them 7_mask.png, or masks/7.png', file=folder)
+    if None in of.values():
+        mask = next(mask for mask,name in of.items() if name is None)
+        raise DataError(f'whose mask is {mask}?', 'give it the name of its picture', file=folder)
+    masks = defaultdict(list)
+    for mask,name in of.items(): masks[name].append(folder/mask)
+    for name in _tested([name for name in names if name not in of]):
+        x = _read_picture(folder/name)
+        yield name,x,_union(masks[name], x.shape[:2])
+
+# %% ../nbs/toolkit/01_data.ipynb #0199ed30
+def _tested(names): # Of pictures: those in the test, if there is one
+    folders = {folder for name in names for folder in name.split('/')[:-1]}
+    tests = {folder for folder,part in parts_among(folders).items() if part=='test'}
+    return [name for name in names if tests & {*name.split('/')[:-1]}] or names
+
+def _union(masks, shape): # Files; of the picture
+    found = np.zeros(shape, bool)
+    for file in masks:
+        with reading(file), open_picture(file) as image:
+            least = 127 if image.format=='JPEG' else 0                    # whose black is not quite black
+            mask = np.asarray(image.convert('L'))>least
+        if mask.shape==shape: found |= mask
+        else:
+            height,width = shape
+            what = f'a mask of {mask.shape[1]}×{mask.shape[0]} pixels, its picture has {width}×{height}'
+            raise DataError(what, 'make them alike', file=file)
+    return found
 
 # %% ../nbs/toolkit/01_data.ipynb #2e088321
 def _linnaeus5(root, size):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from ganad.metrics import (auprc, auprc_trapezoid, auroc, base_rate, best_f1, bootstrap, checked,
-                           fpr_at, prf_at, summary)
+                           fpr_at, pixel_auroc, prf_at, summary)
 from sklearn import metrics as skm
 
 RANKED = [auroc, auprc, auprc_trapezoid, prf_at, fpr_at, best_f1, bootstrap, summary]
@@ -186,3 +186,27 @@ def test_coarse_scores_pass(y, s): checked(y, s)
                                         (fpr_at, 95)])
 def test_shares_are_shares(metric, bad):
     with pytest.raises(ValueError, match='give the share'): metric(*sample(), bad)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_pixel_auroc_is_that_of_all_pixels_in_one_pot(seed):
+    rng = np.random.default_rng(seed)
+    shapes = (4, 5), (7, 3), (6, 6)
+    masks = [rng.random(shape)<.3 for shape in shapes]
+    maps = [rng.normal(size=shape) + mask for shape, mask in zip(shapes, masks)]
+    of_defect = np.concatenate([m[mask] for m, mask in zip(maps, masks)])
+    others = np.concatenate([m[~mask] for m, mask in zip(maps, masks)])
+    in_order = (of_defect[:,None]>others[None]).mean()
+    assert pixel_auroc(maps, masks)==pytest.approx(in_order, abs=1e-12)
+    assert pixel_auroc(torch.tensor(maps[0][None]), torch.tensor(masks[0][None]))==pytest.approx(
+        auroc(masks[0].ravel(), maps[0].ravel()))
+
+
+@pytest.mark.parametrize('maps, masks, why', [
+    (np.zeros((2, 3, 3)), np.zeros((1, 3, 3)), '2 maps and 1 masks'),
+    (np.zeros((1, 3, 3)), np.zeros((1, 3, 4)), 'map 0 of shape (3, 3), its mask (3, 4)'),
+    (np.zeros((1, 3, 3)), np.full((1, 3, 3), 255), 'mask 0 holds 255'),
+    (np.zeros((1, 3, 3)), np.zeros((1, 3, 3)), 'all 9 labels are 0')])
+def test_maps_and_masks_that_do_not_fit(maps, masks, why):
+    with pytest.raises(ValueError) as error: pixel_auroc(maps, masks)
+    assert why in str(error.value)

@@ -19,14 +19,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganad.cli import main
-from ganad.core import DataError
-from ganad.data import load
-from ganad.estimator import PCADetector
+from ganad.core import DataError, ShapeError
+from ganad.data import load, masked_pictures
+from ganad.estimator import PCADetector, estimators
 from ganad.estimator import load as estimator_load
 from ganad.estimator._preprocess import Images
+from ganad._files import fit_and_score
 from ganad._files.fit_and_score import fit_file, open_for, score_file
 from ganad._files.pictures import Pictures, picture, rows_of, sha256
 from ganad._files.report import report_file
+from ganad.metrics import pixel_auroc
 
 few = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -673,3 +675,257 @@ def test_what_is_said_of_arrays_is_a_note_of_the_command_line(tmp_path):
     np.savez(tmp_path/'b.npz', x=x)
     notes = score_file(tmp_path/'m', tmp_path/'b.npz', tmp_path/'s.csv')['notes']
     assert sum(note.startswith('1 of 40 pictures have values outside') for note in notes)==1
+
+
+# ---- grey pictures that are saved in colour
+
+def grain(*shape, seed=0): return np.random.default_rng(seed).integers(0, 256, shape).astype('u1')
+
+
+def save_pictures(folder, pictures):
+    "0.png, 1.png, …"
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, x in enumerate(pictures): Image.fromarray(x).save(folder/f'{i}.png')
+    return folder
+
+
+def zipped(folder):
+    path = folder.with_suffix('.zip')
+    with zipfile.ZipFile(path, 'w') as archive:
+        for file in sorted(folder.rglob('*.png')): archive.write(file, file.relative_to(folder))
+    return path
+
+
+@pytest.mark.parametrize('pack', [Path, zipped])
+def test_grey_in_three_channels_is_read_as_one(tmp_path, pack):
+    grey = grain(30, 8, 8)
+    in_three = pack(save_pictures(tmp_path/'three', np.stack([grey]*3, 3)))
+    est, about = fit_file(in_three, tmp_path/'three.safetensors', method='pca')
+    said = [note for note in about['notes'] if 'saved in colour' in note]
+    assert len(said)==1 and said[0].startswith('30 pictures saved in colour, but grey (0.png')
+    of_one, plain = fit_file(save_pictures(tmp_path/'one', grey), tmp_path/'one.safetensors', method='pca')
+    assert est.prep_.shape==of_one.prep_.shape==[1, 8, 8]
+    assert not [note for note in plain['notes'] if 'colour' in note]
+    new = grain(5, 8, 8, seed=1)
+    again = estimator_load(tmp_path/'three.safetensors')
+    assert np.array_equal(again.anomaly_score(np.stack([new]*3, 3)), of_one.anomaly_score(new))
+    scores = {}
+    for name, x in dict(one=new, three=np.stack([new]*3, 3)).items():
+        rows = pack(save_pictures(tmp_path/f'new-{name}', x))
+        done = score_file(tmp_path/'three.safetensors', rows, tmp_path/'s.csv')
+        assert not [note for note in done['notes'] if 'in colour' in note]
+        scores[name] = (tmp_path/'s.csv').read_text()
+    assert scores['one']==scores['three']
+
+
+@pytest.mark.parametrize('pack', [Path, zipped])
+def test_a_colour_picture_among_grey_ones_is_said_or_refused(tmp_path, pack):
+    fit_file(save_pictures(tmp_path/'grey', grain(30, 8, 8)), tmp_path/'m.safetensors', method='pca')
+    new = np.stack([grain(4, 8, 8, seed=1)]*3, 3)
+    new[2, 3, 3, 0] ^= 255                                                          # one pixel
+    done = score_file(tmp_path/'m.safetensors', pack(save_pictures(tmp_path/'new', new)), tmp_path/'s.csv')
+    said = [note for note in done['notes'] if 'in colour' in note]
+    assert said==['1 of 4 pictures are in colour, all in training grey (2.png); looked at in grey.']
+    model = estimator_load(tmp_path/'m.safetensors')
+    with pytest.raises(ShapeError) as error: model.anomaly_score(new)
+    assert is_one_line(error) and 'in colour, in training they were grey' in str(error.value)
+
+
+def test_one_colour_picture_makes_a_training_in_colour(tmp_path):
+    x = np.stack([grain(30, 8, 8)]*3, 3)
+    x[29, 0, 0, 0] ^= 255
+    est, about = fit_file(save_pictures(tmp_path/'mixed', x), tmp_path/'m.safetensors', method='pca')
+    assert est.prep_.shape==[3, 8, 8] and not [note for note in about['notes'] if 'saved in colour' in note]
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert Images().fit(x).shape==[3, 8, 8]
+
+
+@pytest.mark.parametrize('dtype', ['u1', 'f4'])
+@pytest.mark.parametrize('axis', [1, 3])
+def test_arrays_of_three_equal_channels_are_grey(dtype, axis):
+    grey = (grain(20, 8, 8)/(255 if dtype=='f4' else 1)).astype(dtype)
+    with pytest.warns(UserWarning, match='three equal channels are read as one'):
+        est = PCADetector(random_state=0).fit(np.stack([grey]*3, axis))
+    assert est.prep_.shape==[1, 8, 8]
+    assert np.array_equal(est.anomaly_score(grey), PCADetector(random_state=0).fit(grey).anomaly_score(grey))
+
+
+def test_arrays_of_a_file_say_it_too(tmp_path):
+    np.savez(tmp_path/'a.npz', x=np.stack([grain(30, 8, 8)]*3, 3))
+    _, about = fit_file(tmp_path/'a.npz', tmp_path/'m.safetensors', method='pca')
+    assert 'Images of three equal channels are read as one, grey.' in about['notes']
+
+
+# ---- parts of a data set
+
+PART_NAMES = [('train', 'val'), ('Train', 'VALID'), ('TRAIN', 'validation'), ('training', 'testing')]
+
+
+@pytest.mark.parametrize('train, test', PART_NAMES)
+@pytest.mark.parametrize('top', ['.', 'bottle'])
+@pytest.mark.parametrize('pack', [Path, zipped])
+def test_validation_is_the_test_where_there_is_none(tmp_path, train, test, top, pack):
+    root = tmp_path/'set'
+    for part, kind, n in ((train, 'good', 12), (test, 'good', 4), (test, 'crack', 3)):
+        save_pictures(root/top/part/kind, grain(n, 8, 8))
+    path = pack(root)
+    _, about = fit_file(path, tmp_path/'m.safetensors', method='pca', normal='good')
+    assert (about['rows'], about['anomalies'])==(12, 0)
+    done = score_file(tmp_path/'m.safetensors', path, tmp_path/'s.csv', normal='good')
+    assert (done['labels']['normal'], done['labels']['anomalies'])==(4, 3)
+    is_said = test!='testing'
+    for notes in (about['notes'], done['notes']):
+        said = [note for note in notes if note.startswith('No folder test')]
+        assert said==[f"No folder test: the pictures in {test!r} take its place."]*is_said
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter('always')
+        source = load('folder', size=8, root=root/top)
+    said = [str(warning.message).partition(': ')[2] for warning in warned]
+    assert said==[f"the pictures in {test!r} are taken for the test"]*is_said
+    assert (source.classes, int(source.test.sum()), len(source))==(['crack', 'good'], 7, 19)
+
+
+def test_valid_and_invalid_are_classes(tmp_path):
+    for kind in ('valid', 'invalid'): save_pictures(tmp_path/'set'/kind, grain(20, 8, 8))
+    _, about = fit_file(tmp_path/'set', tmp_path/'m.safetensors', method='pca', normal='valid')
+    assert (about['rows'], about['normal'], about['anomalies'])==(40, 20, 20)
+    assert load('folder', size=8, root=tmp_path/'set').classes==['invalid', 'valid']
+
+
+def test_validation_beside_a_test_is_not_read(tmp_path):
+    for part in ('train', 'val', 'TEST'): save_pictures(tmp_path/'set'/part/'good', grain(3, 8, 8))
+    with pytest.warns(UserWarning, match="the pictures in 'val' are not read"):
+        source = load('folder', size=8, root=tmp_path/'set')
+    assert (len(source), int(source.test.sum()))==(6, 3)
+
+
+# ---- what cameras and editors write, side by side
+
+def test_kinds_of_pictures_in_one_folder(tmp_path):
+    "Each is read as the grey or coloured picture that it shows"
+    grey = np.linspace(0, 255, 64).round().astype('u1').reshape(8, 8)
+    red = np.stack([grey, grey//2, grey//4], 2)
+    alpha = np.dstack([red, np.full((8, 8), 255, 'u1')])
+    alpha[:2, :, 3] = 0                                                             # shows white
+    on_white = red.copy()
+    on_white[:2] = 255
+    turned = Image.fromarray(np.rot90(red))
+    exif = turned.getexif()
+    exif[0x112] = 6                                                                 # turn it back
+    few = red//64*64
+    folder = tmp_path/'mixed'
+    folder.mkdir()
+    in_three = np.stack([grey]*3, 2)
+    kept = {'rgb.png':(Image.fromarray(red), red), 'grey.png':(Image.fromarray(grey), in_three),
+            'deep.png':(Image.fromarray(grey.astype('u2')*257), in_three),
+            'alpha.png':(Image.fromarray(alpha), on_white), 'turned.png':(turned, red),
+            'grey-alpha.png':(Image.fromarray(np.dstack([grey, alpha[..., 3]]), 'LA'),
+                              np.stack([np.where(alpha[..., 3], grey, 255)]*3, 2)),
+            'palette.png':(Image.fromarray(few).convert('P', palette=Image.Palette.ADAPTIVE), few)}
+    for name, (image, _) in kept.items(): image.save(folder/name, exif=exif if image is turned else b'')
+    chunk = Pictures(folder, size=8).all()
+    assert chunk.names==sorted(kept)
+    for name, x in zip(chunk.names, chunk.x):
+        assert np.abs(x.astype(int) - kept[name][1]).max()<=1, name
+    (folder/'deep.png').unlink()                                # of one picture nobody knows what is white
+    source = load('folder', size=8, root=folder)
+    for name, x in zip(sorted({*kept} - {'deep.png'}), source.data):
+        assert np.abs(x.permute(1, 2, 0).numpy().astype(int) - kept[name][1]).max()<=1, name
+
+
+def test_load_refuses_what_has_no_known_white(tmp_path):
+    for mode, why in {'I;16':'more than 8 bits', 'F':'floating-point'}.items():
+        Image.new(mode, (8, 8)).save(tmp_path/'x.tif')
+        with pytest.raises(DataError) as error: load('folder', size=8, root=tmp_path)
+        assert is_one_line(error) and why in str(error.value) and error.value.file==tmp_path/'x.tif'
+
+
+def test_only_grey_with_alpha_is_grey(tmp_path):
+    shades = np.dstack([grain(8, 8), grain(8, 8, seed=1)])
+    (tmp_path/'la').mkdir()
+    for i in range(5): Image.fromarray(shades, 'LA').save(tmp_path/f'la/{i}.png')
+    assert Pictures(tmp_path/'la').all().x.shape==(5, 8, 8, 1)
+
+
+# ---- masks, and maps as large as pictures
+
+PLACES = ['ground_truth/crack/0_mask.png', 'test/crack/0_mask.png', 'masks/crack/0.png',
+          'test/crack/mask/0.png']
+
+
+@pytest.mark.parametrize('mask', PLACES)
+@pytest.mark.parametrize('white', [1, 255])
+def test_masks_are_paired_with_their_pictures(tmp_path, mask, white):
+    for folder, n in {'train/good':3, 'test/good':2, 'test/crack':1, 'test/hole':2}.items():
+        save_pictures(tmp_path/folder, grain(n, 6, 9))
+    hole = np.zeros((6, 9), 'u1')
+    hole[2, 5] = white
+    (tmp_path/mask).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(hole).save(tmp_path/mask)
+    found = {name:where for name, _, where in masked_pictures(tmp_path)}
+    assert [*found]==[f'test/{name}.png' for name in ('crack/0', 'good/0', 'good/1', 'hole/0', 'hole/1')]
+    assert np.array_equal(found.pop('test/crack/0.png'), hole>0) and not any(m.any() for m in found.values())
+
+
+def test_several_masks_of_a_picture_are_one(tmp_path):
+    save_pictures(tmp_path, grain(1, 6, 9))
+    for i in (1, 2): Image.fromarray(np.eye(6, 9, i, dtype='u1')*255).save(tmp_path/f'0_mask_{i}.png')
+    (_, _, mask), = masked_pictures(tmp_path)
+    assert np.array_equal(mask, np.eye(6, 9, 1) + np.eye(6, 9, 2)>0)
+
+
+def test_maps_are_as_large_as_their_pictures(tmp_path):
+    plain = [np.full((12, 16), value, 'u1') for value in range(100, 130)]
+    est, _ = fit_file(save_pictures(tmp_path/'good', plain), tmp_path/'m.safetensors', 'pca', size=8, k=1)
+    odd = np.full((12, 16), 110, 'u1')
+    odd[:3, 12:] = 255
+    one = est.anomaly_map(odd[None])
+    assert one.shape==(1, 12, 16) and pixel_auroc(one, [odd==255])>.95
+    small, large = est.anomaly_map([odd, np.kron(odd, np.ones((3, 3), 'u1'))])
+    assert small.shape==(12, 16) and large.shape==(36, 48) and np.array_equal(small, one[0])
+
+
+def test_arrays_keep_their_proportions_where_files_did(tmp_path):
+    shapes = [(8, 16), (16, 8), (16, 16)]
+    save_pictures(tmp_path/'good', [grain(*shapes[i%3], seed=i)//2 + 60 for i in range(30)])
+    fit_file(tmp_path/'good', tmp_path/'m.safetensors', 'pca', size=16, k=1)
+    model = estimator_load(tmp_path/'m.safetensors')
+    for shape in shapes:
+        new = grain(5, *shape, seed=99)//2 + 60
+        new[:, 1:3, 1:3] = 255
+        score_file(tmp_path/'m.safetensors', save_pictures(tmp_path/f'new{shape}', new), tmp_path/'s.csv')
+        of_files = np.loadtxt(tmp_path/'s.csv', delimiter=',', skiprows=1, usecols=1)
+        assert np.allclose(model.anomaly_score(new), of_files, rtol=5e-3)
+        maps = model.anomaly_map(new)
+        assert maps.shape==new.shape
+        assert pixel_auroc(maps, new==255)>.9
+
+
+# ---- how long a training will take
+
+def test_a_long_training_is_said_before_it_begins(tmp_path, monkeypatch):
+    folder, said = save_pictures(tmp_path/'good', grain(40, 8, 8)), []
+
+    def no_training(*_): raise KeyboardInterrupt
+    monkeypatch.setattr(fit_and_score, 'fit_rows', no_training)
+    for seconds in (.2, .001):
+        monkeypatch.setattr(fit_and_score, '_seconds_of_step', lambda *_, of_step=seconds: of_step)
+        with pytest.raises(KeyboardInterrupt):
+            fit_file(folder, tmp_path/'m.safetensors', 'alad', say=said.append)
+    assert [note for note in said if 'minute' in note]==[
+        "The training will take about 7 min: 2,000 passes over 40 pictures. "
+        "--epochs 300 (300 passes) takes a minute, and may be worse."]
+
+
+LABELLED = [name for name, cls in estimators().items() if cls.method.labelled]
+
+
+@pytest.mark.parametrize('method', ['gan', LABELLED[0]])
+def test_to_try_a_step_changes_nothing_of_the_training(tmp_path, method):
+    for kind in ('good', 'bad'): save_pictures(tmp_path/'set'/kind, grain(30, 8, 8))
+    def weights(say):
+        est, _ = fit_file(tmp_path/'set', tmp_path/'m.safetensors', method, normal='good', epochs=1, say=say)
+        return est.model_.state_dict()
+    one, other = weights(None), weights(print)
+    assert all(bool((one[name]==other[name]).all()) for name in one)

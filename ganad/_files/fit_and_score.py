@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['BASELINES', 'DEFAULT', 'kinds_of_rows', 'threshold_settings', 'fit_rows', 'auroc_beside_held_out', 'mixed_rows',
-           'baseline_beside', 'fit_file', 'require_label', 'refuse_overwriting', 'as_read', 'as_fitted', 'open_for',
-           'labels_for', 'compared', 'scored_chunks', 'features_of', 'threshold_of', 'p_values_of', 'check_ending',
-           'doubts', 'score_file']
+           'baseline_beside', 'time_note', 'fit_file', 'require_label', 'refuse_overwriting', 'as_read', 'as_fitted',
+           'open_for', 'labels_for', 'compared', 'scored_chunks', 'features_of', 'threshold_of', 'p_values_of',
+           'check_ending', 'doubts', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
 import gzip, io, math, os, sys, time, warnings
@@ -17,8 +17,9 @@ import numpy as np, pandas as pd, torch
 from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
 from ..estimator import estimators, info, load
-from ..estimator._preprocess import ConstantScoreWarning, NewValueWarning, wanted
+from ..estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, wanted
 from ..estimator._threshold import p_values, rows_needed
+from ..estimator.estimator import STEPS, seeded, settings_of
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
 from .pictures import rows_of, sha256
 from .readers import drop_option, listing, skipped_text, at_lines, csv_line, fields_of, writing
@@ -167,6 +168,39 @@ def _holds_rows_text(est): # Nearest neighbours are rows
     n = len(getattr(est.model_, 'rows', ()))
     return [f"The file holds {n:,} of the training rows themselves."] if n else []
 
+# %% ../../nbs/files/20_fit_and_score.ipynb #3ef1c9a5
+_LONG = 90                                          # seconds, from which on it is worth a sentence
+
+def time_note(est, x)->list: # Unfitted; normal pictures; sentences
+    "How long a training on pictures will take, if it is long, and what shortens it"
+    if est.method.once or hasattr(x, 'iloc') or len(x)<2: return []
+    n = len(x) if est.false_alarms is None else len(x) - round(est.holdout*len(x))
+    rows = min(est.batch_size, n)                                            # of a step
+    epochs = est.epochs or math.ceil(STEPS*rows/n)
+    a_pass = _seconds_of_step(est, x, rows)*math.ceil(n/rows)
+    if epochs*a_pass<_LONG: return []
+    minutes = f'{epochs*a_pass/60:.0f} min'
+    shorter = max(1, int(60/a_pass))
+    note = f"The training will take about {minutes}: {epochs:,} passes over {n:,} pictures."
+    if shorter>=epochs: return [note]
+    took = 'a minute' if shorter*a_pass<=60 else f'{a_pass/60:.0f} min'
+    are = 'passes' if shorter>1 else 'pass'
+    return [f"{note} --epochs {shorter} ({shorter} {are}) takes {took}, and may be worse."]
+
+def _seconds_of_step(est, x, rows): # On noise of the shape of these pictures, with generators of its own
+    with seeded(0), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        shape = Images(est.size).fit(x[:50]).shape
+        own = {name:getattr(est, name) for name in settings_of(est.method)}
+        model = est.method(**own, shape=tuple(shape))
+        noise = torch.rand(rows, *shape)*2 - 1
+        known = dict(known=noise) if est.method.labelled else {}
+        def train(epochs): model.fit(noise, epochs=epochs, bs=rows, device=est.device, progress=False, **known)
+        train(1)                                                             # the first is slower
+        began = time.perf_counter()
+        train(2)
+    return (time.perf_counter() - began)/2
+
 # %% ../../nbs/files/20_fit_and_score.ipynb #e8b184b9
 def fit_file(path, # What to learn from
              save, # Model file to write
@@ -196,6 +230,8 @@ def fit_file(path, # What to learn from
     for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
+    if say and not _checkpoint(save).exists():
+        for note in time_note(est, x): say(note)
     as_handed_over = [*np.flatnonzero(is_normal), *np.flatnonzero(kinds==ANOMALY)]
     names = [chunk.names[i] for i in as_handed_over]
     with at_lines(rows, names), warnings.catch_warnings(record=True) as said:

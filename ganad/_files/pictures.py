@@ -6,14 +6,15 @@
 __all__ = ['in_folder', 'picture', 'settings_text', 'Pictures', 'rows_of', 'sha256']
 
 # %% ../../nbs/files/12_pictures.ipynb #9899a645
-import hashlib, io, os, re, sys, warnings, zipfile
+import hashlib, io, os, sys, warnings, zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import DataError, pick
-from ..data import PICTURE_FORMATS, disk, open_picture, picture_array, reading
+from ..data import (PICTURE_FORMATS, disk, masks_among, open_picture, parts_among, picture_array,
+                        reading, upright)
 from ..estimator._preprocess import integer_range
 from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing, skipped_text,
                                  error_cause, csv_line)
@@ -21,7 +22,6 @@ from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing
 # %% ../../nbs/files/12_pictures.ipynb #62d59a00
 _ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif']
 _LARGEST = 256<<20                                      # bytes of a picture in an archive
-_GREY = {'1', 'L', 'I', 'I;16'}                         # kinds of pictures without colour
 
 def _printable(name): # Of a file, which need not be text
     return os.fsencode(name).decode('utf-8', 'replace')
@@ -83,44 +83,25 @@ def _why_not_unpacked(member): # Why this member is not opened, if it is not
 
 
 # %% ../../nbs/files/12_pictures.ipynb #679c7d41
-_MASK_FOLDERS = {'ground_truth', 'groundtruth', 'gt', 'mask', 'masks', 'annotation', 'annotations',
-                 'segmentation', 'segmentations'}
-_WORD = r'(?:mask|label|gt|seg|segmentation|annotation|ground_?truth)s?'
-_MASK_NAME = re.compile(rf'(.+?)[-_. ]+{_WORD}[-_. ]?\d*|{_WORD}[-_. ]+(.+)')
-
-def _masks(names)->list: # Of pictures, below the folder
-    "Those that only show where a defect is, by their folder or by their name; never all"
-    paths = [PurePosixPath(name) for name in names]
-    pictures = {(path.parent, path.stem.lower()) for path in paths}
-    anywhere = {path.stem.lower() for path in paths}
-    def is_mask(path):
-        if not _MASK_FOLDERS.isdisjoint(part.lower() for part in path.parts[:-1]): return True
-        named = _MASK_NAME.fullmatch(path.stem.lower())
-        if named is None: return False
-        of = named[1] or named[2]
-        if (path.parent, of) in pictures or (path.parent.parent, of) in pictures: return True
-        return 'label' not in path.stem.lower() and of in anywhere            # a label may be the part itself
-    found = [name for name, path in zip(names, paths) if is_mask(path)]
-    return found if len(found)<len(names) else []
-
-_PARTS = 'train', 'test'                                # folders of data sets, in any case
-
 def _top_folder(names, # Of pictures
                 path)->str: # For the message
     "The one folder that `train` and `test` lie in, with a slash, if they lie in one"
     inside = [PurePosixPath(name).parts for name in names]
-    tops = sorted({parts[0] for parts in inside if len(parts)>2 and parts[1].casefold()=='train'
-                   and parts[0].casefold() not in _PARTS})
+    tops = sorted({parts[0] for parts in inside if len(parts)>2 and _is_train(parts[1])
+                   and parts[0] not in parts_among([parts[0]])})
     if len(tops)>1:
         what = f"train and test lie in each of {listing(tops)}"
         raise DataError(what, f"give one of them, as {path/tops[0]}", file=path)
     return f'{tops[0]}/' if tops and all(parts[0]==tops[0] for parts in inside) else ''
 
+def _is_train(folder): return parts_among([folder])=={folder:'train'}
+
 def _class_of(name:str, # Of a picture, below the folder
+              parts, # Names of folders that are no classes, as `train`
              )->str: # '' if it lies in the folder itself
-    "The folder that a picture lies in, `train` and `test` not counted"
-    parts = [part for part in PurePosixPath(name).parts if part.casefold() not in _PARTS]
-    return parts[0] if len(parts)>1 else ''
+    "The folder that a picture lies in, parts of the data set not counted"
+    folders = [folder for folder in PurePosixPath(name).parts if folder not in parts]
+    return folders[0] if len(folders)>1 else ''
 
 # %% ../../nbs/files/12_pictures.ipynb #d50b3112
 def _square(image, # Of PIL, 8 bits
@@ -182,18 +163,9 @@ def _unfolded(opened): # Picture of PIL → bits a value; picture, or of '16' bi
     "The values of a picture, upright"
     depth = _depth_of(opened)
     if depth=='16' and opened.mode=='RGB': return depth, _deep_colours(opened)
-    image = _upright(opened)
+    image = upright(opened)
     return (depth, image) if depth=='8' else (depth, np.asarray(image))
 
-def _upright(image):
-    "Upright, on white"
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode=='F': raise ValueError('floating-point pixels; save it with 8 or 16 bits')
-    if 'A' not in image.getbands() and 'transparency' not in image.info: return image
-    if image.mode[0]=='I': return image
-    image = image.convert('RGBA')
-    return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
 
 # %% ../../nbs/files/12_pictures.ipynb #7efd952f
 def _other_half(args): # Of a tile of PIL
@@ -256,7 +228,8 @@ def _why_unreadable(error): # In one line
 class _Look:
     "What is known of a picture before the training"
     size:tuple # Width, height
-    is_grey:bool
+    is_grey:bool # Whether or not it is saved as one channel
+    is_saved_in_colour:bool
     depth:str # '8' or '16' bits a value
     low:int # Smallest and largest value
     high:int
@@ -270,14 +243,19 @@ class _Look:
 def _look_at(file)->_Look: # Path or open file
     "Unfold a picture, and say what it holds"
     with _opened(file) as opened:
-        is_grey = opened.mode in _GREY
         pages = _pages(opened)
         depth, values = _unfolded(opened)
     if depth=='8': values = np.asarray(values if values.mode in ('L', 'RGB') else values.convert('RGB'))
+    is_saved_in_colour = values.ndim==3
+    is_grey = not is_saved_in_colour or _has_no_colour(values)
     height, width = values.shape[:2]
     digest = hashlib.sha1(np.ascontiguousarray(values)).digest() + bytes(str(values.shape), 'ascii')
     low, high = _extremes(values)
-    return _Look((width, height), is_grey, depth, low, high, float(values.mean()), digest, pages)
+    return _Look((width, height), is_grey, is_saved_in_colour, depth, low, high, float(values.mean()), digest, pages)
+
+def _has_no_colour(values)->bool: # (H,W,3)
+    "Are red, green and blue the same everywhere?"
+    return bool((values==values[...,:1]).all())
 
 def _levels_of(looks)->dict: # '8', '16' → [black, white]
     "What is black and what is white in pictures of each depth"
@@ -343,6 +321,12 @@ def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `P
                      "masks, or failed? They are learned as normal; take them out if they are not.")
     return found
 
+def _no_colour_note(looks): # Of grey pictures: name → `_Look`; sentences
+    saved_in_colour = [name for name, look in looks.items() if look.is_saved_in_colour]
+    if not saved_in_colour: return []
+    return [f"{count_text(len(saved_in_colour), 'picture')} saved in colour, but grey "
+            f"({_examples(saved_in_colour)}): all are read as one channel."]
+
 def _how_they_fit(sizes, pad): # End of a sentence
     if pad: return ', with their proportions, the rest filled with their mean colour'
     return ', squeezed' if any(width!=height for width, height in sizes) else ''
@@ -389,6 +373,7 @@ class Pictures(Rows):
         self.outside = []                             # pictures to score with values unlike the training's
         self.pages = {}                               # name → how many pages or frames, if more than one
         self.unlike = []                              # … of a size or shape unlike the training's
+        self.coloured = []                            # … in colour, where all of the training are grey
         super().__init__(path, part=part, **options)
 
     def begin(self):
@@ -398,23 +383,26 @@ class Pictures(Rows):
             what = f"no pictures ({' '.join(_ENDINGS)}){skipped_text(self.skipped)}"
             raise DataError(what, self._other_content(), file=self.path)
         self.top = _top_folder(names, self.path)
-        self.masks = _masks(names)
+        self.masks = [*masks_among(names)]
         names = sorted({*names} - {*self.masks})
+        self.parts = parts_among({self._folder_of(name) for name in names})
         self.files = [name for name in names if self._part_of(name)==self.part] or names
-        in_no_part = [name for name in names if self._part_of(name) not in _PARTS]
+        in_no_part = [name for name in names if not self._part_of(name)]
         self.in_no_part = in_no_part if self._are_in_part() else []
         self.classes = sorted({*map(self._class_of, self.files)})
         self.header = 'file' if self.classes==[''] else 'file,class'
         if self.settings: self._refuse_other_depth()
         if self.size is None or self.grey is None: self._survey()
 
-    def _part_of(self, name): # 'train', 'test', … or ''
+    def _folder_of(self, name): # '' for what lies in none
         folder, slash, _ = name.removeprefix(self.top).partition('/')
-        return folder.casefold() if slash else ''
+        return folder if slash else ''
+
+    def _part_of(self, name): return self.parts.get(self._folder_of(name), '')       # 'train', 'test' or ''
 
     def _are_in_part(self): return self.part is not None and self._part_of(self.files[0])==self.part
 
-    def _class_of(self, name): return _class_of(name.removeprefix(self.top))
+    def _class_of(self, name): return _class_of(name.removeprefix(self.top), self.parts)
 
     def _look_through(self): # As of `in_folder`
         if self.path.is_dir(): return in_folder(self.path)
@@ -442,6 +430,7 @@ class Pictures(Rows):
         self.settings = dict(levels=_levels_of(looks.values()), pad=_have_many_shapes(sizes), width=widths,
                              height=heights, shape=[min(shapes), max(shapes)])
         self.survey_notes = _survey_notes(looks, self.settings, self.size, self.masks)
+        if self.grey: self.survey_notes += _no_colour_note(looks)
         self.survey_notes += self._note_on_folders()
 
     def _note_on_folders(self): # Sentences
@@ -450,9 +439,15 @@ class Pictures(Rows):
         folders = listing(sorted(inside))
         return [f"All pictures lie in {self.classes[0]!r}; its folders {folders} are not told apart."]
 
+    def _note_on_test(self): # Sentences
+        folders = [folder for folder, part in self.parts.items() if part=='test']
+        tests = [folder for folder in folders if folder.casefold() not in ('test', 'testing')]
+        return [f"No folder test: the pictures in {listing(tests)} take its place."] if tests else []
+
     def notes(self):
         "Sentences on what was done with the pictures"
         found = [*self.survey_notes, *_in_no_part_note(self.in_no_part), *_pages_note(self.pages)]
+        found += self._note_on_test()
         if self.survey_notes: return found
         if self.masks: found.append(_masks_note(self.masks))
         n = len(self.files)
@@ -463,6 +458,9 @@ class Pictures(Rows):
             training = _sizes_text([*zip(self.settings['width'], self.settings['height'])])
             found.append(f"{len(self.unlike):,} of {n:,} pictures are of another size or shape "
                          f"({_examples(self.unlike)}; in training {training}).")
+        if self.coloured:
+            found.append(f"{len(self.coloured):,} of {n:,} pictures are in colour, all in training grey "
+                         f"({_examples(self.coloured)}); looked at in grey.")
         return found
 
     def chunks(self, n=None):
@@ -496,6 +494,8 @@ class Pictures(Rows):
             depth, values = _unfolded(opened)
             if self.settings: self._compare(name, depth, values)
             image = _as_bytes(depth, values, settings['levels'])
+        has_colour = image.mode not in ('1', 'L') and not _has_no_colour(np.asarray(image.convert('RGB')))
+        if self.grey and has_colour: self.coloured.append(_printable(name))
         return _square(image, self.size, 'L' if self.grey else 'RGB', settings['pad'])
 
     def _compare(self, name, depth, values): # With the pictures of the training

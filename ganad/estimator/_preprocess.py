@@ -6,7 +6,7 @@
 __all__ = ['NEARLY_ALL', 'is_frame', 'names_of', 'take_rows', 'numbers_of', 'unit_of', 'count_numbers', 'mixed_text',
            'says_nothing', 'is_date', 'is_code', 'as_word', 'read_column', 'refuse', 'Columns', 'read_columns',
            'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted',
-           'integer_range', 'brightness_range', 'Images', 'prepared']
+           'has_no_colour', 'integer_range', 'brightness_range', 'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
 import hashlib, math, numbers, re, unicodedata, warnings
@@ -626,10 +626,18 @@ def _channels_first(x:np.ndarray, # (N,H,W), (N,H,W,C) or (N,C,H,W)
     axes = [axis for axis in (3, 1) if x.shape[axis] in possible]
     if axes: return np.moveaxis(x, axes[0], 1)
     what = f"images of shape {x.shape[1:]}"
+    if channels==1 and 3 in (x.shape[3], x.shape[1]):
+        colours = _channels_first(x)
+        if has_no_colour(colours): return colours[:,:1]
+        raise ShapeError(f"{what} in colour, in training they were grey", "convert them")
     if channels:
         raise ShapeError(f"{what}, in training they had {channels} channels", "convert them")
     what += " have neither 1 nor 3 channels, first or last"
     raise ShapeError(what, "convert them to grey or RGB")
+
+def has_no_colour(x:np.ndarray)->bool: # (N,C,H,W)
+    "Are all channels of each picture the same?"
+    return all(bool((x[at]==x[at,:1]).all()) for at in slices(len(x), 256))
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #cc490110
 def integer_range(low:int, high:int, # The smallest and the largest value
@@ -674,6 +682,7 @@ class Images:
     seen:list=field(default_factory=list) # Height and width of the training images
     dtype:str='' # Of the training images; '': not known, and whole numbers have the range of their type
     kind = 'images'
+    had_equal_channels = False # Of the training: three, all alike?
 
     def read(self, X)->np.ndarray: # (N,H,W), (N,H,W,C) or (N,C,H,W)
         "The pictures as they are, if all of their values are finite"
@@ -685,6 +694,8 @@ class Images:
         "Learn the size and the range of values from training pictures"
         wanted(self.size)
         x = _channels_first(self.read(X))
+        self.had_equal_channels = x.shape[1]>1 and has_no_colour(x)
+        if self.had_equal_channels: x = x[:,:1]
         channels, height, width = x.shape[1:]
         side = int(self.size or self._usual_side(height, width))
         self.seen, self.shape = [height, width], [channels, side, side]
@@ -696,6 +707,7 @@ class Images:
     def notes(self, option='size=')->list: # What chooses another size, as the reader types it → sentences
         "What was done with the images of the training that a person would want to know"
         found = []
+        if self.had_equal_channels: found.append("images of three equal channels are read as one, grey")
         if self.dtype and _is_narrow(np.zeros(1, self.dtype), *self.range):
             black, white = self.range
             found.append(f"images use little of what {self.dtype} holds: {black:g} is taken for black and "
@@ -720,6 +732,23 @@ class Images:
         def resized(part): return F.interpolate(part, size, mode='bilinear', antialias=True)
         n = max(1, min(1024, 2**24//max(1, x[0].size)))                    # at once: large ones take memory
         return torch.cat([resized(self._scaled(x[i:i+n], *black_white)) for i in range(0, len(x), n)])
+
+    def sides(self, X)->tuple: # As for `read`
+        "Height and width of the pictures"
+        return _channels_first(X, self.shape[0]).shape[2:]
+
+    def filled_up(self, X)->np.ndarray: # As for `read` → (N,C,S,S), or as they are if they are square
+        "Pictures in the middle of squares, the rest of which has their mean colour"
+        height, width = self.sides(X)
+        if height==width: return X
+        x = _channels_first(X, self.shape[0])
+        mean = x.mean((2, 3), keepdims=True)
+        side = max(height, width)
+        top, left = round((side-height)/2), round((side-width)/2)
+        squares = np.empty((*x.shape[:2], side, side), x.dtype)
+        squares[:] = mean.round() if x.dtype.kind in 'ui' else mean
+        squares[:,:,top:top+height,left:left+width] = x
+        return squares
 
     def _checked_range(self, x)->tuple: # (N,C,H,W) → what is black, what is white
         black, white = self._range_for(x)

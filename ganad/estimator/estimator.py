@@ -26,7 +26,7 @@ from ..core import (Allowed, CheckpointError, DataError, GanadError, NonFiniteLo
                         first_line, is_number, pick, set_seed)
 from ..detector import Detector, detectors, plain_settings, without_optimisers
 from . import _modelfile as modelfile
-from ._explain import explain, learn_units
+from ._explain import enlarged, explain, learn_units
 from ._preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
                                         names_of, is_changed, prepared, read_column, say_strays, slices,
                                         take_rows)
@@ -484,7 +484,12 @@ class Estimator(OutlierMixin, BaseEstimator):
         if reset and X.ndim==3 and X.dtype.kind in 'iuf' and not _looks_like_pictures(X):
             warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of "
                           "a time series, give X.reshape(len(X), -1)", stacklevel=4)
-        return X
+        return X if reset else self._in_proportion(X)
+
+    def _in_proportion(self, X): # Pictures
+        "The same in squares, if the model was fitted on files that were filled up to squares"
+        files = getattr(self, 'extra_', {}).get('pictures') or {}
+        return self.prep_.filled_up(X) if files.get('pad') else X
 
     # ---- score
 
@@ -546,6 +551,20 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Contributions of columns or pixels to the score of each row"
         X = self._take(X)
         return explain(self.prep_, self.detector_, X, by)
+
+    def anomaly_map(self,
+                    X:Any, # Pictures: an array, or a list of pictures (H,W) or (H,W,C), each of any size
+                    by:str='difference', # As for `explain`
+                   )->Any: # (N,H,W); of a list a list of (H,W)
+        "Where each picture is anomalous, at its own size"
+        if isinstance(X, (list, tuple)): return [self.anomaly_map(_as_data(x)[None], by)[0] for x in X]
+        taken = self._take(X)
+        if self.prep_.kind!='images': raise ShapeError("a table has no map", "call explain")
+        height, width = self.prep_.sides(_as_data(X))
+        high, wide = self.prep_.sides(taken)                              # of squares, if X is no square
+        top, left = round((high-height)/2), round((wide-width)/2)
+        maps = enlarged(explain(self.prep_, self.detector_, taken, by), high, wide)
+        return maps[:,top:top+height,left:left+width]
 
     # ---- what the parts know, as attributes of the whole
 
