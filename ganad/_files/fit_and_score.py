@@ -31,6 +31,10 @@ from .warnings import (Tally, diversity, file_warnings, forgotten_labels, model_
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
+def _folder_above(names, folder): # Of pictures; '' if none lies in such a folder
+    inside = (Path(name).parts[:-1] for name in names)
+    return next(('/'.join(parts[:parts.index(folder)]) for parts in inside if folder in parts), '')
+
 def kinds_of_rows(chunk, # Rows of a file
                   normal, path, # Value of the label that is normal; the file, for the message
                  )->tuple: # (N,) as of `Labels.kinds`; sentences
@@ -41,7 +45,11 @@ def kinds_of_rows(chunk, # Rows of a file
     is_table = hasattr(chunk.x, 'iloc')
     is_one_folder = len(labels.texts)==1 and normal is None
     if not is_table and (is_one_folder or not labels.are_given()): return np.full(len(chunk), NORMAL_ROW), []
-    labels.check_normal(path)
+    try: labels.check_normal(path)
+    except GanadError as error:
+        inner = None if is_table else _folder_above(chunk.names, str(normal))
+        if inner: error.mend += f"; {normal!r} lies deeper: give {Path(path)/inner}"
+        raise
     kinds = labels.kinds()
     if (kinds==NORMAL_ROW).any(): return kinds, labels.notes()
     if (kinds==ANOMALY).any():
