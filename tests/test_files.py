@@ -415,7 +415,7 @@ def test_names_that_come_again_are_named_with_their_line(tmp_path, header, rows_
             rows_of(write(tmp_path/'t.csv', text), layout=layout, types=types, strays_are_gaps=True).all()
         assert error.value.line==rows_before + 2
     words = write(tmp_path/'words.csv', 'tea,milk\ncoffee,no\ntea,milk\n')
-    assert len(rows_of(words, layout=Layout(header='first')).all())==2                                                  # may be one
+    assert len(rows_of(words, layout=Layout(header='first')).all())==2               # may be one
 
 
 @pytest.mark.parametrize('option', [dict(decimal=','), dict(thousands='.')])

@@ -741,10 +741,11 @@ def test_notes_of_the_training_are_called_so_in_a_report(run, tmp_path, report):
     fit = ['fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--impute', 'median', '--quiet', *PCA]
     assert run(*fit, '--label', 'bad')[0]==0
     pump(300, 2).drop(columns='no').to_csv(tmp_path/'test.csv', index=False)
-    _, _, err = run('report', tmp_path/'test.csv', '--model', tmp_path/'m', '--out', tmp_path/'r.html')
+    model = '--model', tmp_path/'m', '--out', tmp_path/'r.html'
+    _, _, err = run('report', tmp_path/'test.csv', *model)
     gaps, = [line for line in err.splitlines() if 'taken for gaps' in line]
     assert gaps.startswith("ganad: In training: 10 values of 'flow'")
-    code, out, _ = run('report', tmp_path/'train.csv', '--model', tmp_path/'m', '--out', tmp_path/'r.html', '--json')
+    code, out, _ = run('report', tmp_path/'train.csv', *model, '--json')
     assert code==0 and sum('taken for gaps' in note for note in json.loads(out)['notes'])==1
 
 
