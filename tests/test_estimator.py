@@ -1178,6 +1178,11 @@ def test_p_values_and_threshold_agree(x, rate):
 
 # ---- size
 
+def test_windows_of_whole_numbers_are_said_to_be_taken_for_pictures():
+    windows = np.random.default_rng(0).integers(0, 200, (60, 50, 3))
+    with pytest.warns(UserWarning, match='windows of a time series'): PCADetector(k=2).fit(windows)
+
+
 WIDE = """
 import resource, time
 import numpy as np
