@@ -14,7 +14,9 @@ import ganad
 # %% ../nbs/files/50_cli.ipynb #fbcdca45
 _FILES = dict(bash='_shtab_compgen_files', zsh='_files', tcsh='f')               # how shells complete a path
 
-def _path(parser, *names, **options): parser.add_argument(*names, **options).complete = _FILES
+def _path(parser, *names, **options):
+    "An option that is a path; no shell writes out the ~ of '~/x' or --out=~/x"
+    parser.add_argument(*names, type=os.path.expanduser, **options).complete = _FILES
 
 def _data(parser):
     _path(parser, 'data', help='CSV, Parquet or NPZ file, folder of pictures, or - for standard input')
@@ -113,7 +115,8 @@ def _demo(parser):
     option('--seeds', type=int, default=1, metavar='N', help='runs of each method (default: 1)')
     option('--quick', action='store_true',
            help='a fifth of the steps, at most 1,000 rows: to see that it works')
-    option('--out', default='ganad-demo', metavar='FOLDER', help='where to write (default: ganad-demo)')
+    _path(parser, '--out', default='ganad-demo', metavar='FOLDER',
+          help='where to write (default: ganad-demo)')
 
 def _bench(parser):
     option = parser.add_argument
@@ -127,7 +130,8 @@ def _bench(parser):
     option('--max-minutes', type=float, metavar='M', help='begin no run after so long')
     option('--verify', type=int, metavar='N', help='run N stored runs again, chosen at random, and compare')
     option('--seed', type=int, metavar='S', help='of that choice')
-    option('--out', default='results', metavar='FOLDER', help='where the tables are (default: results)')
+    _path(parser, '--out', default='results', metavar='FOLDER',
+          help='where the tables are (default: results)')
 
 # %% ../nbs/files/50_cli.ipynb #706031c1
 _COURSE_DATA = """data is looked for below $GANAD_DATA, then in ~/.cache/ganad, then downloaded;

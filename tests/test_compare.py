@@ -1,5 +1,7 @@
 "`ganad compare`, and the line that `fit` says where a baseline does as well"
 import json
+import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -100,6 +102,13 @@ def test_a_file_is_read_as_typed_and_what_score_says_is_said_once(run, files):
         assert len([note for note in done['notes'] if words in note])==1, words
     argv = ['compare', files/'train.csv', files/'test.csv', '--out', files/'d.html', '--label', 'bad', *QUICK]
     assert run(*argv, '--words', 'code')[0]==2
+
+
+@pytest.mark.skipif(sys.platform!='linux', reason='names of files that are no text')
+def test_a_name_that_is_no_utf_8_is_written_out(run, files):
+    name = os.fsdecode(b'test-\xff.csv')
+    (files/'test.csv').rename(files/name)
+    assert 'test-&#56575;.csv' in compared(run, files, '--label', 'bad', test=name)[1]
 
 
 def test_what_a_message_advises_is_an_option():

@@ -1284,6 +1284,37 @@ def test_p_values_and_threshold_agree(x, rate):
 
 # ---- size
 
+def test_windows_of_whole_numbers_are_said_to_be_taken_for_pictures():
+    windows = np.random.default_rng(0).integers(0, 200, (60, 50, 3))
+    with pytest.warns(UserWarning, match='windows of a time series'): PCADetector(k=2).fit(windows)
+
+
+WIDE = """
+import resource, time
+import numpy as np
+from ganad.estimator import KNNDetector, PCADetector
+x = np.random.default_rng(0).normal(size=(20, 5000))
+began = time.process_time()
+for cls in PCADetector, KNNDetector:
+    est = cls(random_state=0, contamination=.1).fit(x)
+    odd = x[:2].copy()
+    odd[0, 7] = 50
+    assert est.explain(odd)[0].argmax()==7
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/2**10
+print(time.process_time() - began, peak)
+"""
+
+
+@pytest.mark.skipif(sys.platform!='linux', reason='counts KiB')
+def test_thousands_of_columns_take_no_square_of_them():
+    argv = [sys.executable, '-c', WIDE]
+    env = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    assert done.returncode==0, done.stderr
+    seconds, megabytes = map(float, done.stdout.split())
+    assert seconds<30 and megabytes<1000, (seconds, megabytes)
+
+
 MILLION = """
 import resource
 import numpy as np, torch

@@ -891,6 +891,51 @@ def test_a_million_rows(tmp_path):
     assert lines_of(out)==1_000_001
 
 
+def test_notes_of_the_training_are_called_so_in_a_report(run, tmp_path, report):
+    rows = pump(300).drop(columns=['no'])
+    rows.assign(flow=['?' if i%30==0 else value for i, value in enumerate(rows.flow)]).to_csv(
+        tmp_path/'train.csv', index=False)
+    fit = ['fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--impute', 'median', '--quiet', *PCA]
+    assert run(*fit, '--label', 'bad')[0]==0
+    pump(300, 2).drop(columns='no').to_csv(tmp_path/'test.csv', index=False)
+    model = '--model', tmp_path/'m', '--out', tmp_path/'r.html'
+    _, _, err = run('report', tmp_path/'test.csv', *model)
+    gaps, = [line for line in err.splitlines() if 'taken for gaps' in line]
+    assert gaps.startswith("ganad: In training: 10 values of 'flow'")
+    code, out, _ = run('report', tmp_path/'train.csv', *model, '--json')
+    assert code==0 and sum('taken for gaps' in note for note in json.loads(out)['notes'])==1
+
+
+@pytest.mark.parametrize('typed', [['--out', '~/new/{}'], ['--out=~/new/{}']])
+def test_outputs_in_the_home_folder_lie_there(run, place, tmp_path, monkeypatch, typed):
+    monkeypatch.setenv('HOME', str(tmp_path/'home'))
+    monkeypatch.setenv('USERPROFILE', str(tmp_path/'home'))
+    monkeypatch.chdir(tmp_path)
+    save = [text.replace('--out', '--save').format('m') for text in typed]
+    assert run('fit', place/'train.csv', *save, *LABELS, *PCA, '--quiet')[0]==0
+    for command, name in (('score', 's.csv'), ('report', 'r.html')):
+        out = [text.format(name) for text in typed]
+        assert run(command, place/'test.csv', '--model', '~/new/m', *out, '--quiet')[0]==0
+    assert sorted(path.name for path in (tmp_path/'home'/'new').iterdir())==['m', 'r.html', 's.csv']
+    load(tmp_path/'home'/'new'/'m').save('~/again')
+    assert (tmp_path/'home'/'again').is_file() and not (tmp_path/'~').exists()
+
+
+def test_new_words_that_do_not_count_are_said_to_be_so(run, tmp_path):
+    rng = np.random.default_rng(0)
+    words = pd.DataFrame(dict(heat=rng.normal(size=400), part=[f'p{i//2}' for i in range(400)]))
+    words.to_csv(tmp_path/'train.csv', index=False)
+    few = words.assign(part=[f'p{i%3}' for i in range(400)])
+    few.to_csv(tmp_path/'few.csv', index=False)
+    words.assign(part='new').to_csv(tmp_path/'test.csv', index=False)
+    for train, counts in (('train', False), ('few', True)):
+        fit = ['fit', tmp_path/f'{train}.csv', '--save', tmp_path/train, '--quiet', '--method', 'knn']
+        assert run(*fit)[0]==0
+        scores = '--model', tmp_path/train, '--out', tmp_path/'s.csv'
+        _, _, err = run('score', tmp_path/'test.csv', *scores)
+        assert "'part' were never seen" in err and ('no score counts them' in err)!=counts
+
+
 def test_ten_thousand_columns(run, tmp_path):
     table = pd.read_csv(big(tmp_path/'t.csv', 2_000, 500), nrows=60)
     wide, model, out = tmp_path/'wide.csv', tmp_path/'m', tmp_path/'s.csv'

@@ -172,7 +172,7 @@ def compare_files(train, test, out, # What to learn from; what to score, with la
              *((name, f'{found[name]:,} rows') for name in ('normal', 'anomalies', 'unlabelled'))]
     page = render('compare.html.j2', name=Path(test).name, verdict=sentence, warnings=notes, table=cells,
                   curves=curves, settings=dict(columns=[], rows=about))
-    with writing(out) as temporary: temporary.write_text(page, encoding='utf-8')
+    with writing(out) as temporary: temporary.write_text(page, 'utf-8', 'xmlcharrefreplace')
     return dict(verdict=sentence, table=table, out=str(out), notes=notes)
 
 def _curves(competitors, most=100_000):

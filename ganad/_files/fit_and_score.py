@@ -28,12 +28,16 @@ from .pictures import rows_of, sha256
 from .readers import (Layout, count_text, drop_option, layout_options, listing, options_text,
                                   skipped_text, at_lines, csv_line, fields_of, writing)
 from .shift import light
-from .warnings import (Tally, diversity, file_warnings, model_warnings, picture_notes, rate_text,
-                                  refuse_empty_columns, refuse_names, row_warnings, score_warnings,
-                                  shift_warnings, threshold_warnings)
+from .warnings import (Tally, diversity, file_warnings, forgotten_labels, model_warnings,
+                                  picture_notes, rate_text, refuse_empty_columns, refuse_names, row_warnings,
+                                  score_warnings, shift_warnings, threshold_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
+def _folder_above(names, folder): # Of pictures; '' if none lies in such a folder
+    inside = (Path(name).parts[:-1] for name in names)
+    return next(('/'.join(parts[:parts.index(folder)]) for parts in inside if folder in parts), '')
+
 def kinds_of_rows(chunk, # Rows of a file
                   normal, path, # Value of the label that is normal; the file, for the message
                  )->tuple: # (N,) as of `Labels.kinds`; sentences
@@ -44,7 +48,11 @@ def kinds_of_rows(chunk, # Rows of a file
     is_table = hasattr(chunk.x, 'iloc')
     is_one_folder = len(labels.texts)==1 and normal is None
     if not is_table and (is_one_folder or not labels.are_given()): return np.full(len(chunk), NORMAL_ROW), []
-    labels.check_normal(path)
+    try: labels.check_normal(path)
+    except GanadError as error:
+        inner = None if is_table else _folder_above(chunk.names, str(normal))
+        if inner: error.mend += f"; {normal!r} lies deeper: give {Path(path)/inner}"
+        raise
     kinds = labels.kinds()
     if (kinds==NORMAL_ROW).any(): return kinds, labels.notes()
     if (kinds==ANOMALY).any():
@@ -247,7 +255,8 @@ def fit_file(path, # What to learn from
     x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
     anomalies = chunk.x[kinds==ANOMALY]
     refuse_names(x, path)
-    for note in file_warnings(rows) if say else []: say(note)
+    forgotten = forgotten_labels(x)
+    for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
     threshold, notes = threshold_settings(len(x), contamination, false_alarms)
     est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
     if say and not _checkpoint(save).exists():
@@ -259,6 +268,7 @@ def fit_file(path, # What to learn from
         for kind in _NOTED: warnings.simplefilter('always', kind)
         fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save), group_of)
     notes += [*label_notes, *(f'{warning.message}.' for warning in said if warning.category in _NOTED)]
+    notes += forgotten
     variety = diversity(est.model_, as_read(est, x[:500]))
     notes += [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
               *threshold_warnings(est.line_, est.false_alarms), *_group_notes(est)]
@@ -441,7 +451,9 @@ def compared(labels, scores, path, is_asked, threshold=None, # … above which r
             )->tuple: # Kinds or None; `agreement`; sentences
     "What labels say of scores. What is wrong with them is an error, if they were asked for, else a sentence"
     if not labels.are_given():
-        if is_asked: raise DataError("no row has a label", "say which column holds them: --label", file=path)
+        mend = "say which column holds them: --label"
+        if len(labels): mend = "label some, or name another column: --label"
+        if is_asked: raise DataError("no row has a label", mend, file=path)
         return None, {}, []
     try:
         labels.check_normal(path, may_lack=True)
@@ -461,9 +473,10 @@ def _one_kind_note(kinds, scores, threshold): # Sentences
 
 def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
     if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
-    columns = zip(prep.names or [], prep.values)
-    return dict(types={name:'text' if texts else 'number' for name, texts in columns} or None,
-                strays_are_gaps=prep.impute is not None)
+    columns = zip(prep.names or [], prep.values, prep.may_be_true())
+    types = {name:'text' if texts else 'number' if may_be_true else 'no truth'
+             for name, texts, may_be_true in columns}
+    return dict(types=types or None, strays_are_gaps=prep.impute is not None)
 
 _COUNTED = NewValueWarning, EmptyColumnWarning         # by `Tally`, over all chunks
 

@@ -392,8 +392,8 @@ def report_file(model, path, out, # Model file; what to score; HTML file to writ
     scores = np.frombuffer(scored.scores)
     is_asked = label is not None or normal is not None
     kinds, found, on_labels = compared(scored.labels, scores, path, is_asked, limit)
-    notes = [*doubts(scored.tally, rows, kinds, scores), *file_warnings(rows), *on_labels,
-             *est.extra_.get('notes', [])]
+    notes = [*doubts(scored.tally, rows, kinds, scores), *file_warnings(rows), *on_labels]
+    notes += [f'In training: {note}' for note in est.extra_.get('notes', []) if note not in notes]
     values = _page_values(est, scored, scores, limit, rows, model)
     page = render('report.html.j2', name=Path(path).name, verdict=verdict(scores, limit, est), warnings=notes,
                   against_labels=against_labels(kinds, scores), **values)

@@ -34,12 +34,13 @@ def by_surprise(prep, # `Table`, fitted
                )->np.ndarray: # (N, columns)
     "How far each column is from what the others lead one to expect"
     precision = _precision(prep)
+    is_diagonal = precision.ndim==1
     centre = np.array(prep.centre)
-    pulled = (x - centre)@precision
+    pulled = (x - centre)*precision if is_diagonal else (x - centre)@precision
     found = np.zeros((len(x), len(prep.values)))
-    for i, known in enumerate(prep.values):
-        at = np.flatnonzero(prep.owner==i)
-        freed = np.linalg.solve(precision[np.ix_(at, at)], pulled[:,at].T).T
+    for i, (known, at) in enumerate(zip(prep.values, _features_of_columns(prep))):
+        of_column = np.diag(precision[at]) if is_diagonal else precision[np.ix_(at, at)]
+        freed = np.linalg.solve(of_column, pulled[:,at].T).T
         found[:,i] = (freed*pulled[:,at]).sum(1)
         if not known: continue
         share = (x[:,at]@centre[at]).clip(1e-4, 1)                        # of the word that stands there
@@ -53,9 +54,14 @@ def _own_surprise(share, shares): # Of the words that stand there (N,); of all w
     below = np.searchsorted(shares, share + 1e-9)
     return chdtri(1, np.append(0, shares.cumsum())[below].clip(1e-4, 1))
 
-def _precision(prep)->np.ndarray: # (F,F)
+def _features_of_columns(prep)->list: # Of each column: the indices of its features
+    owner = prep.owner
+    counts = np.bincount(owner, minlength=len(prep.values))
+    return np.split(np.argsort(owner, kind='stable'), np.cumsum(counts)[:-1])
+
+def _precision(prep)->np.ndarray: # (F,F); of very many features the diagonal alone, (F,)
     count = len(prep.mean)
-    if len(prep.precision)==count: return np.diag(prep.precision)
+    if len(prep.precision)==count: return np.array(prep.precision)
     upper = np.zeros((count, count))
     upper[np.triu_indices(count)] = prep.precision
     return upper + np.triu(upper, 1).T
@@ -121,16 +127,22 @@ def learn_units(prep, # `Table`, fitted: `usual`, `unit` and `clear` are written
     surprise = by_surprise(prep, x)
     prep.usual = np.maximum(1, surprise.mean(0)).tolist()
     prep.clear = float(np.quantile((surprise/prep.usual).max(1), .99))
+    prep.unit = [1.]*len(prep.values)
+    if not _can_ask(prep, model): return
     sizes = np.abs(by_column(prep, model, x[:_FEW])).mean(0)
     prep.unit = np.maximum(sizes, 1e-3*sizes.max() or 1).tolist()
 
 _FEW = 64       # rows are enough for a mean, and some methods search for each row
 
+_MOST_COLUMNS = 256     # for which the model scores each row again, if it cannot reconstruct rows
+
+def _can_ask(prep, model): return model.reconstructs or len(prep.values)<=_MOST_COLUMNS
+
 def _of_table(prep, model, x):
     if not prep.unit: return by_column(prep, model, x)                         # older files
     found = by_surprise(prep, x)/prep.usual
     is_dim = found.max(1)<=prep.clear
-    if is_dim.any():
+    if is_dim.any() and _can_ask(prep, model):
         of_model = by_column(prep, model, x[is_dim])/prep.unit
         of_model[:,[known is not None for known in prep.values]] = 0
         found[is_dim] = np.maximum(of_model, np.sqrt(found[is_dim]))

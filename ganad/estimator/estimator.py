@@ -127,7 +127,7 @@ def _is_minority(number): return 0<number<=.5
 _COUNT = (_is_count, 'a whole number, 1 or more')
 _SHARE = (_is_share, 'a number between 0 and 1')
 _WANTED = dict(epochs=_COUNT, batch_size=_COUNT, false_alarms=_SHARE, holdout=_SHARE,
-               contamination=(_is_minority, 'a number from 0 to 0.5'),
+               contamination=(_is_minority, 'a number above 0, at most 0.5'),
                threshold=(math.isfinite, 'a number'))
 _MAY_BE_NONE = 'epochs', 'false_alarms', 'threshold'
 
@@ -508,7 +508,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             what = f"{X.dtype} of shape {X.shape} are no images"
             raise ShapeError(what, "give (N,H,W), (N,H,W,C) or (N,C,H,W)")
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
-        if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
+        if reset and X.ndim==3 and X.dtype.kind in 'iuf' and not _looks_like_pictures(X):
             warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of "
                           "a time series, give X.reshape(len(X), -1)", stacklevel=4)
         return X if reset else self._in_proportion(X)
