@@ -6,7 +6,7 @@
 __all__ = ['parser', 'completion', 'main', 'error_text']
 
 # %% ../nbs/files/50_cli.ipynb #5a34ed52
-import argparse, errno, os, shutil, signal, sys, tempfile, threading
+import argparse, errno, os, shutil, signal, sys, tempfile, threading, zipfile
 from contextlib import contextmanager, suppress
 from importlib import import_module
 import ganad
@@ -14,7 +14,9 @@ import ganad
 # %% ../nbs/files/50_cli.ipynb #fbcdca45
 _FILES = dict(bash='_shtab_compgen_files', zsh='_files', tcsh='f')               # how shells complete a path
 
-def _path(parser, *names, **options): parser.add_argument(*names, **options).complete = _FILES
+def _path(parser, *names, **options):
+    "An option that is a path; no shell writes out the ~ of '~/x' or --out=~/x"
+    parser.add_argument(*names, type=os.path.expanduser, **options).complete = _FILES
 
 def _data(parser):
     _path(parser, 'data', help='CSV, Parquet or NPZ file, folder of pictures, or - for standard input')
@@ -60,6 +62,9 @@ def _fit(parser):
     threshold('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
     threshold('--contamination', type=float, metavar='P',
               help='instead: share of anomalies in the training rows')
+    option('--hold-out', choices=['random', 'last'], default='random',
+           help='which rows draw the line of --false-alarms; last: of a series in time (default: random)')
+    option('--groups', metavar='COLUMN', help='hold out whole groups: machines, patients, days; no feature')
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
     option('--seed', type=int, default=0, metavar='N', help='same seed, same model (default: 0)')
@@ -110,7 +115,8 @@ def _demo(parser):
     option('--seeds', type=int, default=1, metavar='N', help='runs of each method (default: 1)')
     option('--quick', action='store_true',
            help='a fifth of the steps, at most 1,000 rows: to see that it works')
-    option('--out', default='ganad-demo', metavar='FOLDER', help='where to write (default: ganad-demo)')
+    _path(parser, '--out', default='ganad-demo', metavar='FOLDER',
+          help='where to write (default: ganad-demo)')
 
 def _bench(parser):
     option = parser.add_argument
@@ -124,58 +130,70 @@ def _bench(parser):
     option('--max-minutes', type=float, metavar='M', help='begin no run after so long')
     option('--verify', type=int, metavar='N', help='run N stored runs again, chosen at random, and compare')
     option('--seed', type=int, metavar='S', help='of that choice')
-    option('--out', default='results', metavar='FOLDER', help='where the tables are (default: results)')
+    _path(parser, '--out', default='results', metavar='FOLDER',
+          help='where the tables are (default: results)')
 
 # %% ../nbs/files/50_cli.ipynb #706031c1
-_COURSE = """examples:
-  ganad demo                                  every method on scikit-learn's digits, nothing to download
-  ganad demo --data fashion --normal 1        FashionMNIST, trousers are normal
-  ganad demo --data kdd99 --methods bigan,isolationforest,knn
-  ganad demo --data my/pictures --normal good  a folder with one sub-folder a class
-  ganad demo --normal 3 --seeds 5 --out demo-3
-  ganad bench --list                          the tables of the course
-  ganad bench --matrix digits                 make one of them; files that exist are kept
-  ganad bench --matrix kdd99 --dry-run        what is left of it, and how long that takes
-  ganad bench --matrix kdd99 --max-minutes 30 as much as goes into half an hour; the next time goes on
-  ganad bench --matrix fashion-oneclass --cluster tcp://10.0.0.1:8786
-  ganad bench --verify 3                      run three stored runs again, and compare
+_COURSE_DATA = """data is looked for below $GANAD_DATA, then in ~/.cache/ganad, then downloaded;
+runs in --out are kept"""
+_FILES_TEXT = """files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one,
+- for what comes in. Rows to learn from should be normal; those that --label or a folder's name calls anomalous are
+left out of the training, or used by methods that learn from them. exit codes: 0 done, 2 a mistake that you
+can mend (one line says which), 130 stopped by Ctrl-C or SIGTERM: the same command goes on, 141 nobody reads
+the output any more, as with | head."""
+_AS_IN_TRAINING = """a text file is read as the training file was (--sep, --decimal, …); who types any of
+these options types all that are needed"""
 
-data is looked for below $GANAD_DATA, then in ~/.cache/ganad, then downloaded; runs in --out are kept"""
+_EXAMPLES = dict(
+    ganad=["ganad demo --data fashion --normal 1     methods of the course side by side: trousers are normal",
+           "ganad fit train.csv --save m.safetensors           learn what is normal from your own rows",
+           "ganad score test.csv --model m.safetensors --out scores.csv     a score beside each of others",
+           "ganad COMMAND --help                                            more of each command"],
+    demo=["ganad demo                              every method on scikit-learn's digits, no download",
+          "ganad demo --data fashion --normal 1    FashionMNIST, trousers are normal",
+          "ganad demo --data my/pictures --normal good --seeds 5       a folder with one sub-folder a class"],
+    bench=["ganad bench --list                          the tables of the course",
+           "ganad bench --matrix kdd99 --max-minutes 30 --out mine     as much as goes into half an hour",
+           "ganad bench --verify 3                      run three stored runs again, and compare"],
+    fit=["ganad fit train.csv --method alad --save m.safetensors --label bad --drop id,date",
+         "ganad fit pictures/ --normal good --size 32 --save m.safetensors    pictures/good, pictures/crack",
+         "ganad fit days.txt --sep '|' --decimal , --hold-out last --save m.safetensors    a series in time"],
+    score=["ganad score test.csv --model m.safetensors --out scores.csv",
+           "zcat days/*.gz | ganad score - --model m.safetensors > scores.csv",
+           "ganad score new-pictures/ --model m.safetensors --out scores.csv"],
+    report=["ganad report test.csv --model m.safetensors --out report.html",
+            "ganad report test.csv --model m.safetensors --out report.html --label status --normal ok"],
+    compare=["ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html",
+             "ganad compare pictures/train pictures/test --normal good --out compare.html"],
+    info=["ganad info m.safetensors", "ganad info m.safetensors --json     all that it holds"],
+    methods=["ganad methods                       what --method can be", "ganad methods --json"],
+    data=["ganad data                          the data sets of the course, and where they lie",
+          "GANAD_DATA=/my/data ganad data"],
+    completion=["ganad completion bash > ~/.local/share/bash-completion/completions/ganad",
+                "ganad completion zsh"])
 
-_OWN_DATA = """examples:
-  ganad fit train.csv --method alad --save m.safetensors --label bad --drop id,date
-  ganad score test.csv --model m.safetensors --out scores.csv
-  ganad report test.csv --model m.safetensors --out report.html
-  ganad report test.csv --model m.safetensors --out report.html --label status --normal ok
-  zcat days/*.gz | ganad score - --model m.safetensors > scores.csv
-  ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html
-  ganad compare old.csv new.csv --sep ';' --decimal , --label bad --out compare.html
-  ganad fit pictures/ --normal good --size 32 --save m.safetensors     pictures/good, pictures/crack, …
-  ganad fit export.txt --sep '|' --decimal , --comment '#' --words zip --save m.safetensors
-  ganad score new-pictures/ --model m.safetensors --out scores.csv
-  ganad info m.safetensors                                  what a model file holds
-  ganad methods                                             what --method can be
-  ganad data                                                the data sets of the course, and where they lie
+_IN_MEMORY = """fit holds all rows at once, in several times the size of the file; of a large one, give it a
+random part of the rows. score and report read a part at a time"""
 
-files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one. Rows to learn from
-should be normal; those that --label or a folder's name calls anomalous are left out of the training, or used
-by methods that learn from them. exit codes: 0 done, 2 a mistake that you can mend (one line says which),
-130 stopped by Ctrl-C or SIGTERM: the same command goes on, 141 nobody reads the output any more, as with
-| head.
-score and report read a part at a time: a file may be larger than the memory. fit holds all rows at once,
-in several times the size of the file; of a large one, give it a random part of the rows"""
+_BELOW = dict(ganad=_COURSE_DATA, demo=_COURSE_DATA, bench=_COURSE_DATA, fit=f'{_FILES_TEXT}\n{_IN_MEMORY}',
+              score=f'{_FILES_TEXT}\n{_AS_IN_TRAINING}', report=f'{_FILES_TEXT}\n{_AS_IN_TRAINING}',
+              compare=_FILES_TEXT)
 
-_EXAMPLES = {'ganad._files.demo':_COURSE, 'ganad._files.commands':_OWN_DATA, 'ganad.cli':_OWN_DATA}
+def _epilog(name)->str: # Of a command
+    "Examples of its own, and what there is to know"
+    examples = '\n'.join(f'  {line}' for line in _EXAMPLES[name])
+    return f'examples:\n{examples}\n\n{_BELOW.get(name, "")}'.rstrip()
 
 # %% ../nbs/files/50_cli.ipynb #c3196559
 def parser()->argparse.ArgumentParser:
     "The command line"
-    top = argparse.ArgumentParser('ganad', description='GAN anomaly detection that is true.', epilog=_COURSE,
+    top = argparse.ArgumentParser('ganad', description='GAN anomaly detection that is true.',
+                                  epilog=_epilog('ganad'),
                                   formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument('--version', action='version', version=f'ganad {ganad.__version__}')
     commands = top.add_subparsers(required=True, metavar='command')
     def command(name, work, help, *options): # `work`: module and name of the function that does it
-        added = commands.add_parser(name, help=help, description=help, epilog=_EXAMPLES[work[0]],
+        added = commands.add_parser(name, help=help, description=help, epilog=_epilog(name),
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
         added.set_defaults(work=work)
         for add in options: add(added)
@@ -258,15 +276,24 @@ def _standard_input(arguments):
             if str(error.file)==arguments.data: error.file = 'standard input'
             raise
 
-_MARKS = {b'PAR1':'.parquet', b'PK\3\4':'.npz', b'\x1f\x8b':'.csv.gz'}        # what such a file begins with
+_MARKS = {b'PAR1':'.parquet', b'PK\3\4':'.zip', b'\x1f\x8b':'.csv.gz'}        # what such a file begins with
 
 def _ending_of(file)->str: # Open
     "What the name of such a file ends in; a column of a CSV file may be called PK or PAR1"
     start = file.read(4)
     ending = next((ending for mark, ending in _MARKS.items() if start.startswith(mark)), '.csv')
+    if ending=='.zip': return _ending_of_archive(file)
     if ending!='.parquet': return ending
     file.seek(-4, os.SEEK_END)
     return ending if file.read()==start else '.csv'                 # Parquet ends as it begins
+
+def _ending_of_archive(file)->str: # Open
+    "Arrays, pictures, or a sheet, which is refused where text files are"
+    try:
+        with zipfile.ZipFile(file) as archive: names = archive.namelist()
+    except zipfile.BadZipFile: return '.zip'
+    if any(name.endswith('.npy') for name in names): return '.npz'
+    return '.csv' if '[Content_Types].xml' in names else '.zip'
 
 def _mistake(text)->int: # Exit code
     with suppress(OSError): print(f'ganad: {text}', file=sys.stderr)         # else nobody can be told

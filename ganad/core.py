@@ -188,7 +188,7 @@ def batches(x, # Rows: a tensor or anything that a list of indices can index
 def atomic(path, # Where the file will be
           ): # Path to write to in the meantime
     "A temporary path beside `path`; it takes its place if the block ends well, and is removed if not"
-    target = Path(os.path.realpath(path))                          # a link stays: what it leads to is written
+    target = Path(os.path.realpath(Path(path).expanduser()))       # a link stays: what it leads to is written
     if target in _being_written:                                   # a temporary path needs no other
         yield target
         return

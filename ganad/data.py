@@ -385,8 +385,10 @@ def masks_among(names, # Of pictures, below a folder
     paths = {name:PurePosixPath(name) for name in names}
     beside = {(path.parent, path.stem.lower()) for path in paths.values()}
     anywhere = {path.stem.lower() for path in paths.values()}
+    beside_images = {above for path in paths.values() for above in _above(path, _PICTURE_FOLDERS)}
     def is_mask(path):
         if not _MASK_FOLDERS.isdisjoint(part.lower() for part in path.parts[:-1]): return True
+        if not beside_images.isdisjoint(_above(path, {'label', 'labels'})): return True
         of = _named_picture(path)
         if of is None: return False
         if (path.parent, of) in beside or (path.parent.parent, of) in beside: return True
@@ -397,6 +399,9 @@ def masks_among(names, # Of pictures, below a folder
                           {name:path for name,path in paths.items() if name not in {*masks}})
 
 # %% ../nbs/toolkit/01_data.ipynb #d6d6effd
+def _above(path, folders)->list: # Where folders of such names lie
+    return [path.parts[:i] for i, part in enumerate(path.parts[:-1]) if part.lower() in folders]
+
 def _named_picture(path): # 'crack/7_mask.png' → '7'; None if its name is not that of a mask
     named = _MASK_NAME.fullmatch(path.stem.lower())
     return named and (named[1] or named[2])

@@ -147,6 +147,9 @@ def as_rows(x, # Tensor or array of N rows
     raise DataError(f'a value of the {what} is {value}', mend, row=row, column=column)
 
 # %% ../nbs/toolkit/04_detector.ipynb #1bfddfb8
+class PrecisionWarning(UserWarning):
+    "A training is slower than it need be"
+
 _BF16_OF_CPU = '_is_avx512_bf16_supported','_is_amx_tile_supported'      # not public yet: may be missing
 _FEWEST_PIXELS = 16*16                  # of an image, for which the casts cost less than they save
 _SLOW = ("no bfloat16 arithmetic is known of this machine: precision='bf16' trains, but slowly; "
@@ -154,9 +157,6 @@ _SLOW = ("no bfloat16 arithmetic is known of this machine: precision='bf16' trai
 
 # %% ../nbs/toolkit/04_detector.ipynb #5a85a042
 PRECISIONS = 'auto','fp32','bf16'       # auto: bf16 where it is quicker, for images on some machines
-
-class PrecisionWarning(UserWarning):
-    "A training is slower than it need be"
 
 def has_bf16(device:torch.device)->bool:
     "Has it arithmetic for bfloat16, as far as is known: a processor with AVX512-BF16 or AMX, a recent GPU?"

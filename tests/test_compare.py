@@ -1,5 +1,7 @@
 "`ganad compare`, and the line that `fit` says where a baseline does as well"
 import json
+import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from project import cracked_plates
 
 from ganad.cli import parser
 from ganad.estimator import info
-from ganad._files.compare import Competitor, auroc_difference, verdict_of
+from ganad._files.compare import Competitor, auroc_difference, notes_by_method, verdict_of
 from ganad._files.fit_and_score import mixed_rows
 from ganad.metrics import auroc
 
@@ -42,7 +44,7 @@ def test_a_table_of_baselines_and_gans(run, files):
     done, page = compared(run, files, '--label', 'bad')
     rows = {row['method']:row for row in done['table']}
     assert {*rows}=={'pca', 'knn', 'isolationforest', 'bigan'} and rows['bigan']['kind']=='GAN'
-    aurocs = [float(row['AUROC'].split()[0]) for row in done['table']]
+    aurocs = [row['auroc'] for row in done['table']]
     assert aurocs==sorted(aurocs, reverse=True) and aurocs[0]>.95
     assert 'No GAN is needed here' in done['verdict'] and done['verdict'] in page.replace('&#39;', "'")
     for name in rows: assert name in page
@@ -57,10 +59,10 @@ def test_a_method_measured_here_is_as_by_hand(run, files):
     model = ['--model', files/'m', '--out', files/'s.csv', '--json', '--label', 'bad']
     assert run('fit', files/'train.csv', '--save', files/'m', '--method', 'knn', '--quiet')[0]==0
     found = json.loads(run('score', files/'test.csv', *model)[1])['labels']
-    assert row['AUROC'].startswith(f"{found['auroc']:.3f} ") and row['AUPRC']==f"{found['auprc']:.3f}"
+    assert (row['auroc'], row['auprc'])==(found['auroc'], found['auprc'])
     scored = pd.read_csv(files/'s.csv')
-    assert row['anomalies found']==f'{scored.flag[:30].mean():.1%}'
-    assert row['false alarms']==f'{scored.flag[30:].mean():.1%}'
+    assert row['anomalies_found']==scored.flag[:30].mean()
+    assert row['false_alarms']==scored.flag[30:].mean()
 
 
 def test_labels_in_both_files_and_rows_without_one(run, files):
@@ -71,7 +73,7 @@ def test_labels_in_both_files_and_rows_without_one(run, files):
         frame.drop(columns='bad').to_csv(files/name, index=False)
     done, page = compared(run, files, '--label', 'status', '--normal', 'ok')
     assert any('21 rows without a label' in note for note in done['notes'])
-    assert '249 rows' in page and float(done['table'][0]['AUROC'].split()[0])>.95
+    assert '249 rows' in page and done['table'][0]['auroc']>.95
 
 
 def test_arrays_and_folders(run, tmp_path):
@@ -80,10 +82,10 @@ def test_arrays_and_folders(run, tmp_path):
     np.savez(tmp_path/'train.npz', x=rng.normal(size=(300, 4)))
     np.savez(tmp_path/'test.npz', x=x + 5*y[:, None], y=y)
     done, _ = compared(run, tmp_path, '--label', 'y', train='train.npz', test='test.npz')
-    assert done['table'][0]['AUROC'].startswith('1.000')
+    assert done['table'][0]['auroc']==1
     cracked_plates(tmp_path, {'train/good':100, 'test/good':30, 'test/crack':10}, 8)
     done, _ = compared(run, tmp_path, '--normal', 'good', train='train', test='test')
-    assert float(done['table'][0]['AUROC'].split()[0])>.95
+    assert done['table'][0]['auroc']>.95
 
 
 def test_a_file_is_read_as_typed_and_what_score_says_is_said_once(run, files):
@@ -100,6 +102,13 @@ def test_a_file_is_read_as_typed_and_what_score_says_is_said_once(run, files):
         assert len([note for note in done['notes'] if words in note])==1, words
     argv = ['compare', files/'train.csv', files/'test.csv', '--out', files/'d.html', '--label', 'bad', *QUICK]
     assert run(*argv, '--words', 'code')[0]==2
+
+
+@pytest.mark.skipif(sys.platform!='linux', reason='names of files that are no text')
+def test_a_name_that_is_no_utf_8_is_written_out(run, files):
+    name = os.fsdecode(b'test-\xff.csv')
+    (files/'test.csv').rename(files/name)
+    assert 'test-&#56575;.csv' in compared(run, files, '--label', 'bad', test=name)[1]
 
 
 def test_what_a_message_advises_is_an_option():
@@ -123,8 +132,10 @@ def test_mistakes_are_one_line(run, files, options):
 
 # Is a GAN better than chance?
 
-def competitor(name, scores, kinds):
-    return Competitor(name, 1., scores, kinds, dict(auroc=auroc(kinds==1, scores)), 0., [])
+def competitor(name, scores, kinds, *notes):
+    counts = dict(anomalies=int((kinds==1).sum()), normal=int((kinds==0).sum()))
+    found = dict(counts, auroc=auroc(kinds==1, scores), auprc=.5)
+    return Competitor(name, 1., scores, kinds, found, 0., [*notes])
 
 
 def test_the_interval_of_a_difference_is_that_of_a_plain_bootstrap():
@@ -149,6 +160,55 @@ def test_verdicts(gan, baseline, words):
     both = [competitor(name, noise + .1*rng.normal(size=260) + shift*kinds, kinds)
             for name, shift in (('bigan', gan), ('knn', baseline))]
     assert words in verdict_of(both)
+
+
+def test_no_method_better_than_chance_is_said_everywhere(run, tmp_path):
+    "Labels that have nothing to do with the rows; terminal, JSON and page say it"
+    table(400, 0).drop(columns='bad').to_csv(tmp_path/'train.csv', index=False)
+    test = table(300, 1)
+    test['bad'] = (np.arange(300)%10==0).astype(int)
+    test.to_csv(tmp_path/'test.csv', index=False)
+    done, page = compared(run, tmp_path, '--label', 'bad')
+    assert all(row['auroc_low']<=.5 for row in done['table'])
+    words = 'No method is better than chance'
+    assert done['verdict'].startswith(words) and words in page and '30 anomalies and 270' in done['verdict']
+    argv = ['compare', tmp_path/'train.csv', tmp_path/'test.csv', '--out', tmp_path/'c.html', *QUICK]
+    code, out, _ = run(*argv, '--label', 'bad')
+    assert code==0 and words in out and 'No GAN is needed' not in out
+
+
+def test_one_method_above_chance_is_enough():
+    kinds = np.repeat([1, 0], [40, 200])
+    noise = np.random.default_rng(0).normal(size=240)
+    guess, good = competitor('knn', noise, kinds), competitor('pca', noise + kinds, kinds)
+    assert 'chance' in verdict_of([guess]) and 'chance' not in verdict_of([guess, good])
+    worse = competitor('knn', noise - 2*kinds, kinds)
+    assert 'chance' in verdict_of([worse]), 'an AUROC below a half is no success'
+
+
+def test_numbers_are_numbers_and_null_where_there_is_none(run, files):
+    done, page = compared(run, files, '--label', 'bad')
+    for row in done['table']:
+        assert {name for name, value in row.items() if isinstance(value, str)}=={'method', 'kind'}
+        assert 0<=row['auroc_low']<=row['auroc']<=row['auroc_high']<=1 and row['seconds']>0
+    test = table(100, 1, 1)
+    test.to_csv(files/'test.csv', index=False)                        # one anomaly: no interval
+    done, page = compared(run, files, '--label', 'bad')
+    assert all(row['auroc_low'] is row['auroc_high'] is None for row in done['table'])
+    assert 'No method is better than chance' in done['verdict'] and 'not known' in page
+
+
+def test_each_note_says_which_methods_it_is_about(run, files):
+    kinds = np.repeat([1, 0], [5, 20])
+    rows = [competitor(name, np.arange(25.), kinds, *notes)
+            for name, notes in (('knn', ['A.', 'B.']), ('pca', ['B.', 'C.']), ('bigan', ['B.', 'C.']))]
+    assert notes_by_method(rows)==['knn: A.', 'all methods: B.', 'pca, bigan: C.']
+    table(120, 0).drop(columns='bad').to_csv(files/'train.csv', index=False)
+    done, page = compared(run, files, '--label', 'bad')
+    few = [note for note in done['notes'] if 'Only 120 rows to learn from' in note]
+    assert len(few)==1 and few[0].startswith('all methods: ') and 'all methods: Only 120' in page
+    names = {row['method'] for row in done['table']} | {'all methods'}
+    for note in done['notes']: assert {*note.split(': ')[0].split(', ')}<=names, note
 
 
 # The line of `fit`

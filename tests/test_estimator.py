@@ -18,6 +18,7 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
+from scipy.ndimage import gaussian_filter1d
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
@@ -34,7 +35,9 @@ from ganad.estimator import (ALADDetector, AutoEncoderDetector, Estimator, GANom
                              MeanRowDetector, PCADetector, auroc_scorer, estimators, make)
 from ganad.estimator.estimator import FittedDetector, settings_of
 from ganad.estimator._explain import by_column, by_difference
-from ganad.estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, Table, is_changed
+from ganad.estimator._preprocess import (ConstantScoreWarning, EmptyColumnWarning, Images, NewValueWarning,
+                                         Table, is_changed)
+from ganad.estimator._threshold import Threshold
 from ganad.metrics import auroc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -302,6 +305,53 @@ def test_not_fitted():
         assert not hasattr(PCADetector(), name)
 
 
+# ---- which rows are held out
+
+def own_table(n=200): return np.arange(float(n))[:, None]*[1, -1]
+
+
+def held_out(**settings):
+    "The rows that draw the line, of rows that are their numbers: what `_hold_out` gives to the line"
+    seen = []
+    class Spy(PCADetector):
+        def _draw_line(self, data, training, held_out):
+            seen.append((training, held_out))
+            return super()._draw_line(data, training, held_out)
+    groups = settings.pop('groups', None)
+    e = Spy(false_alarms=.1, random_state=0, **settings).fit(own_table(), groups=groups)
+    return e, *seen[0]
+
+
+def test_the_last_rows_are_held_out_if_that_is_wanted():
+    _, training, rows = held_out(holdout_rows='last')
+    assert rows.tolist()==[*range(160, 200)] and training.tolist()==[*range(160)]
+    _, _, at_random = held_out()
+    assert len(at_random)==40 and at_random.max()-at_random.min()>100
+    with pytest.raises(GanadError, match='there are: random, last'): held_out(holdout_rows='first')
+
+
+def test_no_group_is_in_both_parts():
+    groups = np.random.default_rng(0).permutation(np.arange(200)%23)
+    e, training, rows = held_out(groups=[f'machine {i}' for i in groups])
+    assert not {*groups[training]} & {*groups[rows]} and 25<=len(rows)<=40
+    assert e.data_['groups']==len({*groups[rows]})
+    with pytest.raises(DataError, match='needs 9 held-out normal rows, here are 1'):
+        held_out(groups=np.r_[0, np.ones(199)])
+    for groups, words in ((np.zeros(200), 'one group'), (np.zeros(3), 'for 200 rows')):
+        with pytest.raises(DataError, match=words): held_out(groups=groups)
+    with pytest.raises(DataError, match='cannot both'): held_out(groups=np.arange(200), holdout_rows='last')
+
+
+def test_the_last_rows_keep_the_promise_that_random_ones_break():
+    "A slow series: a row held out at random has its neighbours in the training"
+    series = gaussian_filter1d(np.random.default_rng(0).normal(size=(8000, 6)), 10, axis=0)
+    rates = {}
+    for rows in ('random', 'last'):
+        e = KNNDetector(false_alarms=.05, holdout_rows=rows, random_state=0).fit(series[:2000])
+        rates[rows] = (e.predict(series[2000:])==-1).mean()
+    assert rates['random']>.5 and rates['last']<.25, rates
+
+
 # ---- in PyOD's words
 
 def as_in_pyod(scores, normal, share, method):
@@ -328,6 +378,38 @@ def test_probabilities_and_confidence_are_pyods(name, method):
     p, confidence = as_in_pyod(e.anomaly_score(new), e.decision_scores_, .1, method)
     assert np.allclose(e.predict_proba(new, method), p)
     assert np.allclose(e.predict_confidence(new), confidence)
+
+
+KNN_OF_37_ROWS = [          # `decision_scores_` of PyOD 3.6.7, KNN(n_neighbors=5)
+    3.8656, 3.471, 4.1317, 2.8872, 1.9527, 1.0986, 1.1624, 1.4105, 1.2972, .7053, .8883, 1.2105,
+    .8708, 1.9441, 1.297, 2.0051, 1.8732, .6549, .8883, 1.6124, 1.5444, 1.1004, 1.7365, 1.1637,
+    1.5725, 1.0877, 1.8157, 1.3449, 1.0041, 1.7808, 1.7711, .8295, 1.5619, .9697, 1.2288, .9671,
+    1.5352]
+NEW_ROWS = [1.0996, 1.2441, 1.4257, 1.1165, 8.3796, 1.0436, 2.0959]
+PYOD_SAYS = {               # contamination → threshold_, places of 1 in labels_, predict, predict_confidence
+    .1:(2.35794, [0, 1, 2, 3], [0, 0, 0, 0, 1, 0, 0], [1, 1, 1, 1, .931289, 1, .869888]),
+    .25:(1.7808, [0, 1, 2, 3, 4, 13, 15, 16, 26], [0, 0, 0, 0, 1, 0, 1],
+         [1, .999983, .998203, 1, 1, 1, .959397])}
+LINEAR = [.127905, .169466, .221698, .132766, 1, .111798, .414462]
+UNIFY = [0, 0, 0, 0, 1, 0, .482981]
+
+
+@pytest.mark.parametrize('share', PYOD_SAYS)
+def test_pyods_own_numbers(share, monkeypatch):
+    "Its words, of its scores: 37 rows, so that a tenth is no whole number of them"
+    e = PCADetector(contamination=share, random_state=0).fit(table(37))
+    e.line_ = Threshold.draw(KNN_OF_37_ROWS, False, contamination=share)
+    e._scores_of_all = np.array(KNN_OF_37_ROWS)
+    new = table(7)
+    monkeypatch.setattr(e, 'anomaly_score', lambda X: np.array(NEW_ROWS), raising=False)
+    threshold, labels, predicted, confidence = PYOD_SAYS[share]
+    assert e.threshold_==pytest.approx(threshold, abs=1e-9)
+    assert np.flatnonzero(e.labels_).tolist()==labels and e.labels_.dtype==int
+    assert (e.predict(new)==-1).astype(int).tolist()==predicted
+    assert np.allclose(e.predict_confidence(new), confidence, atol=1e-6)
+    for method, wanted in (('linear', LINEAR), ('unify', UNIFY)):
+        p = e.predict_proba(new, method)
+        assert p.shape==(7, 2) and np.allclose(p[:, 1], wanted, atol=1e-6) and np.allclose(p.sum(1), 1)
 
 
 def test_pyods_words_where_they_cannot_be():
@@ -493,6 +575,29 @@ def test_gaps_are_filled_if_that_is_wanted(how):
     for gone in ([None, True], [None, None]):
         scores = e.anomaly_score(d[:2].assign(sold=gone))
         assert np.isfinite(scores).all(), 'a gap in a column that had none in training'
+
+
+def silent(kind):
+    "Rows without any value in a column, in each form that a gap has"
+    x = frame().dropna()
+    column = x.select_dtypes('number').columns[0]
+    gaps = dict(nan=np.nan, none=None, text='n/a')
+    return column, x.assign(**{column:np.array([gaps[kind]]*len(x), object)})
+
+
+@pytest.mark.parametrize('kind', ['nan', 'none', 'text'])
+def test_a_column_without_any_value_is_said(kind):
+    "`impute` makes all of it up, in as many rows as that is no chance"
+    column, x = silent(kind)
+    e = PCADetector(k=1, impute='median', random_state=0).fit(frame().dropna())
+    says = f'none of {len(x)} rows has a value in {column!r}.*say nothing of it'
+    with pytest.warns(EmptyColumnWarning, match=says): e.predict(x)
+    part = x.assign(**{column:np.array([*x[column][:-1], 8.], object)})           # one value is enough
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', EmptyColumnWarning)
+        warnings.filterwarnings('ignore', 'no numbers in')
+        e.predict(part)
+        e.predict(x[:19])
 
 
 def test_infinite_values():
@@ -1178,6 +1283,37 @@ def test_p_values_and_threshold_agree(x, rate):
 
 
 # ---- size
+
+def test_windows_of_whole_numbers_are_said_to_be_taken_for_pictures():
+    windows = np.random.default_rng(0).integers(0, 200, (60, 50, 3))
+    with pytest.warns(UserWarning, match='windows of a time series'): PCADetector(k=2).fit(windows)
+
+
+WIDE = """
+import resource, time
+import numpy as np
+from ganad.estimator import KNNDetector, PCADetector
+x = np.random.default_rng(0).normal(size=(20, 5000))
+began = time.process_time()
+for cls in PCADetector, KNNDetector:
+    est = cls(random_state=0, contamination=.1).fit(x)
+    odd = x[:2].copy()
+    odd[0, 7] = 50
+    assert est.explain(odd)[0].argmax()==7
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/2**10
+print(time.process_time() - began, peak)
+"""
+
+
+@pytest.mark.skipif(sys.platform!='linux', reason='counts KiB')
+def test_thousands_of_columns_take_no_square_of_them():
+    argv = [sys.executable, '-c', WIDE]
+    env = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    assert done.returncode==0, done.stderr
+    seconds, megabytes = map(float, done.stdout.split())
+    assert seconds<30 and megabytes<1000, (seconds, megabytes)
+
 
 MILLION = """
 import resource

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganad.core import DataError, GanadError, UnknownName
+from ganad.estimator import load
 from ganad.estimator._preprocess import read_columns
 from ganad._files.pictures import rows_of
 from ganad._files.readers import (CSV, NPZ, Layout, Parquet, types_of, csv_line, fields_of, joined,
@@ -237,6 +238,36 @@ def test_true_is_true_in_every_file(tmp_path, yes, no):
         assert words.tolist()==[str(bool(value)) for value in truth]
 
 
+@pytest.mark.parametrize('share', [.005, .2])
+@pytest.mark.parametrize('end', ['csv', 'frame'])
+def test_false_among_numbers_is_no_number(tmp_path, share, end):
+    values = ['FALSE' if i<200*share else f'{50 + i/7:.2f}' for i in range(200)]
+    df = pd.DataFrame(dict(w=range(200), v=values))
+    df.to_csv(tmp_path/'t.csv', index=False)
+    with pytest.raises(DataError, match="'FALSE' is no number") as error:
+        if end=='csv': rows_of(tmp_path/'t.csv').all()
+        else: read_columns(df)
+    assert error.value.column=='v'
+    mixed = pd.DataFrame(dict(v=[50., 49., 48., 51., 47., False]))
+    with pytest.raises(DataError, match="'False' is no number"): read_columns(mixed)
+
+
+def test_true_where_training_had_other_numbers_is_refused(run, tmp_path):
+    def write_rows(name, *values): write(tmp_path/name, 'v,on\n' + ''.join(f'{v},{on}\n' for v, on in values))
+    write_rows('t.csv', *((50 + i%9/7, i%2) for i in range(100)))
+    write_rows('flags.csv', (50, 'TRUE'), (51, 'FALSE'))
+    write_rows('numbers.csv', ('TRUE', 1), ('FALSE', 0))
+    pd.DataFrame(dict(v=[True, False], on=[0, 1])).to_parquet(tmp_path/'numbers.parquet')
+    assert run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'knn', '--quiet')[0]==0
+    model = '--model', tmp_path/'m', '--out', tmp_path/'s.csv'
+    assert run('score', tmp_path/'flags.csv', *model)[0]==0
+    for name in ('numbers.csv', 'numbers.parquet'):
+        code, _, err = run('score', tmp_path/name, *model)
+        assert code==2 and "rue' is no number" in err.lower() and err.count('\n')==1
+    with pytest.raises(DataError, match="training, now text"):
+        load(tmp_path/'m').predict(pd.DataFrame(dict(v=[True], on=[1])))
+
+
 def test_dates_are_refused_in_every_file(tmp_path):
     df = pd.DataFrame(dict(a=range(9), day=pd.date_range('2026-01-01', periods=9)))
     df.to_csv(tmp_path/'t.csv', index=False)
@@ -330,6 +361,19 @@ ASKED = {                                                            # text, wha
     'JSON lines': ('{"a": 1, "b": 2}\n{"a": 2, "b": 3}\n', 'save it as CSV'),
     'HTML': ('<!DOCTYPE html>\n<table><tr><td>1</table>', 'save it as CSV'),
     'wide gaps': ('heat    flow\n' + '1.5      2\n22.5   10\n'*9, 'write one sign'),
+    'word not seen below': ('ssh,3\n' + 'tcp,50\nudp,47\n'*99, '--header none'),
+    'word not seen below, rising': ('ssh,3,9\n' + 'tcp,50,53\nudp,47,50\n'*99, '--header none'),
+    'gap above numbers': ('NA,4,9\n' + '50,53,7\n47,50,8\n'*99, '--header none'),
+    'names of machines': (''.join(f'host{i},{50 + i%7}\n' for i in range(99)), '--header none'),
+    'decimal comma in the first row': ('ssh;1,5\n' + 'tcp;2,5\nudp;3,5\n'*99, '--header none'),
+    'year in a column of years': ('ssh,2001\n' + 'tcp,2010\nudp,2020\n'*99, '--header none'),
+    'date above dates': ('2026-01-31,ssh\n' + '2026-02-01,tcp\n2026-02-02,udp\n'*99, '--header none'),
+    'points, and a decimal comma': ('a;b\n' + '0.5;x\n1.5;y\n2.5;x\n2;y\n'*9, 'leave --decimal out'),
+    'thousands of India': ('a;b\n' + '1,23,817;1\n2,34,567;1\n'*9, '--thousands , reads such numbers'),
+    'hexadecimal among numbers': ('a,b\n' + '1,2\n'*99 + '0x1F,2\n', 'mend it'),
+    'torn power of ten': ('a,b\n' + '1,2\n'*99 + '5E,2\n', 'mend it'),
+    'names again': ('a,b\n' + '1.5,2\n2,3\n'*9 + 'a,b\n1,7\n', 'delete it'),
+    'names again, among words': ('a,k\n' + '1.5,x\n2,y\n'*9 + 'a,k\n1,x\n', 'delete it'),
     'names and words': (''.join(f'w{i},{"tea" if i%3 else "milk"}\n' for i in range(99)), '--header none'),
 }
 
@@ -337,8 +381,93 @@ ASKED = {                                                            # text, wha
 @pytest.mark.parametrize('text,mend', ASKED.values(), ids=ASKED)
 def test_what_a_text_file_is_and_what_helps_is_said(tmp_path, text, mend):
     path = write(tmp_path/'t.csv', text)
-    with pytest.raises(DataError) as error: rows_of(path).all()
+    layout = Layout(decimal=',') if 'leave --decimal' in mend else None
+    with pytest.raises(DataError) as error: rows_of(path, layout=layout).all()
     assert mend in error.value.mend and error.value.file==path and is_one_line(error)
+
+
+NAMED = {                                                            # text that has names in its first line
+    'value that is its column, beside numbers': ''.join(
+        ['a,b,bad\n', *(f'{i}.5,{i},{"bad" if i<5 else "ok"}\n' for i in range(99))]),
+    'years above other numbers': 'country,2019,2020\n' + 'DE,1.5,2\nFR,2.5,3\n'*9,
+    'a spectrum': 'tea,400,402,404,406,408\n' + 'green,.1,.2,.3,.4,.5\nblack,.2,.1,.3,.5,.4\n'*9,
+}
+
+
+@pytest.mark.parametrize('text', NAMED.values(), ids=NAMED)
+def test_names_that_are_unusual_are_names(tmp_path, text):
+    rows = rows_of(write(tmp_path/'t.csv', text))
+    assert ','.join(rows.all().x)==text.split('\n')[0]
+
+
+@pytest.mark.parametrize('text', ['a;b\n' + '50,63;1,5\n47,1;2,5\n'*99, 'a;b\n' + '5.1%;2%\n4.2%;3%\n'*99])
+def test_a_table_without_one_plain_number_is_no_line_of_units(tmp_path, text):
+    with pytest.raises(DataError) as error: rows_of(write(tmp_path/'t.csv', text)).all()
+    assert 'skip-rows' not in str(error.value) and 'delete' not in str(error.value)
+    assert error.value.mend.startswith('--decimal , reads' if '50,63' in text else 'take the unit away')
+
+
+@pytest.mark.parametrize('header', [None, 'first'])
+@pytest.mark.parametrize('rows_before', [60, 3000])
+def test_names_that_come_again_are_named_with_their_line(tmp_path, header, rows_before):
+    text = 'v,w,k\n' + '1.5,2,x\n'*rows_before + 'v,w,k\n' + '2.5,3,y\n'*20
+    layout = Layout(header=header) if header else None
+    for types in (None, dict(v='number', k='text')):
+        with pytest.raises(DataError, match='repeats the names') as error:
+            rows_of(write(tmp_path/'t.csv', text), layout=layout, types=types, strays_are_gaps=True).all()
+        assert error.value.line==rows_before + 2
+    words = write(tmp_path/'words.csv', 'tea,milk\ncoffee,no\ntea,milk\n')
+    assert len(rows_of(words, layout=Layout(header='first')).all())==2               # may be one
+
+
+@pytest.mark.parametrize('option', [dict(decimal=','), dict(thousands='.')])
+def test_an_option_for_commas_on_a_file_of_points_is_refused(run, tmp_path, option):
+    path = write(tmp_path/'t.csv', 'a,b\n' + ''.join(f'{50 + i/8},{i%3 + .5}\n' for i in range(99)))
+    typed = f'--{[*option][0]}'
+    with pytest.raises(DataError) as error: rows_of(path, layout=Layout(**option)).all()
+    assert f'leave {typed} out' in error.value.mend and error.value.line==2
+    assert run('fit', path, '--save', tmp_path/'m', '--method', 'knn', '--quiet')[0]==0
+    scores = '--model', tmp_path/'m', '--out', tmp_path/'s.csv'
+    code, _, err = run('score', path, *scores, typed, *option.values())
+    assert code==2 and f'leave {typed} out' in err
+
+
+KINDS = {'pickle': (b'\x80\x04\x95abc', 'a pickle'), 'HDF': (b'\x89HDF\r\n', 'HDF'),
+         'PNG': (b'\x89PNG\r\n', 'a picture'),
+         '7z': (b"7z\xbc\xaf'\x1cabc", 'packed'), 'bzip2': (b'BZh91AY&SYabc', 'packed'),
+         'Feather': (b'ARROW1\0\0abc', 'Feather'), 'UTF-16': ('v,w\n1,2\n'.encode('utf-16-le'), 'UTF-16')}
+
+
+@pytest.mark.parametrize('content,what', KINDS.values(), ids=KINDS)
+def test_a_file_of_another_kind_is_called_by_it(tmp_path, content, what):
+    (tmp_path/'t.csv').write_bytes(content)
+    with pytest.raises(DataError) as error: rows_of(tmp_path/'t.csv').all()
+    assert what in error.value.what and is_one_line(error)
+
+
+def test_more_lines_to_skip_than_there_are(tmp_path):
+    path = write(tmp_path/'t.csv', 'a,b\n' + '1,2\n'*9)
+    with pytest.raises(DataError, match='it has 10 lines') as error:
+        rows_of(path, layout=Layout(skip_rows=50))
+    assert error.value.option=='skip_rows'
+
+
+def test_thousands_of_india_are_read(tmp_path):
+    path = write(tmp_path/'t.csv', 'a;b\n1,23,817;1\n12,34,567.5;2\n817;3\n')
+    assert rows_of(path, layout=Layout(thousands=',')).all().x.a.tolist()==[123817, 1234567.5, 817]
+
+
+@pytest.mark.parametrize('values,is_said', [(['0', '1', '2'], False), (['.5', '1.5', '7'], True),
+                                            (['a', 'b', 'c'], True)])
+def test_values_without_a_name_are_said(tmp_path, values, is_said):
+    path = write(tmp_path/'t.csv', ',v\n' + ''.join(f'{value},{i/7}\n' for i, value in enumerate(values)))
+    rows = rows_of(path)
+    assert [*rows.all().x]==['v'] and any('without a name' in note for note in rows.notes())==is_said
+
+
+def test_two_spellings_of_one_sign_are_one_word(tmp_path):
+    path = write(tmp_path/'t.csv', 'k,v\n' + 'caf\u00e9,1\ncafe\u0301,2\ntea,3\n'*9)
+    assert set(rows_of(path).all().x.k)=={'caf\u00e9', 'tea'}
 
 
 @pytest.mark.parametrize('name', ['PK', 'PAR1'])

@@ -70,9 +70,46 @@ def test_a_third_class_is_said_with_its_number(run, tmp_path):
 
 
 @pytest.mark.parametrize('word', ['not tested', 'Not yet', 'to_check', 'to be inspected', 'untested',
-                                  ' not  checked'])
+                                  ' not  checked', '—', '??', 'n.d.', '#VALUE!', 'not applicable',
+                                  'to-be-checked', '…'])
 def test_words_for_not_yet_are_no_labels(word):
     assert kind_of_label(word, 'ok')==UNLABELLED and kind_of_label(word, word)==NORMAL_ROW
+
+
+@pytest.mark.parametrize('word', ['+', 'ok.', '-1', 'later'])
+def test_other_labels_are_anomalies(word):
+    assert kind_of_label(word, 'ok')==ANOMALY and kind_of_label('ＯＫ', 'ok')==NORMAL_ROW
+
+
+FORGOTTEN = {
+    'bad': [0, 1], 'label': [0, 1], 'y': [1, -1], 'target': ['FALSE', 'TRUE'], 'is_outlier': [0, 1],
+    'Status': ['ok', 'defect'], 'check': ['good', 'crack'], 'class': ['normal', 'other']}
+
+
+@pytest.mark.parametrize('name', FORGOTTEN)
+@pytest.mark.parametrize('kind', ['csv', 'parquet'])
+def test_a_forgotten_label_is_said_with_the_ways_out(run, tmp_path, name, kind):
+    normal, anomalous = FORGOTTEN[name]
+    frame = table().assign(**{name:[anomalous if i<9 else normal for i in range(300)]})
+    path = tmp_path/f'train.{kind}'
+    if kind=='csv': frame.to_csv(path, index=False)
+    else: frame.to_parquet(path, index=False)
+    code, out, err = run('fit', path, '--save', tmp_path/'m', *PCA)
+    note, = [line for line in err.splitlines() if '--label' in line and '--drop' in line]
+    assert code==0 and f'--label {name}' in note and f'--drop {name}' in note
+    if normal in ('ok', 'good', 'normal'): assert f'--normal {normal}' in note
+    for option in (['--drop', name], ['--label', name, '--normal', normal]):
+        code, _, err = run('fit', path, '--save', tmp_path/'m', *PCA, *option)
+        assert code==0 and 'is a feature now' not in err
+
+
+@pytest.mark.parametrize('column', [dict(on=[0, 1]), dict(state=['eco', 'fast']), dict(y=[1.5, 2.5]),
+                                    dict(kind=['good', 'tea']), dict(quality=[3, 4])])
+def test_other_columns_of_two_values_are_features(run, tmp_path, column):
+    (name, values), = column.items()
+    table().assign(**{name:values*150}).to_csv(tmp_path/'t.csv', index=False)
+    code, _, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', *PCA)
+    assert code==0 and 'is a feature now' not in err
 
 
 @pytest.mark.parametrize('other', ['later', '-1', '2', 'defect'])
@@ -226,6 +263,13 @@ def test_arrays_that_may_be_labels_are_not_passed_over(run, tmp_path):
 def test_rows_without_the_label_column_say_where_labels_go(run, normals):
     code, _, err = run('fit', normals/'train.csv', '--save', normals/'n', '--label', 'status', *PCA)
     assert code==2 and 'no --label; score and report take it' in err and err.count('\n')==1
+
+
+def test_blank_labels_that_were_asked_for_are_said(run, normals):
+    table().assign(bad='').to_csv(normals/'blank.csv', index=False)
+    scores = '--model', normals/'m', '--out', normals/'s.csv'
+    code, _, err = run('score', normals/'blank.csv', *scores, '--label', 'bad')
+    assert code==2 and 'label some, or name another column' in err
 
 
 def test_labels_that_nobody_explains_are_named_with_their_row():

@@ -53,6 +53,13 @@ MISTAKES = {
     'comment above the names': 'fit comment.csv --save new',
     'title above the names': 'fit title.csv --save new',
     'separator at the end of rows': 'fit trailing.csv --save new',
+    'names that come again': 'fit names-again.csv --save new',
+    'word not seen below, among numbers': 'fit new-word.csv --save new',
+    'false among numbers': 'fit false.csv --save new',
+    'decimal comma that is none': 'fit one-comma.csv --save new --decimal ,',
+    'every value with a decimal comma': 'fit all-commas.csv --save new',
+    'more lines to skip than there are': 'fit names.csv --save new --skip-rows 500',
+    'pickle that is called a table': 'fit pickle.csv --save new',
     'value without a name': 'fit unnamed.csv --save new',
     'columns between blanks': 'fit blanks.csv --save new',
     'sheet that is called a table': 'fit sheet.csv --save new',
@@ -116,6 +123,9 @@ MISTAKES = {
     'batch size': FIT + ' --batch-size 0',
     'way to impute': FIT + ' --impute zero --method pca',
     'seed': FIT + ' --seed -1',
+    'last rows and whole groups': FIT + ' --method pca --groups mode --hold-out last',
+    'groups in no column': FIT + ' --groups what',
+    'groups of pictures': 'fit pictures --save new --groups good --method pca',
     'size': 'fit pictures --save new --size 30',
     'place of the model': FIT + ' --save none',
     'model over data': 'fit test.csv --save test.csv --drop no,bad',
@@ -136,6 +146,8 @@ MISTAKES = {
     'infinity to score': 'score test-infinity.csv --model m',
     'text where numbers were, in Parquet': 'score units.parquet --model m',
     'nothing to score': 'score test-no-rows.csv --model m',
+    'column without a value': 'score test-silent.csv --model g --out scores.csv',
+    'other text than in training': 'score test.csv --model bars --out scores.csv',
     'scored already': 'score scored.csv --model m',
     'pictures for a model of tables': 'score pictures --model m',
     'table for a model of pictures': 'score test.csv --model p',
@@ -198,6 +210,9 @@ TEXTS = {
     'mixed.csv': 'a,b\n' + ''.join(f'{i%7},{i if i%4 else "low"}\n' for i in range(99)),
     'wide-title.csv': 'Export,today\na,b\n' + '1,2\n'*9, 'titles.csv': 'Pumps\n\na,b\n1,2\n',
     'wide-gaps.csv': 'a    b\n1    2\n10   20\n', 'json.csv': '[{"a": 1}]',
+    'names-again.csv': 'a,b\n' + '1.5,2\n'*9 + 'a,b\n', 'new-word.csv': 'ssh,3\n' + 'tcp,50\nudp,47\n'*9,
+    'false.csv': 'a,b\n' + ''.join(f'{50 + i},{i}\n' for i in range(9)) + 'FALSE,3\n',
+    'all-commas.csv': 'a;b\n' + '1,5;2,5\n'*9,
     'page.csv': '<html><table></table></html>',
     'thousands.csv': 'a;b\n' + '1,200;3\n'*9, 'dates.csv': 'a,day\n' + '1,2026-01-31\n'*9,
     'codes.csv': 'a\n' + '1\n'*9 + '007\n', 'headerless.csv': '7,tcp\n' + '8,tcp\n'*9,
@@ -212,6 +227,7 @@ TEXTS = {
 
 def write_tables():
     for name, text in TEXTS.items(): Path(name).write_text(text)
+    Path('pickle.csv').write_bytes(b'\x80\x04\x95')
     Path('latin.csv').write_bytes('a,b\nü,1\n'.encode('latin1'))
     pd.DataFrame(dict(a=[1, 2], when=pd.to_datetime(['2026-01-01']*2))).to_parquet('times.parquet')
     train, test = pumps(400, broken=10), pumps(300, 1, 12)
@@ -229,6 +245,8 @@ def write_tables():
     test.assign(flow=test.flow.where(test.index>2)).to_csv('test-gaps.csv', index=False)
     test.assign(flow=[np.inf, *test.flow[1:]]).to_csv('test-infinity.csv', index=False)
     test[:0].to_csv('test-no-rows.csv', index=False)
+    test.assign(heat='n/a').to_csv('test-silent.csv', index=False)
+    train.drop(columns=['no', 'bad']).to_csv('bars.csv', index=False, sep='|')
     test.assign(score=1).to_csv('scored.csv', index=False)
 
 
@@ -271,6 +289,9 @@ def write_models():
     from ganad.estimator import estimators
     assert outcome('fit train.csv --save m --label bad --drop no --method pca --set k=2 --quiet')==(0, '')
     assert outcome('fit pictures --save p --method pca --quiet')==(0, '')
+    impute = 'fit gaps.csv --save g --label bad --drop no --method pca --set k=2 --impute median --quiet'
+    assert outcome(impute)==(0, '')
+    assert outcome("fit bars.csv --save bars --sep '|' --method pca --set k=2 --quiet")==(0, '')
     assert outcome('fit narrow.npz --save n --method pca --quiet')==(0, '')
     estimators()['pca']().fit(np.load('narrow.npz')['x']).save('a')
     content = Path('m').read_bytes()

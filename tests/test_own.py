@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from project import ROOT, cracked_plates
 
-from ganad.cli import main
+from ganad.cli import main, parser
 from ganad.core import CheckpointError, DataError
 from ganad.detector import detectors, save_model
 from ganad.estimator import PCADetector, info, load
@@ -133,7 +133,7 @@ def test_report_says_which_and_why(place, tmp_path, report):
     lines = re.findall(r'<tr>\s*<td>(\d+)</td>\s*<td>[\d.]+</td>', page)
     assert len(lines)==12 and {*map(int, lines)}<={*range(2, 14)}                 # the broken ones, …
     assert page.count('heat, °C')>=12                                           # … for their heat
-    assert '.top td:nth-child(4){min-width:14rem}' in page                      # on a phone, too
+    assert '.top td:nth-child(4){min-width:15rem}' in page                      # on a phone, too
     head = re.findall('<th>(.*?)</th>', page)
     assert head[:6]==['line', 'score', 'p-value', 'why', 'no', 'bad']           # who it is, and its label
     assert f"ganad score {place/'test.csv'} --model" in page and '--prefix' not in page
@@ -403,11 +403,167 @@ def test_completion(run, shell):
         subprocess.run(['bash', '-n'], input=out, text=True, check=True)
 
 
-def test_help_has_examples(run):
-    for name in ('fit', 'score', 'report', 'info', 'methods', 'data', 'completion'):
+def test_each_command_has_examples_of_its_own(run):
+    "Two or three, that no other shows, and that the parser takes"
+    seen = set()
+    names = 'demo bench fit score report compare info methods data completion'
+    for name in names.split():
         code, out, _ = run(name, '--help')
-        assert code==0 and 'ganad fit train.csv --method alad --save m.safetensors' in out
-    assert 'score' in run('--help')[1]
+        lines = re.findall(rf'^  (.*ganad {name}\b.*)$', out.split('examples:')[1], re.MULTILINE)
+        assert code==0 and 1<len(lines)<4 and not {*lines} & seen, name
+        seen |= {*lines}
+        for line in lines:
+            typed = re.split(r'  +|>', line.split('ganad ', 1)[1])[0]
+            parser().parse_args(shlex.split(typed))
+        assert len(re.findall('^  .*ganad ', out.split('examples:')[1], re.MULTILINE))==len(lines)
+    code, out, _ = run('--help')
+    assert code==0 and 'ganad fit train.csv --save' in out and 'ganad demo --data fashion --normal 1' in out
+
+
+# What a model remembers of its file
+
+def european(path, n, seed=0):
+    rows = pump(n, seed).drop(columns=['no', 'bad'])
+    text = rows.round(3).to_csv(index=False, sep='|', decimal=',')
+    path.write_text(f'Export of today\n# by hand\n{text}')
+    return rows.round(3)
+
+
+TYPED = ['--sep', '|', '--decimal', ',', '--comment', '#', '--skip-rows', '1']
+
+
+def test_a_file_like_that_of_the_training_is_read_like_it(run, tmp_path):
+    european(tmp_path/'t.csv', 300)
+    rows = european(tmp_path/'new.csv', 60, 1)
+    fit = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet']
+    assert run(*fit, *TYPED)[0]==0
+    score = ['score', tmp_path/'new.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv']
+    code, _, err = run(*score)
+    typed = "--sep '|' --decimal , --comment '#' --skip-rows 1"
+    assert code==0 and f'Read as the training file was: {typed}.' in err
+    scored = pd.read_csv(tmp_path/'s.csv', sep='|', decimal='.')
+    est = load(tmp_path/'m')
+    assert np.allclose(scored.score, est.anomaly_score(rows), rtol=1e-6)
+    code, out, _ = run('info', tmp_path/'m')
+    assert code==0 and f'read with  {typed}' in out
+    code, _, err = run(*score, *TYPED)                                # typed again: nothing to say
+    assert code==0 and 'Read as' not in err
+    code, _, err = run('report', tmp_path/'new.csv', '--model', tmp_path/'m', '--out', tmp_path/'r.html')
+    assert code==0 and 'Read as the training file was' in (tmp_path/'r.html').read_text('utf-8')
+
+
+def test_options_of_its_own_replace_those_of_the_training(run, tmp_path):
+    european(tmp_path/'t.csv', 300)
+    rows = european(tmp_path/'new.csv', 60, 1)
+    assert run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet', *TYPED)[0]==0
+    score = ['score', tmp_path/'plain.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv']
+    rows.to_csv(tmp_path/'plain.csv', index=False)
+    code, _, err = run(*score)
+    assert code==2 and "as in training: type others" in err and "--sep '|'" in err and err.count('\n')==1
+    assert run(*score, '--sep', ',')[0]==0
+    rows.to_parquet(tmp_path/'new.parquet')                          # is no text file
+    assert run('score', tmp_path/'new.parquet', '--model', tmp_path/'m', '--out', tmp_path/'p.csv')[0]==0
+    assert pd.read_csv(tmp_path/'p.csv').score.equals(pd.read_csv(tmp_path/'s.csv').score)
+
+
+def test_a_model_without_a_layout_reads_as_before(run, place):
+    "As those of older files: nothing is said, and nothing is kept"
+    assert not info(place/'m.safetensors')['extra']['layout']
+    assert 'read with' not in run('info', place/'m.safetensors')[1]
+
+
+@pytest.mark.parametrize('layout', [{'sep':'||'}, {'what':1}, {'skip_rows':-1}, {'thousands':'.'}, 7])
+def test_a_forged_layout_is_refused(place, tmp_path, layout):
+    from ganad.detector import read_tensors, write_tensors
+    from ganad.estimator._modelfile import fingerprint
+    header, state = read_tensors(place/'m.safetensors')
+    header.pop('digest')
+    header['extra']['layout'] = layout
+    write_tensors(tmp_path/'m', dict(header, digest=fingerprint(header, state)), state)
+    with pytest.raises(CheckpointError, match='extra.layout'): load(tmp_path/'m')
+
+
+@pytest.mark.parametrize('options, counts, counts_not', [
+    ([], 'false_alarms 0.05', 'contamination'),
+    (['--contamination', '.1'], 'contamination 0.1', 'false_alarms'),
+    (['--set', 'threshold=3'], 'threshold 3', 'contamination')])
+def test_info_shows_the_setting_that_counts(run, tmp_path, options, counts, counts_not):
+    pump(200).drop(columns='no').to_csv(tmp_path/'t.csv', index=False)
+    fit = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet', '--label', 'bad']
+    assert run(*fit, *options)[0]==0
+    line = re.search('^settings .*', run('info', tmp_path/'m')[1], re.MULTILINE)[0]
+    assert counts in line and counts_not not in line
+
+
+# A column that says nothing
+
+@pytest.mark.parametrize('value', ['n/a', '', 'ERR'])
+@pytest.mark.parametrize('command', ['score', 'report', 'compare'])
+def test_a_column_without_a_value_is_refused(run, tmp_path, value, command):
+    train, test = pump(300).drop(columns='no'), pump(60, 1, 6).drop(columns='no')
+    train.loc[5:9, 'speed'] = np.nan
+    train.drop(columns='bad').to_csv(tmp_path/'t.csv', index=False)
+    test.assign(speed=value).to_csv(tmp_path/'silent.csv', index=False)
+    out = tmp_path/('o.csv' if command=='score' else 'o.html')
+    argv = [tmp_path/'silent.csv', '--model', tmp_path/'m', '--out', out]
+    if command=='compare':
+        argv = [tmp_path/'t.csv', tmp_path/'silent.csv', '--out', out, '--impute', 'median', '--label', 'bad',
+                '--methods', 'pca']
+    else:
+        fit = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet']
+        assert run(*fit, '--impute', 'median')[0]==0
+    code, _, err = run(command, *argv)
+    assert code==2 and "none of 60 rows has a value in 'speed'" in err and '--drop speed' in err
+    assert err.count('\n')==1 and not out.exists()
+
+
+def test_few_rows_without_a_value_are_scored_and_said(run, tmp_path):
+    "One row with a gap is no broken column; nor are 59 of 60"
+    train, test = pump(300).drop(columns=['no', 'bad']), pump(60, 1).drop(columns=['no', 'bad'])
+    train.loc[5:9, 'speed'] = np.nan
+    train.to_csv(tmp_path/'t.csv', index=False)
+    fit = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet']
+    assert run(*fit, '--impute', 'median')[0]==0
+    score = ['score', tmp_path/'few.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv']
+    test[:3].assign(speed=np.nan).to_csv(tmp_path/'few.csv', index=False)
+    code, _, err = run(*score)
+    assert code==0 and "No row has a value in 'speed'" in err and 'say nothing of it' in err
+    test.assign(speed=[*[np.nan]*59, 20]).to_csv(tmp_path/'few.csv', index=False)
+    code, _, err = run(*score)
+    assert code==0 and 'No row has a value' not in err and '59 of 60 rows had gaps' in err
+
+
+# Which rows are held out
+
+def test_the_last_rows_and_whole_groups_can_be_held_out(run, tmp_path):
+    table = pump(600).drop(columns=['bad', 'no']).assign(machine=[f'm{i%12}' for i in range(600)])
+    table.to_csv(tmp_path/'t.csv', index=False)
+    fit = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca']
+    code, _, err = run(*fit, '--groups', 'machine')
+    assert code==0 and '2 groups held out' in err
+    _, out, _ = run('info', tmp_path/'m')
+    assert 'on rows of 2 groups (machine), held out as a whole' in out and 'dropped    machine' in out
+    assert 'machine' not in load(tmp_path/'m').prep_.names
+    new = pump(30, 1).drop(columns=['bad', 'no'])
+    new.to_csv(tmp_path/'new.csv', index=False)                       # needs no such column
+    assert run('score', tmp_path/'new.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')[0]==0
+    assert run(*fit, '--hold-out', 'last', '--drop', 'machine')[0]==0
+    est = load(tmp_path/'m')
+    last = table[-120:].drop(columns='machine')
+    assert np.allclose(est.reference_, np.sort(est.anomaly_score(last))), 'the last fifth draws the line'
+    assert 'on the last rows, held out' in run('info', tmp_path/'m')[1]
+    code, _, err = run(*fit, '--hold-out', 'last', '--drop', 'machine', '--contamination', '.1')
+    assert code==0 and 'No rows were held out' in err
+
+
+def test_what_is_stopped_says_from_where_it_goes_on(run, place, tmp_path, monkeypatch):
+    from ganad._files import commands
+    def stopped(*_, **__): raise KeyboardInterrupt
+    monkeypatch.setattr(commands, 'fit_file', stopped)
+    (tmp_path/'m.part').write_bytes(b'')
+    code, _, err = run('fit', place/'train.csv', '--save', tmp_path/'m')
+    assert code==130 and err==(f"stopped; {tmp_path/'m.part'} keeps the training so far: "
+                               "the same command goes on from there\n")
 
 
 def test_two_ways_to_draw_the_line_exclude_each_other(run, place):
@@ -733,6 +889,51 @@ def test_a_million_rows(tmp_path):
     print('fit', peak(*fit), 'MB')
     assert peak('score', path, '--model', model, '--out', out)<1000
     assert lines_of(out)==1_000_001
+
+
+def test_notes_of_the_training_are_called_so_in_a_report(run, tmp_path, report):
+    rows = pump(300).drop(columns=['no'])
+    rows.assign(flow=['?' if i%30==0 else value for i, value in enumerate(rows.flow)]).to_csv(
+        tmp_path/'train.csv', index=False)
+    fit = ['fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--impute', 'median', '--quiet', *PCA]
+    assert run(*fit, '--label', 'bad')[0]==0
+    pump(300, 2).drop(columns='no').to_csv(tmp_path/'test.csv', index=False)
+    model = '--model', tmp_path/'m', '--out', tmp_path/'r.html'
+    _, _, err = run('report', tmp_path/'test.csv', *model)
+    gaps, = [line for line in err.splitlines() if 'taken for gaps' in line]
+    assert gaps.startswith("ganad: In training: 10 values of 'flow'")
+    code, out, _ = run('report', tmp_path/'train.csv', *model, '--json')
+    assert code==0 and sum('taken for gaps' in note for note in json.loads(out)['notes'])==1
+
+
+@pytest.mark.parametrize('typed', [['--out', '~/new/{}'], ['--out=~/new/{}']])
+def test_outputs_in_the_home_folder_lie_there(run, place, tmp_path, monkeypatch, typed):
+    monkeypatch.setenv('HOME', str(tmp_path/'home'))
+    monkeypatch.setenv('USERPROFILE', str(tmp_path/'home'))
+    monkeypatch.chdir(tmp_path)
+    save = [text.replace('--out', '--save').format('m') for text in typed]
+    assert run('fit', place/'train.csv', *save, *LABELS, *PCA, '--quiet')[0]==0
+    for command, name in (('score', 's.csv'), ('report', 'r.html')):
+        out = [text.format(name) for text in typed]
+        assert run(command, place/'test.csv', '--model', '~/new/m', *out, '--quiet')[0]==0
+    assert sorted(path.name for path in (tmp_path/'home'/'new').iterdir())==['m', 'r.html', 's.csv']
+    load(tmp_path/'home'/'new'/'m').save('~/again')
+    assert (tmp_path/'home'/'again').is_file() and not (tmp_path/'~').exists()
+
+
+def test_new_words_that_do_not_count_are_said_to_be_so(run, tmp_path):
+    rng = np.random.default_rng(0)
+    words = pd.DataFrame(dict(heat=rng.normal(size=400), part=[f'p{i//2}' for i in range(400)]))
+    words.to_csv(tmp_path/'train.csv', index=False)
+    few = words.assign(part=[f'p{i%3}' for i in range(400)])
+    few.to_csv(tmp_path/'few.csv', index=False)
+    words.assign(part='new').to_csv(tmp_path/'test.csv', index=False)
+    for train, counts in (('train', False), ('few', True)):
+        fit = ['fit', tmp_path/f'{train}.csv', '--save', tmp_path/train, '--quiet', '--method', 'knn']
+        assert run(*fit)[0]==0
+        scores = '--model', tmp_path/train, '--out', tmp_path/'s.csv'
+        _, _, err = run('score', tmp_path/'test.csv', *scores)
+        assert "'part' were never seen" in err and ('no score counts them' in err)!=counts
 
 
 def test_ten_thousand_columns(run, tmp_path):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganad.cli import main
-from ganad.core import DataError, ShapeError
+from ganad.core import DataError, ShapeError, UnknownName
 from ganad.data import load, masked_pictures, masks_among
 from ganad.estimator import PCADetector, estimators
 from ganad.estimator import load as estimator_load
@@ -547,6 +547,60 @@ def test_masks_are_left_out_and_counted(tmp_path):
     scored = rows_of(tmp_path/'a', size=8, grey=True, pictures=rows.settings)
     assert scored.files==rows.files and any('8 masks left out' in note for note in scored.notes())
     assert len(rows_of(tmp_path/'a/ground_truth').files)==4, 'masks alone were asked for'
+
+
+def draw(folder, names, two_valued=False, size=12):
+    "Grey pictures of noise, or black ones with a white patch"
+    for i, name in enumerate(names):
+        x = np.random.default_rng(i).integers(20, 240, (size, size)).astype('u1')
+        if two_valued:
+            x[:] = 0
+            x[2:4+i%5, 3:6] = 255
+        path = folder/name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(x).save(path)
+
+
+@pytest.mark.parametrize('mask', ['{}_defect.png', '{}-annot.png', '{}.png'])
+def test_pictures_of_two_values_among_others_are_said(tmp_path, mask):
+    draw(tmp_path, [f'{i:03}.jpg' for i in range(20)])
+    draw(tmp_path, [mask.format(f'{i:03}') for i in range(6)], two_valued=True)
+    note, = [note for note in Pictures(tmp_path).notes() if 'of two values' in note]
+    assert note.startswith('6 pictures') and mask.format('000') in note
+    draw(tmp_path/'all', [f'{i}.png' for i in range(9)], two_valued=True)
+    assert not any('of two values' in note for note in Pictures(tmp_path/'all').notes())
+
+
+def test_thumbnails_of_a_disk_are_hidden_and_labels_beside_images_are_masks(tmp_path):
+    draw(tmp_path, [f'images/{i}.png' for i in range(9)])
+    draw(tmp_path, [f'images/@eaDir/{i}/thumb.jpg' for i in range(9)], size=20)
+    draw(tmp_path, [f'labels/{i}.png' for i in range(9)], two_valued=True)
+    rows = Pictures(tmp_path)
+    assert rows.files==[f'images/{i}.png' for i in range(9)] and len(rows.masks)==9
+    draw(tmp_path/'classes', [f'{kind}/{i}.png' for kind in ('good', 'labels') for i in range(3)])
+    assert Pictures(tmp_path/'classes').classes==['good', 'labels']
+
+
+def test_parts_may_lie_in_the_classes(tmp_path):
+    draw(tmp_path, [f'good/train/{i}.png' for i in range(30)])
+    draw(tmp_path, [f'{kind}/test/{i}.png' for kind in ('good', 'crack') for i in range(5)])
+    save = tmp_path/'m'
+    _, about = fit_file(tmp_path, save, 'pca', normal='good')
+    assert (about['normal'], about['anomalies'])==(30, 0)
+    rows = open_for(estimator_load(save), tmp_path)
+    assert [rows.all().label.tolist().count(kind) for kind in ('good', 'crack')]==[5, 5]
+
+
+def test_a_normal_folder_that_lies_deeper_is_found(tmp_path):
+    draw(tmp_path, [f'plant/line/{kind}/{i}.png' for kind in ('good', 'crack') for i in range(3)])
+    with pytest.raises(UnknownName) as error: fit_file(tmp_path, tmp_path/'m', 'pca', normal='good')
+    assert error.value.mend.endswith(f"'good' lies deeper: give {tmp_path/'plant'/'line'}")
+
+
+def test_a_folder_of_tables_says_what_to_do(tmp_path):
+    (tmp_path/'part-0.parquet').write_bytes(b'PAR1')
+    with pytest.raises(DataError, match="no pictures") as error: rows_of(tmp_path)
+    assert "'part-0.parquet'" in error.value.mend and 'join them' in error.value.mend
 
 
 def test_doubled_and_empty_pictures_are_said(pictures):

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -389,6 +390,44 @@ def test_a_table_may_come_in(monkeypatch, table_and_model, tmp_path, kind):
     assert shown(monkeypatch, *fit, stdin=path.read_bytes())[0]==0
     code, _, err = shown(monkeypatch, 'score', '-', '--model', model, stdin=b'a,b\n1,2\n')
     assert code==2 and err.startswith('ganad: standard input: no column')
+
+
+def of_archive(folder, *names):
+    with zipfile.ZipFile(folder/'a.zip', 'w') as archive:
+        for name in names: archive.writestr(name, 'a,b\n1,2\n')
+    return (folder/'a.zip').read_bytes()
+
+
+def test_what_comes_in_is_recognised(monkeypatch, tmp_path):
+    "In one line, which says what it is and how to go on"
+    picture = io.BytesIO()
+    Image.new('L', (8, 8)).save(picture, 'png')
+    array = io.BytesIO()
+    np.save(array, np.zeros((9, 2)))
+    for stdin, words in (
+            (of_archive(tmp_path, '[Content_Types].xml', 'xl/workbook.xml'), 'Excel file; unpack it, or'),
+            (of_archive(tmp_path, 't.csv'), "it holds 't.csv' and no picture; unpack it"),
+            (of_archive(tmp_path, 'notes'), 'no picture'), (b'PK\3\4torn', 'damaged'),
+            (picture.getvalue(), 'this is a picture; give a folder'), (array.getvalue(), 'an array of NumPy'),
+            (b'a   b\n1   2\n', 'several blanks'), (b'a:b\n1:2\n', '--sep :'), (b'', 'empty')):
+        code, _, err = shown(monkeypatch, 'fit', '-', '--save', tmp_path/'m', '--method', 'pca', stdin=stdin)
+        assert code==2 and err.count('\n')==1 and words in err and 'standard input' in err, err
+
+
+def test_pictures_arrays_and_any_separator_may_come_in(monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 2)).round(2)
+    np.savez(tmp_path/'x.npz', x=x)
+    with zipfile.ZipFile(tmp_path/'p.zip', 'w') as archive:
+        for i in range(20):
+            picture = io.BytesIO()
+            Image.fromarray(rng.integers(255, size=(8, 8)).astype('u1')).save(picture, 'png')
+            archive.writestr(f'{i}.png', picture.getvalue())
+    text = '\n'.join(['a:b', *(f'{a}:{b}' for a, b in x)]).encode()
+    for stdin, *options in (((tmp_path/'x.npz').read_bytes(),), ((tmp_path/'p.zip').read_bytes(),),
+                            (text, '--sep', ':'), (text.replace(b':', b'\t'),)):
+        argv = 'fit', '-', '--save', tmp_path/'m', '--method', 'pca', '--quiet', *options
+        assert shown(monkeypatch, *argv, stdin=stdin)[::2]==(0, '')
 
 
 @pytest.mark.parametrize('name', ['PK', 'PAR1'])

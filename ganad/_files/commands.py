@@ -15,9 +15,9 @@ from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator._modelfile import read
 from ..estimator._threshold import Threshold
-from .fit_and_score import DEFAULT, WHY_DEFAULT, fit_file, score_file
+from .fit_and_score import DEFAULT, WHY_DEFAULT, fit_file, score_file, settings_that_count
 from .pictures import settings_text
-from .readers import Layout, count_text
+from .readers import Layout, count_text, layout_options, options_text
 from .warnings import rate_text
 
 # %% ../../nbs/files/40_commands.ipynb #1915ed69
@@ -84,6 +84,7 @@ def fit(arguments):
     settings |= _method_settings(cls, arguments.set)
     settings = dict(drop=_column_names(arguments.drop)) | _reading(arguments) | settings
     if arguments.words: settings['words'] = _column_names(arguments.words)
+    settings |= dict(holdout_rows=arguments.hold_out, groups=arguments.groups)
     save = arguments.save
     said = []
     def say(note):
@@ -91,7 +92,7 @@ def fit(arguments):
         said.append(note)
     try: est, about = fit_file(arguments.data, save, method, say=say, **settings)
     except KeyboardInterrupt:
-        if Path(f'{save}.part').exists(): print("stopped; the same command goes on", file=sys.stderr)
+        if Path(f'{save}.part').exists(): print(_stopped_text(save), file=sys.stderr)
         raise
     threshold = est.threshold_
     text = f"{method} learned from {_learned_from(about, est)}; flags scores above {threshold:.4g}: {save}"
@@ -107,6 +108,11 @@ def fit(arguments):
 def _default_text(kind)->str: # 'table' or 'images'
     "Why this method was taken, without being asked for"
     return f"{DEFAULT} is the default: {WHY_DEFAULT[kind]}; `ganad compare` says what is best on your rows"
+
+def _stopped_text(save)->str:
+    "What makes a training go on"
+    kept = printable(f'{save}.part')
+    return f"stopped; {kept} keeps the training so far: the same command goes on from there"
 
 def _baseline_text(best, method)->str: # Of `baseline_beside`
     "That a GAN was not needed"
@@ -140,7 +146,7 @@ def report(arguments):
 
 def compare(arguments):
     "The command `ganad compare`"
-    from ganad._files.compare import compare_files        # draws, and so loads matplotlib
+    from ganad._files.compare import as_shown, compare_files        # draws, and so loads matplotlib
     given = dict(epochs=arguments.epochs, impute=arguments.impute,
                  words=_column_names(arguments.words) or None)
     settings = _reading(arguments) | {name:value for name, value in given.items() if value is not None}
@@ -148,7 +154,8 @@ def compare(arguments):
                          arguments.label, arguments.normal, drop=_column_names(arguments.drop),
                          size=arguments.size, seed=arguments.seed, strict=arguments.strict,
                          progress=_training_progress(arguments), **settings)
-    text = f"{pd.DataFrame(done['table']).to_string(index=False)}\n{done['verdict']}\n{done['out']}"
+    table = pd.DataFrame(map(as_shown, done['table'])).to_string(index=False)
+    text = f"{table}\n{done['verdict']}\n{done['out']}"
     return _print_outcome(arguments, text, done)
 
 def _flagged(done)->str: # Of `score_file` or `report_file`
@@ -179,13 +186,17 @@ def _summary(header, line)->dict: # Of a model file; its `Threshold`
     return {'method':header['method'], 'kind':header.get('kind'), 'threshold':header.get('threshold'),
             'drawn by':_threshold_source(header), 'alarms':_promise(line, settings),
             'p-values':'yes' if header.get('calibrated') else 'no',
-            'trained':extra.get('file'), 'rows':data.get('rows'), 'held':data.get('held'),
+            'trained':extra.get('file'), 'read with':_layout_text(extra.get('layout')),
+            'rows':data.get('rows'), 'held':data.get('held'),
             'label':extra.get('label'), 'normal':extra.get('normal_is'), 'dropped':extra.get('drop'),
             'features':prep.get('names') or prep.get('shape'),
             'pictures':settings_text(extra.get('pictures')),
-            'settings':settings, 'precision':header.get('precision'),
+            'settings':settings_that_count(settings), 'precision':header.get('precision'),
             **{f'card: {name}':text for name, text in extra.get('card', {}).items() if name!='limits'},
             'notes':extra.get('notes'), 'versions':header.get('versions'), 'format':header['format']}
+
+def _layout_text(kept): # Of a header
+    return options_text(layout_options(Layout(**kept))) if kept else ''
 
 def _promise(line, settings):
     return rate_text(line, settings.get('false_alarms'), settings.get('holdout', .2))
@@ -195,10 +206,17 @@ def _threshold_source(header)->str|None: # None if there is no threshold
     settings = header['settings']
     if settings.get('threshold') is not None: return 'you'
     if header.get('calibrated'):
-        return f"a rate of false alarms of {settings['false_alarms']:g}, on rows held out"
+        return f"a rate of false alarms of {settings['false_alarms']:g}, on {_held_rows(header)}"
     if settings.get('contamination'):
         return f"a share of {settings['contamination']:g} of the training rows"
     return None
+
+def _held_rows(header)->str:
+    "Which rows were held out"
+    n, column = (header.get(part, {}).get('groups') for part in ('data', 'extra'))
+    if n is not None: return f"rows of {count_text(n, 'group')} ({column}), held out as a whole"
+    is_last = header['settings'].get('holdout_rows')=='last'
+    return 'the last rows, held out' if is_last else 'rows held out at random'
 
 def _one_line(value)->str: # Of a header
     parts = value if isinstance(value, list) else [value]

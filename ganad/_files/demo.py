@@ -146,7 +146,8 @@ def _make_table(left, costs, jobs, arguments): # → exit code
     if (Path(out)/matrix).is_dir():
         print(tables.markdown(tables.table(evidence.results(matrix, root=out))))
     if finished<len(left):
-        print(f"stopped: {len(left)-finished} runs are left; the same command goes on", file=sys.stderr)
+        print(f"stopped: {len(left)-finished} runs are left; the same command goes on from those in "
+              f"{printable(str(Path(out)/matrix))}", file=sys.stderr)
     return code
 
 def _wait(rest, total, seconds): # Estimates of what is left, and of all; how long it has taken until now
@@ -256,7 +257,8 @@ def demo(arguments):
     done = [(run, record) for run, record in zip(runs, records) if record['status']=='ok']
     if done: _conclude(done, out)
     if was_stopped:
-        print(f"stopped: {len(runs)-len(records)} runs are left; the same command goes on", file=sys.stderr)
+        print(f"stopped: {len(runs)-len(records)} runs are left; the same command goes on from those in "
+              f"{printable(str(out/'runs'))}", file=sys.stderr)
         return 130
     return 0 if len(done)==len(runs) else 1
 

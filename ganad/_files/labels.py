@@ -6,7 +6,7 @@
 __all__ = ['UNLABELLED', 'NORMAL_ROW', 'ANOMALY', 'kind_of_label', 'Labels', 'agreement']
 
 # %% ../../nbs/files/17_labels.ipynb #d51a5d39
-import math, unicodedata
+import math, re, unicodedata
 from array import array
 from difflib import get_close_matches
 import numpy as np, pandas as pd
@@ -16,9 +16,10 @@ from ..metrics import auprc, auroc, base_rate
 
 # %% ../../nbs/files/17_labels.ipynb #08df3a48
 UNLABELLED, NORMAL_ROW, ANOMALY = -1, 0, 1          # as y of scikit-learn: -1 is a row without a label
-_NOT_KNOWN = {'', '?', '-', '--', '.', 'na', 'n/a', 'n.a.', '#n/a', '<na>', 'nan', 'nat', 'none', 'null',
-              'nil', 'missing', 'unknown', 'unlabelled', 'unlabeled', 'not labelled', 'not labeled',
-              'no label', 'undefined', 'undecided', 'unclear', 'unsure', 'unverified', 'pending', 'tbd',
+_NOT_KNOWN = {'', 'na', 'n/a', 'n.a.', 'n.d.', 'nd', 'n/d', '#n/a', '#na', '#value!', '#ref!', '#name?',
+              '#num!', '#null!', '#div/0!', '<na>', 'nan', 'nat', 'none', 'null', 'nil', 'not applicable',
+              'not available', 'not determined', 'missing', 'unknown', 'unlabelled', 'unlabeled',
+              'not labelled', 'not labeled', 'no label', 'undefined', 'undecided', 'unclear', 'unsure', 'unverified', 'pending', 'tbd',
               'tbc', 'todo', 'to do', *(f'{how}{done}' for how in ('un', 'not ', 'not yet ', 'to be ')
                  for done in ('checked', 'tested', 'inspected', 'reviewed', 'verified')),
               'not yet', 'to check', 'to test', 'to inspect', 'to review', 'not known'}
@@ -26,10 +27,14 @@ _TRUTHS = dict(false='0', true='1')
 
 def _canonical(label)->str:
     "A label as it is compared: without case, outer blanks, or the form of a number or truth value"
-    text = '' if pd.isna(label) else unicodedata.normalize('NFC', str(label)).strip().casefold()
+    text = '' if pd.isna(label) else unicodedata.normalize('NFKC', str(label)).strip().casefold()
     try: number = float(text)
     except ValueError: return _TRUTHS.get(text, text)
     return f'{number:.15g}' if math.isfinite(number) else text
+
+def _says_nothing(text): # Of `_canonical`
+    plain = ' '.join(re.sub('[_-]', ' ', text).split())
+    return text in _NOT_KNOWN or plain in _NOT_KNOWN or set(text)<={*'?-‐‑–—−_./…#'}
 
 def kind_of_label(label, # Its text
                   normal=None, # The value that is normal; None: 0 is normal, 1 an anomaly
@@ -37,7 +42,7 @@ def kind_of_label(label, # Its text
     "What one label says of its row"
     text = _canonical(label)
     if normal is not None and text==_canonical(normal): return NORMAL_ROW
-    if ' '.join(text.replace('_', ' ').split()) in _NOT_KNOWN: return UNLABELLED
+    if _says_nothing(text): return UNLABELLED
     if normal is not None: return ANOMALY
     if text in ('0', '1'): return int(text)
     what = f"label {str(label).strip()!r} is neither 0 (normal) nor 1 (anomaly)"

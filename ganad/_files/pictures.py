@@ -23,12 +23,14 @@ from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing
 _ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif']
 _LARGEST = 256<<20                                      # bytes of a picture in an archive
 
+_HIDDEN = '.', '__MACOSX', '@eaDir', '#recycle', '$RECYCLE'          # of systems and of disks in the network
+
 def _printable(name): # Of a file, which need not be text
     return os.fsencode(name).decode('utf-8', 'replace')
 
 def _is_picture(name): # A path inside the folder; what is hidden is none
     path = PurePosixPath(name)
-    is_hidden = any(part.startswith(('.', '__MACOSX')) for part in path.parts)
+    is_hidden = any(part.startswith(_HIDDEN) for part in path.parts)
     return path.suffix.lower() in _ENDINGS and not is_hidden
 
 # %% ../../nbs/files/12_pictures.ipynb #42e22ee8
@@ -253,6 +255,7 @@ class _Look:
     low:int # Smallest and largest value
     high:int
     brightness:float # Mean value
+    is_two_valued:bool # Has it black, white, and nothing between?
     digest:bytes # Of its values
     pages:int # Or frames
 
@@ -270,7 +273,9 @@ def _look_at(file)->_Look: # Path or open file
     height, width = values.shape[:2]
     digest = hashlib.sha1(np.ascontiguousarray(values)).digest() + bytes(str(values.shape), 'ascii')
     low, high = _extremes(values)
-    return _Look((width, height), is_grey, is_saved_in_colour, depth, low, high, float(values.mean()), digest, pages)
+    is_two_valued = low<high and bool(((values==low) | (values==high)).all())
+    return _Look((width, height), is_grey, is_saved_in_colour, depth, low, high, float(values.mean()),
+                 is_two_valued, digest, pages)
 
 def _has_no_colour(values)->bool: # (H,W,3)
     "Are red, green and blue the same everywhere?"
@@ -331,6 +336,10 @@ def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `P
                      "white: these use no more.")
     if masks: found.append(_masks_note(masks))
     doubled, empty = _doubled(looks), _empty(looks)
+    two_valued = [name for name, look in looks.items() if look.is_two_valued and name not in empty]
+    if two_valued and 2*len(two_valued)<len(looks):
+        found.append(f"{count_text(len(two_valued), 'picture')} of two values, unlike the others "
+                     f"({_examples(two_valued)}): masks? They are learned as normal; take them out if they are.")
     if doubled:
         found.append(f"{count_text(len(doubled), 'picture')} there twice ({_examples(doubled)}): "
                      "take out all but one.")
@@ -404,6 +413,7 @@ class Pictures(Rows):
         self.top = _top_folder(names, self.path)
         self.masks = [*masks_among(names)]
         names = sorted({*names} - {*self.masks})
+        self.level = self._level_of_parts(names)
         self.parts = parts_among({self._folder_of(name) for name in names})
         self.files = [name for name in names if self._part_of(name)==self.part] or names
         in_no_part = [name for name in names if not self._part_of(name)]
@@ -413,9 +423,15 @@ class Pictures(Rows):
         if self.settings: self._refuse_other_depth()
         if self.size is None or self.grey is None: self._survey()
 
-    def _folder_of(self, name): # '' for what lies in none
-        folder, slash, _ = name.removeprefix(self.top).partition('/')
-        return folder if slash else ''
+    def _level_of_parts(self, names): # 1 for good/train, good/test, crack/test; else 0
+        folders = [name.removeprefix(self.top).split('/')[:-1] for name in names]
+        is_split = ['train' in parts_among({inside[i] for inside in folders if len(inside)>i}).values()
+                    for i in (0, 1)]
+        return int(is_split==[False, True])
+
+    def _folder_of(self, name): # That may be a part; '' for what lies in none
+        folders = name.removeprefix(self.top).split('/')[:-1]
+        return folders[self.level] if len(folders)>self.level else ''
 
     def _part_of(self, name): return self.parts.get(self._folder_of(name), '')       # 'train', 'test' or ''
 
@@ -431,9 +447,15 @@ class Pictures(Rows):
             return [*self.members], skipped
 
     def _other_content(self): # What to do with what is no picture, if anything
-        if self.path.is_dir(): return ''
+        if self.path.is_dir(): return self._tables_there()
         others = [name for name in self.archive.namelist() if not name.endswith('/')]
         return f"it holds {listing(others, 3)}: unpack it, if these are tables" if others else ''
+
+    def _tables_there(self): # What to do with a folder of tables; '' if it is none
+        endings = tuple({*_READERS} - {'.zip'})
+        tables = sorted(path.name for path in self.path.iterdir() if path.name.lower().endswith(endings))
+        if not tables: return ''
+        return f"it holds {listing(tables, 3)}: give one of them, or join them (pandas.concat)"
 
     def _survey(self): # Before training, of all pictures
         looks = {name:self._read(name, _look_at) for name in self.files}

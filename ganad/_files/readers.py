@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['CELLS', 'Chunk', 'fields_of', 'csv_line', 'drop_option', 'listing', 'joined', 'Rows', 'at_lines', 'records', 'Layout',
-           'types_of', 'CSV', 'import_extra', 'Parquet', 'NPZ', 'count_text', 'skipped_text', 'error_cause', 'writing']
+           'layout_options', 'options_text', 'types_of', 'CSV', 'import_extra', 'Parquet', 'NPZ', 'count_text',
+           'skipped_text', 'error_cause', 'writing']
 
 # %% ../../nbs/files/10_readers.ipynb #c6747801
 import csv, gzip, io, math, re, shlex, sys, zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from itertools import chain, islice, takewhile
 from pathlib import Path
@@ -87,7 +88,7 @@ class Rows:
     def __init__(self, path, # What to read
                  label=None, # Column that says who is an anomaly
                  drop=(), # Columns that are no features
-                 types=None, # Feature → 'number' or 'text', of the model; None: all columns, types as found
+                 types=None, # Feature → 'text', 'number', 'no truth' (no 0/1), of the model; None: as found
                  words=(), # Columns of words, even if they look like numbers
                  strays_are_gaps=False, # Is a value that is no number, among numbers, a gap to be filled?
                  layout=None, # `Layout` of a text file
@@ -114,6 +115,7 @@ class Rows:
         self.like_gaps = {}  # column of words → values such as NA, which are words
         self.position = {}                                  # column → its place in a row
         self.header = 'row'                                 # the names of the columns, as text
+        self.is_as_trained = False                          # is the layout that of the training file?
         if layout and self.unit!='line':
             mend = "leave --sep, --thousands, --decimal, --comment, --skip-rows and --header out"
             raise DataError("this is no text file", mend, file=self.path)
@@ -266,9 +268,11 @@ class Layout:
     def as_python(self, text:str)->str: # A value
         "A number as Python writes it; what is none here is none there"
         if self==Layout(): return text
-        thousands = f'{re.escape(self.thousands)}' if self.thousands else '(?!)'
+        sign = re.escape(self.thousands) if self.thousands else '(?!)'
+        in_india = rf'\d{{1,2}}(?:{sign}\d{{2}})+{sign}\d{{3}}'                             # 1,23,817
+        thousands = rf'\d{{1,3}}(?:{sign}\d{{3}})+|{in_india}'
         decimal = re.escape(self.decimal)
-        number = rf' *([-+]?)(\d{{1,3}}(?:{thousands}\d{{3}})+|\d*)(?:{decimal}(\d*))?([eE][-+]?\d+)? *'
+        number = rf' *([-+]?)({thousands}|\d*)(?:{decimal}(\d*))?([eE][-+]?\d+)? *'
         found = re.fullmatch(number, text)
         if not found: return text.replace('.', '·') if self.decimal!='.' else text
         sign, whole, fraction, power = (part or '' for part in found.groups())
@@ -276,6 +280,17 @@ class Layout:
             whole = whole.replace(self.thousands, '')
             if len(fraction)==3: fraction += '0'                # 1.050 is a fraction now, and no thousand
         return f'{sign}{whole}.{fraction}{power}' if fraction else f'{sign}{whole}{power}'
+
+def layout_options(layout)->dict: # `Layout`, or None → option → value
+    "What a person types for it, where that is not as usual"
+    if layout is None: return {}
+    usual = asdict(Layout())
+    return {name.replace('_', '-'):'tab' if value=='\t' else str(value)
+            for name, value in asdict(layout).items() if value!=usual[name]}
+
+def options_text(options)->str: # Option → value
+    "As a shell wants it: --sep ';' --skip-rows 2"
+    return ' '.join(f'--{name} {shlex.quote(value)}' for name, value in options.items())
 
 def _separator(header:str)->str:
     "Comma, semicolon, tab or bar, whichever occurs most"
@@ -286,14 +301,34 @@ def _is_number_text(text):
     except ValueError: return False
 
 def _looks_like_a_row(names, rows)->bool: # Fields of the first line; of some rows below it
-    "Are there numbers among the names, or do all of them stand below as well?"
-    numbers = [float(name) for name in names if _is_number_text(name)]
-    if len(numbers)==len(names) and numbers in ([*range(len(names))], [*range(1, len(names)+1)]): return False
-    words = [(i, name) for i, name in enumerate(names) if name.strip() and not _is_number_text(name)]
-    usual = [(i, name) for i, name in words if len({row[i] for row in rows})<len(rows)]
-    if words and all(any(row[i]==name for row in rows) for i, name in usual or words): return True
-    are_years = all(number==int(number) for number in numbers) and all(np.diff(numbers)>0)
-    return bool(numbers) and not (words and are_years)
+    "Are there numbers or dates among the names, or do all of them stand below as well?"
+    below = [[row[i] for row in rows] for i in range(len(names))]
+    is_number = [*map(_is_like_a_number, names)]
+    if all(is_number) and names in ([*map(str, range(n, n+len(names)))] for n in (0, 1)): return False
+    dates = [values for name, values in zip(names, below) if rows and is_date(name)]
+    if any(all(map(is_date, values)) for values in dates): return True
+    if any(is_number): return all(is_number) or not _are_names(names, below)
+    words = [(name, values) for name, values in zip(names, below) if name.strip()]
+    if any(not says_nothing(name) and _are_numbers(values) for name, values in words): return False
+    usual = [(name, values) for name, values in words if len({*values})<len(values)]
+    return bool(words) and all(name in values for name, values in usual or words)
+
+_LIKE_A_NUMBER = re.compile(r'\s*[-+]?\d+([.,]\d+)*\s*%?\s*')
+
+def _is_like_a_number(text): return _is_number_text(text) or bool(_LIKE_A_NUMBER.fullmatch(text))
+
+def _are_numbers(values): return bool(values) and all(map(_is_like_a_number, values))
+
+def _are_names(names, below)->bool: # With numbers among them; the values below each
+    "Are the numbers years above other values, or five or more at even distances, as of a spectrum?"
+    found = [(float(name), values) for name, values in zip(names, below) if _is_number_text(name)]
+    numbers = [number for number, _ in found]
+    if len(numbers)<sum(map(_is_like_a_number, names)) or not all(np.diff(numbers)>0): return False
+    are_even = len(numbers)>4 and np.allclose(np.diff(numbers), np.diff(numbers)[0])
+    has_years_below = any(_is_year(value) for _, values in found for value in values)
+    return are_even or all(map(_is_year, numbers)) and not has_years_below
+
+def _is_year(value): return _is_number_text(value) and float(value) in range(1900, 2101)
 
 # %% ../../nbs/files/10_readers.ipynb #c21fb6f3
 _GAPS = {'', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>',
@@ -307,7 +342,7 @@ def _is_number(dtype): return pd.api.types.is_numeric_dtype(dtype) and not pd.ap
 
 def _read_values(values, # (N,) of numbers, str and None
                  name, # Of the column
-                 kind=None, # 'number' or 'text', if that is known
+                 kind=None, # As of the types of `Rows`, if that is known
                  strays_are_gaps=False, # As for `Rows`
                  texts=None, # The same as they stand in the file
                  others=(), # Texts that show how fractions are written there
@@ -316,9 +351,9 @@ def _read_values(values, # (N,) of numbers, str and None
     texts = values if texts is None else texts
     def stray(row): return _stray(texts[row], name, kind, row, others, not _are_nearly_all_numbers(values))
     is_text = None if kind is None else kind=='text'
-    try: column = read_column(values, is_text, strays_are_gaps)
+    try: column = read_column(values, is_text, strays_are_gaps, may_be_true=kind!='no truth')
     except DataError as error:
-        if error.row is None or not isinstance(values[error.row], str): raise
+        if error.row is None or not isinstance(values[error.row], (str, bool, np.bool_)): raise
         raise stray(error.row) from error
     if column.dtype.kind=='f' and strays_are_gaps:  # an option reads such numbers: they are no gaps
         with_commas = [row for row, value in enumerate(values)
@@ -345,7 +380,7 @@ def _read_texts(values, # (N,) of str: a column as it stands in the file
     return read_column(np.array([value or None for value in values], object), True)
 
 _COMMAS = re.compile(r' *[-+]?\d+(,\d+)+(\.\d*)? *')
-_THOUSANDS = re.compile(r' *[-+]?\d{1,3}(,\d{3})+(\.\d*)? *')
+_THOUSANDS = re.compile(r' *[-+]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})+,\d{3})(\.\d*)? *')
 
 _POINTS = re.compile(r' *[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)? *')
 _FRACTION = re.compile(r'(?<![\d.])\d*\.\d+(?![\d.])')
@@ -363,6 +398,7 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
     if kind is None and is_code(value):
         what = f"{value!r} has a leading zero, as codes have"
         return DataError(what, f"{words} keeps it as it is", **place)
+    value = str(value)                                      # of Parquet also True and False
     mend = f"mend it; --impute median takes it for a gap, {words} for a word"
     as_it_is = f"{words} keeps it as it is"
     has_fractions = any(map(_FRACTION.search, filter(None, map(str, others))))             # with a point
@@ -376,8 +412,9 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
         mend = "write a point, as others have" + ("" if kind else f"; {as_it_is}")
     elif kind is None and unit_of(value): mend = f"take the unit away, or {as_it_is if is_usual else mend}"
     elif _THOUSANDS.fullmatch(value):
-        mend = "--thousands , reads such numbers (--decimal , if that is a fraction)"
-    elif _COMMAS.fullmatch(value): mend = "--decimal , reads such numbers"
+        mend = "--thousands , reads such numbers"
+        if value.count(',')==1: mend += " (--decimal , if that is a fraction)"
+    elif _COMMAS.fullmatch(value) and value.count(',')==1: mend = "--decimal , reads such numbers"
     elif is_usual and not kind: mend = f"write plain numbers, or {as_it_is}"
     elif kind: mend = f"mend it; a model made with --impute takes it for a gap, one with {words} for a word"
     is_number = value.count('.')==1 and _POINTS.fullmatch(value) and ',' not in value
@@ -422,7 +459,15 @@ _OTHER_KINDS = {b'PK\3\4':("a ZIP archive or an Excel file", "unpack it, or save
                 b'\xd0\xcf\x11\xe0':("an old Excel file", "save the sheet as CSV"),
                 b'%PDF-':("PDF", "save the table in it as CSV"),
                 b'\x93NUMPY':("an array of NumPy", "save it as .npz"),
-                b'SQLite format 3\0':("a database", "save the table in it as CSV")}
+                b'SQLite format 3\0':("a database", "save the table in it as CSV"),
+                **{b'\x80' + bytes([i]):("a pickle, which could run code", "save the table as CSV or Parquet")
+                   for i in range(2, 6)},
+                b'\x89HDF':("HDF", "save the table in it as CSV or Parquet"),
+                b'ARROW1\0\0':("Feather or Arrow", "save the table as Parquet"),
+                **dict.fromkeys([b'\x89PNG', b'\xff\xd8\xff', b'GIF87a', b'GIF89a'],
+                                ("a picture", "give the folder that it lies in")),
+                **dict.fromkeys([b"7z\xbc\xaf'\x1c", b'\xfd7zXZ\0', b'\x28\xb5\x2f\xfd', b'Rar!\x1a\7',
+                                 *(b'BZh%d1AY&SY' % i for i in range(1, 10))], ("packed", "unpack it"))}
 _OTHER_TEXTS = {r'\s*<(!doctype|!--|html|head|body|table)\b':"HTML", r'\s*<\?xml\b':"XML",
                 r'\s*\{\s*"[^"]*"\s*:.*\}\s*[\r\n]+\s*\{':"JSON lines",
                 r'\s*(\{\s*("[^"]*"\s*:|\}\s*$)|\[\s*[{\[\]])':"JSON"}
@@ -448,6 +493,8 @@ def _check_kind(path):
             if file.read(4)!=b'PAR1': return
     for begin, (what, mend) in _OTHER_KINDS.items():
         if head.startswith(begin): raise DataError(f"this is {what}", mend, file=path)
+    if 3*head.count(0)>len(head):
+        raise DataError("this is text in UTF-16, or no text", "save it as UTF-8", file=path)
     text = head.decode('utf-8-sig', 'replace')
     for pattern, what in _OTHER_TEXTS.items():
         if re.match(pattern, text, re.IGNORECASE):
@@ -515,6 +562,7 @@ class CSV(Rows):
         "Find the separator and the columns"
         self.layout = self.layout or Layout()
         self.only_words = False                                       # as far as was read
+        self.unnamed_values = ''                                      # one of them, in the first columns
         _check_kind(self.path)
         with _csv_file(self.path, self.check_size) as lines:
             number, line, sep = self._first_line(lines)
@@ -531,27 +579,41 @@ class CSV(Rows):
         index = len([*takewhile(_is_blank, names)])  # pandas writes an index without a name
         names = ['' if _is_blank(name) else name for name in names]
         self.unnamed = [i for i, name in enumerate(names) if not name and i>=index]
+        self.index = [*range(index)]
         self.choose(names)
         if self.layout.header=='none': self.header = csv_line(names, self.sep)
         self.n = len(names)
 
     def _first_line(self, lines): # → its number, its text, the separator if Excel names it
         sep = None
+        number = 0
         for number, line in enumerate(lines, 1):
             is_comment = self.layout.comment and line.startswith(self.layout.comment)
             if number<=self.layout.skip_rows or is_comment or not line.strip(): continue
             excel = re.fullmatch(r'sep=(.)\s*', line)                     # Excel's own first line
             if not excel: return number, line, sep
             sep = excel[1]
+        if 0<number<=self.layout.skip_rows:
+            what = f"it has {count_text(number, 'line')}, and skip_rows={self.layout.skip_rows} leaves none"
+            raise DataError(what, "skip fewer", file=self.path, option='skip_rows')
         raise DataError("the file is empty", "it needs a line of names, then rows", file=self.path)
 
-    def _some_rows(self, lines, names): # → the values of the rows below the header
+    def _some_rows(self, lines, names): # → (line, values) of the rows below the header
         "What the first rows hold, if they have as many values as there are names"
         rows = islice(records(lines, self.sep, len(names), self.path, self.first, self.layout.comment), 1000)
-        try: return [next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep)) for _, text in rows]
+        def values_of(text): return next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep))
+        try: return [(line, values_of(text)) for line, text in rows]
         except _Width as error:
             error.mend = self._heading() or error.mend
             raise
+
+    def _refuse_names_again(self, lines, text): # Number of each row's line; the rows as they stand there
+        "`DataError` for a row that repeats the names of columns some of which hold numbers"
+        names = self.header
+        if names not in text or self.n<2 or not self._has_no_number(names): return
+        if all(map(self._has_no_number, islice(text, 100))): return
+        line = int(lines[text.index(names)])
+        raise DataError("the line repeats the names", "delete it", file=self.path, line=line)
 
     def _heading(self):
         "What to do about titles or comments above the names; '' if there are none"
@@ -559,9 +621,13 @@ class CSV(Rows):
         with _csv_file(self.path, self.check_size) as lines: head = [*islice(lines, 200)]
         return _what_the_first_lines_are(head)
 
-    def _check_names(self, names, rows, number):
+    def _check_names(self, names, below, number): # As of `_some_rows`
         if self.types and {*self.types}<={*names}: return                 # the model knows them
         place = dict(file=self.path, line=number)
+        lines, rows = [line for line, _ in below], [row for _, row in below]
+        if names in rows and any(map(_are_numbers, zip(*(row for row in rows if row!=names)))):
+            line = lines[rows.index(names)]
+            raise DataError("the line repeats the names", "delete it", file=self.path, line=line)
         if _looks_like_a_row(names, rows):
             are_numbers = all(map(_is_number_text, names))
             what = "holds numbers only" if are_numbers else f"looks like a row ({listing(names, 3)})"
@@ -590,6 +656,7 @@ class CSV(Rows):
 
     def _chunk(self, lines, text): # Number of each row's line; the rows as they stand there
         names = [*map(str, lines)]
+        if self.layout.header!='none': self._refuse_names_again(lines, text)
         kinds = self.types or dict.fromkeys(self.words, 'text')
         numbers = self._numbers(text, [name for name in self.features if kinds.get(name)!='text'])
         others = [name for name in (*self.features, self.label)
@@ -599,6 +666,7 @@ class CSV(Rows):
         columns = {}
         with at_lines(self, names):
             if self.unnamed and not self.types: self._check_unnamed(names, text)
+            if self.index and not self.types: self._look_at_index(text)
             for name in self.features:
                 if name in numbers:
                     columns[name] = numbers[name].astype('f8')
@@ -631,10 +699,11 @@ class CSV(Rows):
     def _column(self, name, values, kind, lines, text):
         "Numbers or words; what was taken for a gap, or for a word, is kept to be said"
         others = text if self.layout.decimal=='.' else ()
+        if kind!='text': self._refuse_points(name, values)
         try: column = _read_texts(values, name, kind, self.strays_are_gaps, self.layout, others)
         except DataError as error:
             of_words = [*takewhile(self._has_no_number, text)]  # rows above the first with a number
-            if error.row==0 and of_words and not kind:
+            if error.row==0 and of_words and len(of_words)<min(len(text), _MOST_TITLES) and not kind:
                 error.mend = f"{self._above(lines[len(of_words)-1])}; else {error.mend}"
             raise
         is_number = column.dtype.kind=='f'
@@ -645,6 +714,22 @@ class CSV(Rows):
             self._keep(self.like_gaps, name, [value for value in values if value in _GAPS and value])
             self._count(name, column)
         return column
+
+    def _refuse_points(self, name, values):
+        "`DataError` if nearly all of them are fractions with points, and an option says that they are none"
+        layout = self.layout
+        if layout.decimal=='.': return
+        filled = [value for value in values if value not in _GAPS]
+        are_points = [_is_number_text(value) and not _is_number_text(layout.as_python(value))
+                      for value in filled]
+        fractions = [value for value, is_point in zip(filled, are_points)
+                     if is_point and not _POINTS.fullmatch(value)]                     # 1.050 may be a thousand
+        if not fractions or np.mean(are_points)<NEARLY_ALL/2: return
+        value = fractions[0]
+        option = '--thousands' if layout.thousands=='.' else '--decimal'
+        what = f"{value!r} has a point before its fraction, as others have"
+        mend = f"leave {option} out; --words {shlex.quote(csv_line([name]))} keeps it as it is"
+        raise DataError(what, mend, row=[*values].index(value), column=name)
 
     def _has_no_number(self, text): return not any(map(_is_number_text, fields_of(text, self.sep)))
 
@@ -659,9 +744,18 @@ class CSV(Rows):
     def notes(self):
         "How values were read; whether the names may be a row"
         notes = super().notes()
+        if self.unnamed_values:
+            notes.append(f"A column without a name ({self.unnamed_values!r}, …) is left out; "
+                         "give it one to learn from it.")
         if not (self.only_words and self.layout.header is None and self.types is None): return notes
         names = listing([*self.position], 3)
         return [*notes, f"The first line ({names}) was taken for names; --header none if it is a row."]
+
+    def _look_at_index(self, text):
+        "See whether columns without a name, at the beginning, hold more than the numbers of rows"
+        for column in self._texts(text, {str(i):i for i in self.index}).to_numpy(object).T:
+            is_other = [bool(value.strip()) and not value.strip().isdigit() for value in column]
+            if any(is_other): self.unnamed_values = self.unnamed_values or column[is_other.index(True)]
 
     def _check_unnamed(self, lines, text):
         texts = self._texts(text, {str(i):i for i in self.unnamed})
@@ -746,7 +840,7 @@ def _label_texts(values): # A gap is None
 def _index_columns(schema, path)->list: # Arrow's; the file, for the message
     "Columns of the file that pandas keeps as its index; one of mere row numbers is no column"
     try: columns = (schema.pandas_metadata or {}).get('index_columns', [])
-    except (AttributeError, ValueError): columns = None                        # no JSON, or another kind of it
+    except (AttributeError, ValueError): columns = None                 # no JSON, or another kind of it
     if not isinstance(columns, list):
         raise DataError("what pandas says there of its index is damaged", "save it again", file=path)
     return [name for name in columns if isinstance(name, str) and name in schema.names]
@@ -848,7 +942,7 @@ class NPZ(Rows):
 
     def _check(self, head):
         n = head.shape[0] if head.shape else 0
-        is_empty = len(head.shape)>2 and 0 in head.shape[1:]                          # pictures without pixels
+        is_empty = len(head.shape)>2 and 0 in head.shape[1:]             # pictures without pixels
         if len(head.shape) not in (2,3,4) or head.dtype.kind not in 'biuf' or is_empty:
             what = f"{self.array!r} has shape {head.shape} and type {head.dtype}"
             mend = "give numbers, rows × features or rows × height × width (× channels)"

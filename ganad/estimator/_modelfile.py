@@ -75,6 +75,15 @@ def _dict_of(needed=True, **schema):
     def check(value): return isinstance(value, dict) and _first_misfit(schema, value, needed) is None
     return check
 
+def _is_sign(value): # Between two values of a text file, or in a number
+    return _is_text(value) and len(value)==1 and value not in '"\r\n' and not value.isalnum()
+
+def _is_layout(value): # As the options of `ganad fit`; what is not there is as usual
+    schema = dict(sep=_is_sign, thousands=_is_sign, decimal=_is_sign, comment=_is_sign, skip_rows=_is_count,
+                  header=_one_of('first', 'none'))
+    if not _dict_of(False, **schema)(value) or not {*value}<={*schema}: return False
+    return value.get('thousands')!=value.get('decimal', '.')
+
 def _are_levels(value): # Bits of a value → what is black, what is white
     return _map_of(_is_range)(value) and {*value}<={'8', '16'}
 
@@ -95,13 +104,14 @@ _PREP = dict(
     images=dict(size=_or_none(_is_size), shape=_is_shape, range=_is_range, seen=_list_of(_is_size, 2),
                 dtype=_is_text))
 _SETTINGS = dict(false_alarms=_or_none(_is_share), contamination=_is_share, holdout=_is_share,
-                 threshold=_or_none(_is_number))
-_DATA = dict(rows=_is_count, held=_is_count, known=_is_count, sha256=_is_text)
+                 holdout_rows=_one_of('random', 'last'), threshold=_or_none(_is_number))
+_DATA = dict(rows=_is_count, held=_is_count, known=_is_count, groups=_is_count, sha256=_is_text)
 _METRICS = dict(losses=_map_of(_is_number))
 _EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_count, normal=_is_count, anomalies=_is_count,
               label=_or_none(_is_name), drop=_list_of(_is_name), notes=_list_of(_is_text),
               unlabelled=_is_count, normal_is=_is_label, card=_map_of(_is_text),
-              skipped=_list_of(_list_of(_is_text, 2)),
+              skipped=_list_of(_list_of(_is_text, 2)), layout=_is_layout,
+              groups=_or_none(_is_name),
               usual=_dict_of(mean=_list_of(_is_place), deviation=_list_of(_is_spread)),
               pictures=_or_none(_dict_of(levels=_are_levels, pad=_is_flag, width=_is_interval,
                                          height=_is_interval,
@@ -202,7 +212,8 @@ def _misfit_of_worth(header, scores): # Of normal rows, sorted
     if len(worth)>1: return 'prep.worth'
     are_all_new = added and lowest+added<=scores[0] + 1e-9*abs(scores[0])
     counts_all = 0 not in prep['worth']                        # else rows with a new value may score less
-    is_score = any(_holds(scores, lowest + n*added) for n in range(len(prep['worth'])+1))      # of a row with n of them
+    are_new = range(len(prep['worth'])+1)                     # so many values of the row that scored least
+    is_score = any(_holds(scores, lowest + n*added) for n in are_new)
     if not is_score or counts_all and lowest!=scores[0] and not are_all_new: return 'prep.lowest'
     limit = header['settings'].get('threshold')
     top = scores[-1] if limit is None else max(scores[-1], limit)

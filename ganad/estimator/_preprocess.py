@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['NEARLY_ALL', 'is_frame', 'names_of', 'take_rows', 'numbers_of', 'unit_of', 'count_numbers', 'mixed_text',
            'says_nothing', 'is_date', 'is_code', 'as_word', 'read_column', 'refuse', 'Columns', 'read_columns',
-           'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'Table', 'wanted',
-           'has_no_colour', 'integer_range', 'brightness_range', 'Images', 'prepared']
+           'say_strays', 'slices', 'is_changed', 'NewValueWarning', 'ConstantScoreWarning', 'EmptyColumnWarning',
+           'Table', 'wanted', 'has_no_colour', 'integer_range', 'brightness_range', 'Images', 'prepared']
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b183841
-import hashlib, math, numbers, re, warnings
+import hashlib, math, numbers, re, unicodedata, warnings
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -68,6 +69,7 @@ _SAY_NOTHING = {
 _DIGITS = r"[-+−]?\s*(?:\d[\d.,'’\s]*|[.,]\d+)(?:[eE][-+−]?\d+)?"
 _DECORATED = re.compile(rf"""[<>=~≤≥±$€£¥(\s'"]*{_DIGITS}[-\s%‰$€£¥°)'"]*|{_DIGITS}/\s*\d+""")
 _WITH_UNIT = re.compile(rf"{_DIGITS}\s*((?:[^\W\d_]|[°%‰])\S{{0,9}})|([A-Z]{{3}})\s*[-+−]?\d[\d,' ]*[.,]\d+")
+_NO_UNIT = re.compile(r'0x[0-9a-f]+|[-+]?[\d.,]+e', re.IGNORECASE)          # hexadecimal, a torn power of ten
 _POINTED = re.compile(r'[-+]?[1-9]\d{0,2}(\.\d{3})+')
 _MONTH = (r'(?:jan(?:uary?)?|feb(?:ruary?)?|m[aä]r(?:ch|z)?|apr(?:il)?|ma[iy]|jun[ei]?|jul[iy]?|aug(?:ust)?'
           r'|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)\.?')
@@ -87,7 +89,7 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
     "The numbers that a column of text holds; `DataError` at a value that is none where nearly all are"
     counts = Counter(values)
     del counts[None]
-    number = {value:_number(value) for value in counts}
+    number = _numbers(counts)
     strays = [value for value in counts if number[value] is None]
     telling = [value for value in counts if number[value] is not None or not says_nothing(value)]
     total = sum(counts[value] for value in telling)
@@ -129,6 +131,14 @@ def numbers_of(values, # (N,) of one column: str, or numbers among them; a gap i
     of = {None:math.nan, **{value:math.nan if x is None else x for value, x in number.items()}}
     return np.fromiter(map(of.__getitem__, values), float, len(values))
 
+def _numbers(values)->dict: # Value → its number, None if it says none
+    "Of each value; true and false are none among others than 0 and 1"
+    number = {value:_number(value) for value in values}
+    if {*number.values()}<={0, 1, None}: return number
+    return {value:None if _is_truth(value) else found for value, found in number.items()}
+
+def _is_truth(value): return isinstance(value, str) and value.strip().lower() in _TRUTH
+
 def _number(value):
     "The number that a value says, None if it says none"
     if not isinstance(value, str): return float(value)
@@ -140,6 +150,7 @@ def _number(value):
 
 def unit_of(value)->str|None:
     "'mm' of '10.2 mm'"
+    if _NO_UNIT.fullmatch(value.strip()): return None
     found = _WITH_UNIT.fullmatch(value.strip())
     return (found[1] or found[2]) if found else None
 
@@ -170,7 +181,7 @@ def count_numbers(values)->tuple: # (N,) of one column of words: str, None
     counts = Counter(value for value in values if value is not None)
     if any(map(is_code, counts)): return 0, 0
     are_numbers = [value for value in counts
-                   if _number(value) is not None and str(value).lower() not in _TRUTH]
+                   if _number(value) is not None and str(value).strip().lower() not in _TRUTH]
     return sum(counts[value] for value in are_numbers), counts.total()
 
 def mixed_text(name, numbers, total): # As `count_numbers` has them
@@ -193,7 +204,7 @@ def _are_codes(values, codes): # Those with a leading zero
 # %% ../../nbs/estimator/10_preprocess.ipynb #3b249b4b
 def as_word(value)->str:
     "A value as a word, in one form wherever it comes from: 1.0 and '1.0' are 1, 'TRUE' is True"
-    text = str(value)
+    text = unicodedata.normalize('NFC', str(value))
     if text.strip().lower() in _TRUTH: return text.strip().capitalize()
     if _is_float(value): return str(int(value)) if math.isfinite(value) and value==int(value) else text
     whole = _WHOLE.fullmatch(text)
@@ -205,16 +216,18 @@ _WHOLE = re.compile(r'(-?\d+)\.0+')
 def read_column(values:np.ndarray, # Of one column
                 is_text:bool|None=None, # Is it words, whatever it looks like? None: to be found out
                 strays_are_gaps:bool=False, # In a column of numbers, take a value that is none for a gap?
+                may_be_true:bool=True, # May true and false stand there? Training says so, if it is known
                )->np.ndarray: # float64 with NaN, or objects: str with None
     "A column as numbers or as words"
     kind = values.dtype.kind
-    if kind in 'biuf' and not is_text: return values.astype('f8')
+    if kind in ('iuf' if is_text is False and not may_be_true else 'biuf') and not is_text:
+        return values.astype('f8')
     if kind not in 'biufOUT': raise _unreadable('complex numbers' if kind=='c' else values.dtype)
     if kind=='f': values = _shortest(values)
     values = _with_none(values)
     has_text = any(isinstance(value, str) for value in values)
     if not is_text and not has_text: return np.where(np.equal(values, None), np.nan, values).astype('f8')
-    if is_text is False: return _still_numbers(values, strays_are_gaps)
+    if is_text is False: return _still_numbers(values, strays_are_gaps, may_be_true)
     numbers = None if is_text else numbers_of(values, strays_are_gaps)
     if numbers is not None: return numbers
     word = cache(as_word)
@@ -234,10 +247,14 @@ def _with_none(values)->np.ndarray: # (N,) of numbers, str and None
         is_strange = [type(value) in strange for value in values]
         row = int(np.argmax(is_strange & ~is_gap))
         raise _unreadable(f'a value of type {type(values[row]).__name__}', row)
-    return np.where(is_gap, None, values.astype(object))
+    found = np.where(is_gap, None, values.astype(object))
+    is_truth = np.fromiter((isinstance(value, (bool, np.bool_)) for value in found), bool, len(found))
+    found[is_truth] = [str(value) for value in found[is_truth]]               # else 1 and True are equal
+    return found
 
-def _still_numbers(values, strays_are_gaps): # (N,) with str, of a column that held numbers in training
-    of = {value:None if value is None else _number(value) for value in {*values}}
+def _still_numbers(values, strays_are_gaps, may_be_true): # (N,) with str; numbers in training
+    of = {None:None, **_numbers({*values} - {None})}
+    if not may_be_true: of = {value:None if _is_truth(value) else number for value, number in of.items()}
     strays = {value for value, number in of.items() if number is None} - {None}
     if strays and not strays_are_gaps:
         row = next(row for row, value in enumerate(values) if value in strays)
@@ -294,7 +311,7 @@ class Columns:
 
     def values(self, i:int)->np.ndarray:
         "Column `i`, (N,)"
-        return self.text[i] if i in self.text else self.numbers[:,self.number_at.index(i)]
+        return self.text[i] if i in self.text else self.numbers[:,bisect_left(self.number_at, i)]
 
     def gaps(self)->dict: # Name → (N,) bool
         "Where values are missing, for each column that lacks some"
@@ -328,6 +345,7 @@ def read_columns(X, # Frame, or array (N,n) of numbers
                  is_text:list|tuple=(), # Of each column: is it text? Empty: to be found out
                  words:list|tuple=(), # Names of columns that are, if that is to be found out
                  strays_are_gaps:bool=False, # As for `read_column`
+                 may_be_true:list|tuple=(), # Of each column, as for `read_column`; empty: not known
                 )->Columns:
     "Every column of a table as numbers or as text, looked at once"
     if not is_frame(X): return Columns(np.asarray(X, 'f8'), [*range(X.shape[1])], {}, names)
@@ -337,7 +355,7 @@ def read_columns(X, # Frame, or array (N,n) of numbers
         values, is_category = _take_column(X, i)
         try:
             kind = is_text[i] if is_text else is_category or name in words or None
-            columns[i] = read_column(values, kind, strays_are_gaps)
+            columns[i] = read_column(values, kind, strays_are_gaps, may_be_true[i] if may_be_true else True)
             if strays_are_gaps: say_strays(name, values, columns[i])
             if kind is None and columns[i].dtype.kind=='O': _say_mixed(name, columns[i])
         except DataError as error:
@@ -355,7 +373,7 @@ def _say_mixed(name, column): # As read, as words
 def say_strays(name, values, column)->None: # Of a column; as they were; as read
     "Warn of texts that were taken for gaps"
     if column.dtype.kind!='f' or values.dtype.kind in 'biuf': return
-    strays = [value for value, is_gap in zip(values, np.isnan(column)) if is_gap and isinstance(value, str)]
+    strays = [value for value, is_gap in zip(values, np.isnan(column)) if is_gap and not _is_gap(value)]
     if not strays: return
     shown = ', '.join(map(repr, [*dict.fromkeys(strays)][:3]))
     warnings.warn(f"no numbers in {name!r}, taken for gaps: {len(strays):,} ({shown})", stacklevel=2)
@@ -398,6 +416,16 @@ class NewValueWarning(UserWarning):
 
 class ConstantScoreWarning(UserWarning):
     "All rows have one score"
+
+class EmptyColumnWarning(UserWarning):
+    "No row to score has a value in a column: all of its values are filled in"
+
+def _has_value(values, is_text): # Of one column, as it comes
+    if values.dtype.kind in 'biu': return True
+    if values.dtype.kind=='f': return not np.isnan(values).all()
+    def is_value(value):
+        return not _is_gap(value) and (is_text or not isinstance(value, str) or _number(value) is not None)
+    return any(map(is_value, values))
 
 def _no_value(name): return DataError(f"no value at all in {_title(name)}", "drop it")
 
@@ -454,7 +482,14 @@ class Table:
             what = "words= names columns, and an array has no names"
             raise DataError(what, "give a data frame", option='words')
         for name in words: pick(name, names_of(X), 'column')
-        return read_columns(X, self.names, is_text, words, strays_are_gaps=self.impute is not None)
+        return read_columns(X, self.names, is_text, words, self.impute is not None, self.may_be_true())
+
+    def may_be_true(self)->list: # Of each column
+        "Were all of its numbers 0 or 1 in training? Only then is their mean that of their squares"
+        mean, variance = np.array(self.mean), np.array(self.scale)**2
+        variance[self.constant] = 0
+        of_feature = iter((mean>=0) & (mean<=1) & (abs(mean**2 + variance - mean)<1e-6))
+        return [known is not None or bool(next(of_feature)) for known in self.values]
 
     def fit(self, X): # As `read` takes it, or gives it
         "Learn what is usual in each column of these rows, the categories, and the scales"
@@ -538,6 +573,13 @@ class Table:
         numbers = [fill for fill, known in columns if known is None]
         flags = [float(text==fill) for fill, known in columns for text in known or ()]
         return (np.array(numbers + flags) - self.mean)/self.scale
+
+    def empty_columns(self, X)->list: # As `encode` takes it → names, or indices
+        "Columns in which no row has a value, so that `impute` makes up all of them"
+        if self.impute is None: return []
+        def column(i): return _take_column(X, i)[0] if is_frame(X) else X[:,i]
+        return [self.names[i] if self.names else i for i, known in enumerate(self.values)
+                if not _has_value(column(i), is_text=known is not None)]
 
     def new_values(self, x, # Rows (N,F), as `rows` makes them
                   )->np.ndarray: # (N, columns) bool

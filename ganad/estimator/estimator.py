@@ -28,10 +28,10 @@ from ..detector import (PRECISIONS, Detector, detectors, in_precision, plain_set
                             without_optimisers)
 from . import _modelfile as modelfile
 from ._explain import enlarged, explain, learn_units
-from ._preprocess import (ConstantScoreWarning, Images, NewValueWarning, Table, is_frame,
-                                        names_of, is_changed, prepared, read_column, say_strays, slices,
-                                        take_rows)
-from ._threshold import Threshold, by_false_alarms
+from ._preprocess import (ConstantScoreWarning, EmptyColumnWarning, Images, NewValueWarning,
+                                        Table, is_frame, names_of, is_changed, prepared, read_column,
+                                        say_strays, slices, take_rows)
+from ._threshold import Threshold, by_contamination, by_false_alarms
 from ..metrics import auroc
 
 # %% ../../nbs/estimator/50_estimator.ipynb #8b5e0c92
@@ -127,7 +127,7 @@ def _is_minority(number): return 0<number<=.5
 _COUNT = (_is_count, 'a whole number, 1 or more')
 _SHARE = (_is_share, 'a number between 0 and 1')
 _WANTED = dict(epochs=_COUNT, batch_size=_COUNT, false_alarms=_SHARE, holdout=_SHARE,
-               contamination=(_is_minority, 'a number from 0 to 0.5'),
+               contamination=(_is_minority, 'a number above 0, at most 0.5'),
                threshold=(math.isfinite, 'a number'))
 _MAY_BE_NONE = 'epochs', 'false_alarms', 'threshold'
 
@@ -305,8 +305,9 @@ class Estimator(OutlierMixin, BaseEstimator):
                  precision:Any='fp32', # Of the training, as for `Detector.fit`
                  progress:Any=False, # Show a bar? None: where somebody can see it
                  contamination:Any=.1, # The line: share of anomalies among the training rows; or …
-                 false_alarms:Any=None, # … wanted rate of false alarms; then …
-                 holdout:Any=.2, # … this share of the normal rows is held back
+                 false_alarms:Any=None, # … wanted rate of false alarms (`ganad fit`: .05); then …
+                 holdout:Any=.2, # … this share of the normal rows is held back, …
+                 holdout_rows:Any='random', # … drawn at random; or the 'last' ones, as of a series in time
                  threshold:Any=None, # The line itself, if it is known
                  impute:Any=None, # What fills gaps in tables, as for `Table`
                  words:Any=None, # Names of columns that are words even if they look like numbers
@@ -322,6 +323,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.contamination = contamination
         self.false_alarms = false_alarms
         self.holdout = holdout
+        self.holdout_rows = holdout_rows
         self.threshold = threshold
         self.impute = impute
         self.words = words
@@ -334,9 +336,11 @@ class Estimator(OutlierMixin, BaseEstimator):
             X:Any, # Rows: a table or pictures
             y:Any=None, # (N,): 1 for each known anomaly; ignored by methods that learn from none
             checkpoint=None, # File to go on from if the training is killed
+            groups=None, # (N,): what each row belongs to; rows are held out by whole groups
            ):
         "Learn from the rows `X`, and from `y` if the method learns from known anomalies"
         _check_numbers(vars(self))
+        pick(self.holdout_rows, ('random', 'last'), 'way to hold out rows')
         _check_own(self.method, vars(self))
         pick(self.precision, PRECISIONS, 'precision')
         X = self._take(X, reset=True)
@@ -346,7 +350,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         prep = self._new_prep(X)
         data = prep.read(X)                                 # held-out rows may have gaps, too
         with seeded(self.random_state):
-            held_out = self._hold_out(np.flatnonzero(~is_anomaly))
+            groups = self._checked_groups(groups, n)
+            held_out = self._hold_out(np.flatnonzero(~is_anomaly), groups)
             training = np.setdiff1d(np.arange(n), held_out)
             normal = training[~is_anomaly[training]]
             self.prep_ = prep.fit(data if len(normal)==n else take_rows(data, normal))
@@ -360,18 +365,32 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
         self.data_ = dict(rows=n, held=len(held_out), known=int(is_anomaly.sum()),
                           sha256=prep.digest(data))
+        if groups is not None: self.data_['groups'] = len(np.unique(groups[held_out]))
         return self
 
     def _new_prep(self, X):
         if not is_frame(X) and X.ndim!=2: return Images(self.size)
         return Table(self.impute, words=None if self.words is None else [*map(str, self.words)])
 
-    def _hold_out(self, normal):
+    def _checked_groups(self, groups, n):
+        if groups is None: return None
+        groups = np.asarray(groups)
+        if groups.shape!=(n,):
+            raise DataError(f"groups of shape {groups.shape} for {n} rows", "give one for each")
+        if self.holdout_rows=='last':
+            raise DataError("the last rows, and whole groups, cannot both be held out", "leave one out")
+        if len(np.unique(groups))<2: raise DataError("all rows are of one group", "leave groups out")
+        return groups
+
+    def _hold_out(self, normal, groups=None):
         "Rows that the training will not see: none, unless a rate of false alarms is to be promised"
         if self.false_alarms is None: return normal[:0]
         n = round(self.holdout*len(normal))
-        by_false_alarms(range(n), self.false_alarms)        # an error, if they are too few
-        return np.sort(np.random.permutation(normal)[:n])
+        if groups is None: held = np.sort(np.random.permutation(normal)[:n])
+        else: held = normal[_in_whole_groups(groups[normal], n)]
+        if self.holdout_rows=='last': held = normal[len(normal)-n:]
+        by_false_alarms(range(len(held)), self.false_alarms)        # an error, if they are too few
+        return held
 
     def _train(self, data, normal, known, checkpoint):
         model = self._new_model()
@@ -489,7 +508,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             what = f"{X.dtype} of shape {X.shape} are no images"
             raise ShapeError(what, "give (N,H,W), (N,H,W,C) or (N,C,H,W)")
         if reset and len(X)<2: raise DataError("1 picture", "give 2 or more")
-        if reset and X.ndim==3 and X.dtype.kind=='f' and not _looks_like_pictures(X):
+        if reset and X.ndim==3 and X.dtype.kind in 'iuf' and not _looks_like_pictures(X):
             warnings.warn(f"rows of shape {X.shape[1:]} are taken for grey pictures; if they are windows of "
                           "a time series, give X.reshape(len(X), -1)", stacklevel=4)
         return X if reset else self._in_proportion(X)
@@ -519,10 +538,21 @@ class Estimator(OutlierMixin, BaseEstimator):
         said = f"{share} hold a value that training never saw, in {where}"
         warnings.warn(said, NewValueWarning, stacklevel=3)
 
+    def _say_empty_columns(self, X):
+        if self.prep_.kind=='images' or X.shape[0]<_ENOUGH_TO_SAY: return
+        names = self.prep_.empty_columns(X)
+        if not names: return
+        where = ', '.join(map(repr, names[:5])) + (', …' if names[5:] else '')
+        said = (f"none of {X.shape[0]:,} rows has a value in {where}: what is usual there was filled in, and "
+                "the scores say nothing of it; mend the column, or fit without it")
+        warnings.warn(said, EmptyColumnWarning, stacklevel=3)
+
     def anomaly_score(self, X:Any)->np.ndarray: # (N,)
         "The method's own score: higher is more anomalous"
-        scores, is_new = self._scored(self._take(X))
+        X = self._take(X)
+        scores, is_new = self._scored(X)
         self._say_new_values(is_new)
+        self._say_empty_columns(X)
         return scores
 
     def new_values(self, X:Any)->np.ndarray: # (N, columns) bool
@@ -638,10 +668,16 @@ class Estimator(OutlierMixin, BaseEstimator):
     def predict_confidence(self, X:Any)->np.ndarray: # (N,), 0 to 1
         "How likely `predict` would say the same with a line from other rows (Perini et al., 2020)"
         scores, normal = self.anomaly_score(X), self.reference_
-        n, above = len(normal), int(self.line_.flags(normal).sum())
+        n, above = len(normal), self._rows_above()
         chance = (1 + np.searchsorted(normal, scores, side='right'))/(2 + n)        # that a row scores lower
         is_anomaly = binom.sf(n - above, n, chance)
         return np.where(self.line_.flags(scores), is_anomaly, 1 - is_anomaly)
+
+    def _rows_above(self)->int: # The line, of those that it rests on; a share that was wanted is rounded down
+        n = len(self.reference_)
+        by_share = by_contamination(self.reference_, self.contamination)
+        if not self.calibrated_ and self.line_.value==by_share: return int(n*self.contamination)
+        return int(self.line_.flags(self.reference_).sum())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -689,8 +725,19 @@ class Estimator(OutlierMixin, BaseEstimator):
         rows = torch.zeros(2, *self.prep_.shape, dtype=torch.float64 if is_table else torch.float32)
         return modelfile.to_onnx(_Scaled(self.detector_, self.prep_), rows, path)
 
+def _in_whole_groups(groups, n): # Of each row; rows to choose, at most → (N,) bool
+    "Which rows belong to groups drawn at random, each that still fits in; the smallest, if none does"
+    names, sizes = np.unique(groups, return_counts=True)
+    chosen, taken = [], 0
+    for i in np.random.permutation(len(names)):
+        if taken+sizes[i]>n: continue
+        chosen.append(names[i])
+        taken += sizes[i]
+    return np.isin(groups, chosen or [names[sizes.argmin()]])
+
 STEPS = 2000                # of a training, if `epochs` is None
 _MOST_ROWS = 100_000        # that `contamination` looks at
+_ENOUGH_TO_SAY = 20         # rows without any value in a column; of fewer that may happen
 _FARTHEST = 1e4             # how many times the scores of an untrained network a good one may give
 _LARGEST = 1e3              # weight of a network for scaled rows, or deviation in it; usual are less than 2
 

@@ -84,9 +84,10 @@ def _adbench():
                     fit={} if detectors()[name].once else brief, label=label)
                 for table in tables for seed in seeds for name in names]
     baselines = 'knn', 'pca', 'isolationforest', 'meanrow', 'autoencoder'
+    small = _SMALL_FIRST[:_WITH_GANS]
     return [*runs(_SMALL_FIRST, baselines, range(3)),
-            *runs(_SMALL_FIRST[:_WITH_GANS], ('ganomaly', 'egbad', 'alad'), [0]),
-            *runs(_SMALL_FIRST[:_WITH_GANS], ['autoencoder'], [0], dict(steps=2000, bs=64), 'autoencoder 2000')]
+            *runs(small, ('ganomaly', 'egbad', 'alad'), [0]),
+            *runs(small, ['autoencoder'], [0], dict(steps=2000, bs=64), 'autoencoder 2000')]
 
 
 # %% ../../nbs/evidence/01_matrices.ipynb #b54d77f9
@@ -374,7 +375,7 @@ def _stability():
             *(_anogan('digits', task, seed) for seed,task in enumerate(digits))]
 
 def _pictures():
-    "what takes a second on pictures: chosen on clothes and digits set aside, tried on other digits and X-rays"
+    "quick methods on pictures: chosen on clothes and digits set aside, tried on other digits and X-rays"
     names = 'knn', 'pca', 'isolationforest', 'meanrow'
     chosen_on = [Run(name, source, data.OneClass(normal, choose=True, n_test=2000))
                  for source in ('fashion', 'mnist') for normal in range(10) for name in names]
