@@ -723,7 +723,7 @@ class CSV(Rows):
         are_points = [_is_number_text(value) and not _is_number_text(layout.as_python(value))
                       for value in filled]
         fractions = [value for value, is_point in zip(filled, are_points)
-                     if is_point and not _POINTS.fullmatch(value)]                     # 1.050 may be a thousand
+                     if is_point and not _POINTS.fullmatch(value)]                   # 1.050 may be a thousand
         if not fractions or np.mean(are_points)<NEARLY_ALL/2: return
         value = fractions[0]
         option = '--thousands' if layout.thousands=='.' else '--decimal'
