@@ -31,7 +31,8 @@ def cut_off_late(rng, data): return data[:len(data) - int(rng.integers(1, 30))]
 
 def flip_bits(rng, data):
     data = bytearray(data)
-    for _ in range(int(rng.integers(1, 5))): data[int(rng.integers(len(data)))] ^= 1<<int(rng.integers(8))
+    for _ in range(int(rng.integers(1, 5))):
+        if data: data[int(rng.integers(len(data)))] ^= 1<<int(rng.integers(8))
     return bytes(data)
 
 

@@ -37,6 +37,7 @@ ODD_TEXTS = ['', ' ', 'NA', 'nan', 'NaN', 'None', 'null', 'inf', '-inf', '1e400'
              '\\', '\\"', '\ufeff', '\u2028', '\x0b', '\x0c', '\x1c', '\x85', '\0', '1\0', '1\x002',
              'tea\0', '\u202e',
              'a\rb', 'a\nb', '#', 'e\u0301', '\ud7ff', '😀', 'tea ', ' tea', 'TEA']
+GAPS = {'NA', 'nan', 'NaN', 'None', 'null'}
 ODD_NAMES = ['', ' ', 'a', 'A', 'b', ' a', 'a ', 'bad', 'id', 'score', 'flag', '0', '1.5', 'x'*1000,
              '\x1b[1m', 'a,b',
              '"', '\0', 'a\0', '\ufeffa', 'd\n', '__index_level_0__', 'Unnamed: 0']
@@ -141,13 +142,20 @@ class Table:
         "Features as numbers or words, and which rows are normal"
         if not {self.label, *self.drop}<={*rows}: raise Unreadable('no label')
         names = [name for name in rows if name not in ('', self.label, *self.drop)]
-        x = pd.DataFrame({name:read_column(rows[name].to_numpy(object)) for name in names})
+        x = pd.DataFrame({name:column_of(rows[name].to_numpy(object)) for name in names})
         return x, rows[self.label].map(is_normal_label).to_numpy(bool)
 
     def scores_in_output(self):
         with open(self.out, encoding='utf-8', newline='') as file: text = file.read()
         sep = re.search('score(.)p_value', text)[1]                     # as in the file that was read
         return np.array([float(row[-3]) for row in rows_of_text(text, sep)[1:]])
+
+
+def column_of(values):
+    "Numbers, with the gaps that pandas knows, or else words"
+    is_gap = [isinstance(value, str) and value in GAPS for value in values]
+    found = read_column(np.where(is_gap, None, values))
+    return found if found.dtype.kind=='f' else read_column(values)
 
 
 def is_normal_label(value):

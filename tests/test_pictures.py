@@ -688,6 +688,16 @@ def test_what_is_odd_is_said_before_the_training(plates, tmp_path, capsys, monke
     assert sum('140×200 to 220×200 pixels become 64×64' in line for line in lines)==1
 
 
+def test_what_is_said_before_the_training_is_fit_for_a_terminal(plates, tmp_path, capsys):
+    "Whatever a picture is called: a line end, or what steers a terminal"
+    one = plates/'train'/'00.png'
+    for name in ('new\nline.png', '\x1b[31m.png'): (one.parent/name).write_bytes(one.read_bytes())
+    with pytest.raises(SystemExit): main(['fit', str(plates), '--save', str(tmp_path/'m'), '--method', 'pca'])
+    said = capsys.readouterr().err
+    assert 'there twice' in said and 'new\\nline.png' in said and '\x1b' not in said
+    assert all(line.startswith('ganad: ') for line in said.split('\n')[:-1])
+
+
 def test_report_and_info_say_how_pictures_were_read(plates, tmp_path, capsys):
     "The report shows them at their own size, with the map over it"
     model, page = tmp_path/'m', tmp_path/'r.html'

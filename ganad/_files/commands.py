@@ -88,7 +88,7 @@ def fit(arguments):
     save = arguments.save
     said = []
     def say(note):
-        if not (arguments.quiet or arguments.json): print(f'ganad: {note}', file=sys.stderr)
+        if not (arguments.quiet or arguments.json): print(f'ganad: {printable(note)}', file=sys.stderr)
         said.append(note)
     try: est, about = fit_file(arguments.data, save, method, say=say, **settings)
     except KeyboardInterrupt:

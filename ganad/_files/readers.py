@@ -723,7 +723,7 @@ class CSV(Rows):
         are_points = [_is_number_text(value) and not _is_number_text(layout.as_python(value))
                       for value in filled]
         fractions = [value for value, is_point in zip(filled, are_points)
-                     if is_point and not _POINTS.fullmatch(value)]                     # 1.050 may be a thousand
+                     if is_point and not _POINTS.fullmatch(value)]                   # 1.050 may be a thousand
         if not fractions or np.mean(are_points)<NEARLY_ALL/2: return
         value = fractions[0]
         option = '--thousands' if layout.thousands=='.' else '--decimal'
@@ -840,7 +840,7 @@ def _label_texts(values): # A gap is None
 def _index_columns(schema, path)->list: # Arrow's; the file, for the message
     "Columns of the file that pandas keeps as its index; one of mere row numbers is no column"
     try: columns = (schema.pandas_metadata or {}).get('index_columns', [])
-    except (AttributeError, ValueError): columns = None                        # no JSON, or another kind of it
+    except (AttributeError, ValueError): columns = None                 # no JSON, or another kind of it
     if not isinstance(columns, list):
         raise DataError("what pandas says there of its index is damaged", "save it again", file=path)
     return [name for name in columns if isinstance(name, str) and name in schema.names]
@@ -942,7 +942,7 @@ class NPZ(Rows):
 
     def _check(self, head):
         n = head.shape[0] if head.shape else 0
-        is_empty = len(head.shape)>2 and 0 in head.shape[1:]                          # pictures without pixels
+        is_empty = len(head.shape)>2 and 0 in head.shape[1:]             # pictures without pixels
         if len(head.shape) not in (2,3,4) or head.dtype.kind not in 'biuf' or is_empty:
             what = f"{self.array!r} has shape {head.shape} and type {head.dtype}"
             mend = "give numbers, rows × features or rows × height × width (× channels)"

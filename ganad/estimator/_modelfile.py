@@ -212,7 +212,8 @@ def _misfit_of_worth(header, scores): # Of normal rows, sorted
     if len(worth)>1: return 'prep.worth'
     are_all_new = added and lowest+added<=scores[0] + 1e-9*abs(scores[0])
     counts_all = 0 not in prep['worth']                        # else rows with a new value may score less
-    is_score = any(_holds(scores, lowest + n*added) for n in range(len(prep['worth'])+1))      # of a row with n of them
+    are_new = range(len(prep['worth'])+1)                     # so many values of the row that scored least
+    is_score = any(_holds(scores, lowest + n*added) for n in are_new)
     if not is_score or counts_all and lowest!=scores[0] and not are_all_new: return 'prep.lowest'
     limit = header['settings'].get('threshold')
     top = scores[-1] if limit is None else max(scores[-1], limit)
