@@ -399,24 +399,28 @@ def masks_among(names, # Of pictures, below a folder
                           {name:path for name,path in paths.items() if name not in {*masks}})
 
 # %% ../nbs/toolkit/01_data.ipynb #d6d6effd
-def _above(path, folders)->list: # Where folders of such names lie
+def _above(path, folders)->list:
+    "Where folders of such names lie"
     return [path.parts[:i] for i, part in enumerate(path.parts[:-1]) if part.lower() in folders]
 
-def _named_picture(path): # 'crack/7_mask.png' → '7'; None if its name is not that of a mask
+def _named_picture(path):
+    "'crack/7_mask.png' → '7'; None if its name is not that of a mask"
     named = _MASK_NAME.fullmatch(path.stem.lower())
     return named and (named[1] or named[2])
 
-def _class_folders(path): # Folders that say neither which part of the data it is nor whether it is a mask
+def _class_folders(path):
+    "Folders that say neither which part of the data it is nor whether it is a mask"
     folders = [part.casefold() for part in path.parts[:-1]]
     return tuple(part for part in folders if part not in {*_PARTS,*_MASK_FOLDERS,*_PICTURE_FOLDERS})
 
 def _with_pictures(masks, pictures): # Name → path of each
-    "Mask → the one picture of its name and class, in the test where there are two; else the only one of its name"
+    "Mask → the picture of its name and class (of two, that of the test); else the only one of its name"
     same_class,same_name = defaultdict(list),defaultdict(list)
     for name,path in pictures.items():
         same_class[_class_folders(path), path.stem.lower()].append(name)
         same_name[path.stem.lower()].append(name)
-    def is_of_training(name): return any(_PARTS.get(part.casefold())=='train' for part in name.split('/')[:-1])
+    def is_of_training(name):
+        return any(_PARTS.get(part.casefold())=='train' for part in name.split('/')[:-1])
     def picture_of(path):
         stems = [stem for stem in (_named_picture(path), path.stem.lower()) if stem]
         for there in [*(same_class[_class_folders(path), stem] for stem in stems),
@@ -437,7 +441,7 @@ def upright(image): # An open picture of PIL; floating-point pixels are a `Value
     "The picture as a person sees it: turned as its camera says, on white where it is transparent"
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode=='F': raise ValueError('floating-point pixels; save it with 8 or 16 bits')
+    if image.mode=='F': raise DataError('floating-point pixels', 'save it with 8 or 16 bits')
     if 'A' not in image.getbands() and 'transparency' not in image.info: return image
     if image.mode[0]=='I': return image
     image = image.convert('RGBA')
@@ -453,7 +457,8 @@ def picture_array(image, # An open picture of PIL
         image = image.resize((size,size), Image.Resampling.BILINEAR)
     return np.atleast_3d(np.array(image))
 
-def _read_picture(file, size=None): # uint8 (H,W,3)
+def _read_picture(file, size=None):
+    "uint8 (H,W,3)"
     with reading(file), open_picture(file) as opened:
         image = upright(opened)
         if image.mode[0]!='I': return picture_array(image, size)
@@ -519,7 +524,9 @@ def masked_pictures(folder): # Generator of (name, uint8 (H,W,3), bool (H,W))
     files = sorted(path for path in folder.rglob('*') if path.suffix.lower() in endings and path.is_file())
     names = [path.relative_to(folder).as_posix() for path in files]
     of = masks_among(names)
-    if not of: raise DataError('no masks beside pictures', 'name them 7_mask.png, or masks/7.png', file=folder)
+    if not of:
+        mend = 'name them 7_mask.png, or masks/7.png'
+        raise DataError('no masks beside pictures', mend, file=folder)
     if None in of.values():
         mask = next(mask for mask,name in of.items() if name is None)
         raise DataError(f'whose mask is {mask}?', 'give it the name of its picture', file=folder)
@@ -530,12 +537,14 @@ def masked_pictures(folder): # Generator of (name, uint8 (H,W,3), bool (H,W))
         yield name,x,_union(masks[name], x.shape[:2])
 
 # %% ../nbs/toolkit/01_data.ipynb #0199ed30
-def _tested(names): # Of pictures: those in the test, if there is one
+def _tested(names):
+    "Of pictures: those in the test, if there is one"
     folders = {folder for name in names for folder in name.split('/')[:-1]}
     tests = {folder for folder,part in parts_among(folders).items() if part=='test'}
     return [name for name in names if tests & {*name.split('/')[:-1]}] or names
 
-def _union(masks, shape): # Files; of the picture
+def _union(masks, shape):
+    "Files; of the picture"
     found = np.zeros(shape, bool)
     for file in masks:
         with reading(file), open_picture(file) as image:

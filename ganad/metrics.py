@@ -9,7 +9,7 @@ __all__ = ['as_array', 'checked', 'base_rate', 'auroc', 'auprc', 'auprc_trapezoi
 # %% ../nbs/toolkit/05_metrics.ipynb #9cf288a2
 import numpy as np
 from sklearn import metrics as skm
-from .core import DataError,ShapeError
+from .core import DataError, ShapeError
 
 # %% ../nbs/toolkit/05_metrics.ipynb #6166473c
 def as_array(values, # Tensor on any device, array or list
@@ -129,18 +129,20 @@ def best_f1(y, # Labels: 0 normal, 1 anomaly
 def pixel_auroc(maps, # One (H,W) of numbers for each picture, higher = more anomalous; sizes may differ
                 masks, # Of each picture (H,W): 1 where the defect is, 0 or all 0 elsewhere
                )->float: # 0 to 1; .5 is chance
-    "The AUROC of all pixels together: high for nearly any map where defects are small, so quote `auprc` beside it"
+    "The AUROC of all pixels together; where defects are small, nearly any map has a high one: see `auprc`"
     return auroc(*pixel_rows(maps, masks))
 
 def pixel_rows(maps, masks)->tuple: # As for `pixel_auroc` → labels, scores
     "All pixels of all pictures as rows, for any metric"
-    maps,masks = [as_array(m) for m in maps],[as_array(mask) for mask in masks]
-    if len(maps)!=len(masks): raise ValueError(f'{len(maps)} maps and {len(masks)} masks; give one a picture')
+    maps = [as_array(m) for m in maps]
+    masks = [as_array(mask) for mask in masks]
+    if len(maps)!=len(masks): raise ShapeError(f'{len(maps)} maps and {len(masks)} masks', 'give one a picture')
     for i,(m,mask) in enumerate(zip(maps, masks)):
         if m.shape!=mask.shape:
-            raise ValueError(f'map {i} of shape {m.shape}, its mask {mask.shape}; give both the size of the picture')
+            what = f'map {i} of shape {m.shape}, its mask {mask.shape}'
+            raise ShapeError(what, 'give both the size of the picture')
         if not np.isin(mask, (0,1)).all():
-            raise ValueError(f'mask {i} holds {mask.max():g}; give 1 where the defect is, as mask > 0')
+            raise DataError(f'mask {i} holds {mask.max():g}', 'give 1 where the defect is, as mask > 0')
     return np.concatenate([mask.ravel() for mask in masks]),np.concatenate([m.ravel() for m in maps])
 
 # %% ../nbs/toolkit/05_metrics.ipynb #a062a493

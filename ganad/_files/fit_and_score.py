@@ -222,7 +222,8 @@ def _seconds_of_step(est, x, rows): # On noise of the shape of these pictures, w
         model = est.method(**own, shape=tuple(shape))
         noise = torch.rand(rows, *shape)*2 - 1
         known = dict(known=noise) if est.method.labelled else {}
-        def train(epochs): model.fit(noise, epochs=epochs, bs=rows, device=est.device, progress=False, **known)
+        def train(epochs):
+            model.fit(noise, epochs=epochs, bs=rows, device=est.device, progress=False, **known)
         train(1)                                                             # the first is slower
         began = time.perf_counter()
         train(2)

@@ -19,7 +19,8 @@ UNLABELLED, NORMAL_ROW, ANOMALY = -1, 0, 1          # as y of scikit-learn: -1 i
 _NOT_KNOWN = {'', 'na', 'n/a', 'n.a.', 'n.d.', 'nd', 'n/d', '#n/a', '#na', '#value!', '#ref!', '#name?',
               '#num!', '#null!', '#div/0!', '<na>', 'nan', 'nat', 'none', 'null', 'nil', 'not applicable',
               'not available', 'not determined', 'missing', 'unknown', 'unlabelled', 'unlabeled',
-              'not labelled', 'not labeled', 'no label', 'undefined', 'undecided', 'unclear', 'unsure', 'unverified', 'pending', 'tbd',
+              'not labelled', 'not labeled', 'no label', 'undefined', 'undecided', 'unclear', 'unsure',
+              'unverified', 'pending', 'tbd',
               'tbc', 'todo', 'to do', *(f'{how}{done}' for how in ('un', 'not ', 'not yet ', 'to be ')
                  for done in ('checked', 'tested', 'inspected', 'reviewed', 'verified')),
               'not yet', 'to check', 'to test', 'to inspect', 'to review', 'not known'}

@@ -339,7 +339,8 @@ def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `P
     two_valued = [name for name, look in looks.items() if look.is_two_valued and name not in empty]
     if two_valued and 2*len(two_valued)<len(looks):
         found.append(f"{count_text(len(two_valued), 'picture')} of two values, unlike the others "
-                     f"({_examples(two_valued)}): masks? They are learned as normal; take them out if they are.")
+                     f"({_examples(two_valued)}): masks? They are learned as normal; take them out if "
+                     "they are.")
     if doubled:
         found.append(f"{count_text(len(doubled), 'picture')} there twice ({_examples(doubled)}): "
                      "take out all but one.")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Run', 'epochs_for', 'processor', 'split_of', 'execute', 'read_record', 'bench', 'saving_records', 'attempt', 'done',
-           'record_of', 'execute_alone', 'results_folder', 'results']
+           'execute_alone', 'results_folder', 'results']
 
 # %% ../../nbs/evidence/00_run.ipynb #faf6d678
 import json,math,platform,re,subprocess,sys,threading,time
@@ -275,7 +275,7 @@ def bench(runs:list, # `Run`s
             with saving_records(path):
                 if models and model: save_model(model, path.with_suffix('.safetensors'))
                 write_json(path, record)
-        records.append(record_of(run, path))
+        records.append(_record_of(run, path))
     return records
 
 @contextmanager
@@ -298,9 +298,9 @@ def attempt(run:Run)->tuple: # The record, and the fitted detector unless the ru
 
 def done(run:Run, path:Path)->bool:
     "Is there a good record of the run?"
-    return path.exists() and record_of(run, path)['status']=='ok'
+    return path.exists() and _record_of(run, path)['status']=='ok'
 
-def record_of(run:Run, path:Path)->dict: # The record
+def _record_of(run:Run, path:Path)->dict: # The record
     "What a file says of a run; an error if it tells of another"
     record = read_record(path)
     other = [name for name,value in run.to_dict().items() if record.get(name)!=value]
