@@ -136,7 +136,8 @@ def pixel_rows(maps, masks)->tuple: # As for `pixel_auroc` → labels, scores
     "All pixels of all pictures as rows, for any metric"
     maps = [as_array(m) for m in maps]
     masks = [as_array(mask) for mask in masks]
-    if len(maps)!=len(masks): raise ShapeError(f'{len(maps)} maps and {len(masks)} masks', 'give one a picture')
+    if len(maps)!=len(masks):
+        raise ShapeError(f'{len(maps)} maps and {len(masks)} masks', 'give one a picture')
     for i,(m,mask) in enumerate(zip(maps, masks)):
         if m.shape!=mask.shape:
             what = f'map {i} of shape {m.shape}, its mask {mask.shape}'

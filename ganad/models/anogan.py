@@ -37,7 +37,8 @@ def rate(lr, # First step size, falls to 0 along half a cosine; or pairs (from s
     if isinstance(lr, (int,float)): return lr*(1 + math.cos(math.pi*t/steps))/2
     return [size for start, size in lr if start<=t][-1]
 
-def _are_step_sizes(value): # As `rate` takes them
+def _are_step_sizes(value):
+    "As `rate` takes them?"
     is_size = allowed(Positive).accepts
     if not isinstance(value, (list, tuple)): return is_size(value)
     are_pairs = all(isinstance(pair, (list, tuple)) and len(pair)==2 for pair in value)
