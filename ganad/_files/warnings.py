@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['row_warnings', 'row_numbers', 'forgotten_labels', 'refuse_names', 'diversity', 'model_warnings', 'rate_text',
-           'threshold_warnings', 'picture_notes', 'file_warnings', 'Tally', 'refuse_empty_columns', 'score_warnings',
-           'shift_warnings']
+           'threshold_warnings', 'picture_notes', 'file_warnings', 'Tally', 'score_warnings', 'shift_warnings',
+           'refuse_empty_columns']
 
 # %% ../../nbs/files/15_warnings.ipynb #31e35b7c
 import math, re, shlex
@@ -252,12 +252,6 @@ def _constants(prep): # Column of numbers that held one value → that value
     owner = prep.owner if names else []
     return {names[owner[i]]:prep.mean[i] for i in getattr(prep, 'constant', ()) if names}
 
-def refuse_empty_columns(tally:Tally, path)->None: # All rows; their file, for the message
-    "`DataError` if nothing but made-up values was scored in a column, in as many rows as that is no chance"
-    if not tally.empty or tally.rows<_ENOUGH_ROWS: return
-    what = f"none of {tally.rows:,} rows has a value in {listing(tally.empty)}, which the model looks at"
-    raise DataError(what, f"mend the column, or fit without it ({drop_option(tally.empty)})", file=path)
-
 _ENOUGH_ROWS = 20
 
 def score_warnings(tally:Tally,
@@ -380,3 +374,10 @@ def _moved_text(tally, least, most=5)->str: # '' where nothing has moved
     shown = [f'{name} ({value:+.1f} sd)' for name, value in by_name.items()]
     more = f' and {len(shown)-most} more' if len(shown)>most else ''
     return ', '.join(shown[:most]) + more
+
+# %% ../../nbs/files/15_warnings.ipynb #5aad274b
+def refuse_empty_columns(tally:Tally, path)->None: # All rows; their file, for the message
+    "`DataError` if nothing but made-up values was scored in a column, in as many rows as that is no chance"
+    if not tally.empty or tally.rows<_ENOUGH_ROWS: return
+    what = f"none of {tally.rows:,} rows has a value in {listing(tally.empty)}, which the model looks at"
+    raise DataError(what, f"mend the column, or fit without it ({drop_option(tally.empty)})", file=path)
