@@ -136,11 +136,12 @@ def _bench(parser):
 # %% ../nbs/files/50_cli.ipynb #706031c1
 _COURSE_DATA = """data is looked for below $GANAD_DATA, then in ~/.cache/ganad, then downloaded;
 runs in --out are kept"""
-_FILES_TEXT = """files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one, - for what
-comes in. Rows to learn from should be normal; those that --label or a folder's name calls anomalous are
-left out of the training, or used by methods that learn from them. exit codes: 0 done, 2 a mistake that
-you can mend (one line says which), 130 stopped by Ctrl-C or SIGTERM: the same command goes on, 141
-nobody reads the output any more, as with | head."""
+_FILES_TEXT = """files: CSV (.csv .tsv .txt, also .gz), Parquet, NPZ, a folder of pictures or a .zip of one,
+- for what comes in. Rows to learn from should be normal; those that --label or a folder's
+name calls anomalous are left out of the training, or used by methods that learn from them.
+exit codes: 0 done, 2 a mistake that you can mend (one line says which), 130 stopped by
+Ctrl-C or SIGTERM: the same command goes on, 141 nobody reads the output any more, as with |
+head."""
 _AS_IN_TRAINING = """a text file is read as the training file was (--sep, --decimal, …); who types any of
 these options types all that are needed"""
 
