@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager,suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated,Union,get_args,get_origin
+from typing import Annotated,Any,Union,get_args,get_origin
 import numpy as np, torch
 try: import fcntl
 except ImportError: fcntl = None          # type: ignore[assignment]   # Windows has its own way
@@ -110,11 +110,11 @@ class Allowed:
     accepts:Callable # Value → is it one of them?
     what:str # In words, after 'give'
 
-def is_number(value)->bool:
+def is_number(value:Any)->bool:
     "A real number, finite; True and False are none"
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and -math.inf<value<math.inf
 
-def is_whole(value,
+def is_whole(value:Any,
              least:int=0)->bool: # And at most 2**40, which no setting needs
     "A whole number in range"
     return is_number(value) and isinstance(value, numbers.Integral) and least<=value<2**40
@@ -133,6 +133,7 @@ WholeNumber = Annotated[int, Allowed(is_whole, 'a whole number, 0 or more')]
 _BY_TYPE = {int:Allowed(_is_count, 'a whole number, 1 or more'),
             float:Allowed(_is_weight, 'a number, 0 or more'),
             bool:Allowed(_is_switch, 'True or False'),
+            Callable:Allowed(callable, 'a function'),
             str:Allowed(_is_text, 'a name')}
 
 def allowed(annotation)->Allowed|None: # None: anything

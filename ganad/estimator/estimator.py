@@ -201,7 +201,8 @@ class _WithoutFirstWeights(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if function in _FILLS: return args[0] if args else kwargs['tensor']    # `init` names its tensor
-        made = function(*args, **kwargs)
+        try: made = function(*args, **kwargs)
+        except RuntimeError as error: raise ValueError(_OTHER_SIZE) from error          # no room for it
         if isinstance(made, torch.Tensor) and made.numel()>self.most: raise ValueError(_OTHER_SIZE)
         return made
 
