@@ -194,7 +194,7 @@ def a_step_changes_the_next_forward(t):
 
 def _steps_beside_a_copy(m, x, **fit):
     "The losses of each step while `m` is fitted, and of that step by a copy, which cannot know older weights"
-    pairs = []
+    pairs:list = []
     step = m.step
     def compared(batch):
         set_seed(len(pairs))

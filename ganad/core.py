@@ -112,12 +112,14 @@ class Allowed:
 
 def is_number(value:Any)->bool:
     "A real number, finite; True and False are none"
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and -math.inf<value<math.inf
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_real and -math.inf<value<math.inf
 
 def is_whole(value:Any,
              least:int=0)->bool: # And at most 2**40, which no setting needs
     "A whole number in range"
-    return is_number(value) and isinstance(value, numbers.Integral) and least<=value<2**40
+    is_integer = isinstance(value, numbers.Integral)
+    return is_integer and is_number(value) and least<=value<2**40
 
 def _is_positive(value): return is_number(value) and value>0
 def _is_weight(value): return is_number(value) and value>=0

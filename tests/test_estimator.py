@@ -1301,7 +1301,8 @@ for cls in PCADetector, KNNDetector:
     odd = x[:2].copy()
     odd[0, 7] = 50
     assert est.explain(odd)[0].argmax()==7
-peak = int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])/2**10   # of this process alone
+status = Path('/proc/self/status').read_text()
+peak = int(status.split('VmHWM:')[1].split()[0])/2**10             # of this process alone
 print(time.process_time() - began, peak)
 """
 

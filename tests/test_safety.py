@@ -408,7 +408,8 @@ def test_what_comes_in_is_recognised(monkeypatch, tmp_path):
             (of_archive(tmp_path, '[Content_Types].xml', 'xl/workbook.xml'), 'Excel file; unpack it, or'),
             (of_archive(tmp_path, 't.csv'), "it holds 't.csv' and no picture; unpack it"),
             (of_archive(tmp_path, 'notes'), 'no picture'), (b'PK\3\4torn', 'damaged'),
-            (picture.getvalue(), 'this is a picture; give the folder'), (array.getvalue(), 'an array of NumPy'),
+            (picture.getvalue(), 'this is a picture; give the folder'),
+            (array.getvalue(), 'an array of NumPy'),
             (b'a   b\n1   2\n', 'several blanks'), (b'a:b\n1:2\n', '--sep :'), (b'', 'empty')):
         code, _, err = shown(monkeypatch, 'fit', '-', '--save', tmp_path/'m', '--method', 'pca', stdin=stdin)
         assert code==2 and err.count('\n')==1 and words in err and 'standard input' in err, err

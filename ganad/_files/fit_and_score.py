@@ -424,8 +424,8 @@ def open_for(est, path, # Of the estimator: what to read
         raise
     rows.is_as_trained = kept is not None
     if rows.kind!=prep.kind:
-        what = dict(table='a table', images='pictures')
-        differs = f"it holds {what[rows.kind]}, but the model was fitted on {what[prep.kind]}"
+        called = dict(table='a table', images='pictures')
+        differs = f"it holds {called[rows.kind]}, but the model was fitted on {called[prep.kind]}"
         raise DataError(differs, "give its like", file=path)
     if is_array and len(rows.features)!=est.n_features_in_:
         what = f"it has {len(rows.features)} columns, the model {est.n_features_in_}"

@@ -75,7 +75,7 @@ optdigits PageBlocks satimage-2 landsat mnist magic.gamma campaign ALOI smtp cel
 InternetAds'''.split()                        # which has 1,555 columns
 _WITH_GANS = 17                               # of these tables
 _BRIEF = dict(steps=500, bs=64)               # an estimator takes four times as many
-_MANY = dict(n_train=20_000, n_test=20_000)   # rows that are enough
+_MANY:dict = dict(n_train=20_000, n_test=20_000)   # rows that are enough
 
 def _adbench():
     "28 tables of ADBench: baselines on three splits of each; three GANs on one split of the smaller ones"
