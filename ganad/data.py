@@ -437,7 +437,7 @@ def open_picture(file): # Path or open file → picture of PIL, its pixels not y
     "A picture of a usual format, whatever the file is called; of the others that PIL knows some run programs"
     return Image.open(file, formats=PICTURE_FORMATS)
 
-def upright(image): # An open picture of PIL; floating-point pixels are a `ValueError`
+def upright(image): # An open picture of PIL; floating-point pixels are a `DataError`
     "The picture as a person sees it: turned as its camera says, on white where it is transparent"
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
@@ -460,7 +460,8 @@ def picture_array(image, # An open picture of PIL
 def _read_picture(file, size=None):
     "uint8 (H,W,3)"
     with reading(file), open_picture(file) as opened:
-        image = upright(opened)
+        try: image = upright(opened)
+        except DataError as error: raise error.at(file=file) from None
         if image.mode[0]!='I': return picture_array(image, size)
     raise DataError('more than 8 bits a value', 'save it with 8, or use ganad fit', file=file)
 
