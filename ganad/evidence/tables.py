@@ -163,7 +163,8 @@ def compare(recs:list, # Records
     if n<6: verdict = 'too few pairs to tell'
     else: verdict = 'no difference is shown' if p>.05 else f'{better} is better'
     mean = float(differences.mean())
-    text = f'{a} is above {b} in {won} of {n} pairs, by {mean:+.3f} on average (p = {p:.3f}): {verdict}.'
+    chance = f'p = {p:.3f}' if p>=.0005 else 'p < .001'
+    text = f'{a} is above {b} in {won} of {n} pairs, by {mean:+.3f} on average ({chance}): {verdict}.'
     return dict(pairs=n, won=won, mean=mean, p=p, text=text)
 
 def _rows_asked(record):
