@@ -10,6 +10,7 @@ METHODS holds for each method:
           were not there (that of a player that steps twice in a `step` is added up: weights are held still)
 A method that is not here is held to less: all terms together move what its optimisers hold.
 """
+import copy
 from types import SimpleNamespace as Entry
 
 import numpy as np
@@ -101,14 +102,15 @@ def left_over(by_logits, total):
         model = o.m
         flat = x.reshape(len(x), -1)
         fx = o.D.features(x)
-        *_, (ends, _) = model.path(torch.tensor(x))
+        searching = copy.deepcopy(model).double() if x.ndim==2 else model      # tables in double precision
+        *_, (ends, _) = searching.path(torch.tensor(x).to(searching.unit))
 
         def halves(z):
             g = o.G(z)
             fg = o.D.features(g)
             seen = softplus(-o.D.head(fg)) if by_logits else np.abs(fx - fg)
             return [total(np.abs(flat - g.reshape(len(x), -1)), 1), total(seen, 1)]
-        l_r, l_d = np.array([halves(z) for z in ends.numpy()]).swapaxes(0, 1)
+        l_r, l_d = np.array([halves(z) for z in ends.float().numpy()]).swapaxes(0, 1)
         unit = model.unit.numpy().astype(float)
         return ((1 - model.lam)*l_r/unit[0] + model.lam*l_d/unit[1]).min(0)
     return score
