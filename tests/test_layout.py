@@ -27,7 +27,7 @@ MAY_IMPORT = {
     'contract':  ['core', 'data', 'detector', 'metrics'],
     'papernets': ['core', 'networks'],
     'models':    ['core', 'detector', 'losses', 'networks', 'papernets'],
-    'baselines': ['core', 'detector', 'losses', 'networks'],
+    'baselines': ['core', 'detector', 'losses', 'models', 'networks'],
     'evidence':  ['core', 'data', 'detector', 'metrics'],
     'estimator': ['core', 'data', 'detector', 'metrics'],
     '_files':    ['core', 'data', 'detector', 'estimator', 'evidence', 'metrics', 'plots'],
