@@ -10,7 +10,7 @@ __all__ = ['table', 'markdown', 'stability', 'interval', 'common', 'results_tabl
 import csv,json
 import numpy as np
 import pandas as pd
-from scipy.stats import wilcoxon
+from scipy.stats import mannwhitneyu, wilcoxon
 from .run import results,results_folder
 from ..core import DataError,pick
 
@@ -148,10 +148,12 @@ def compare(recs:list, # Records
             a:str, b:str, # Two labels
             metric:str='auroc',
            )->dict: # pairs, won (by `a`), mean (difference), p, text
-    "Run against run on the same task with the same seed; Wilcoxon's signed-rank test, two-sided"
+    "Run against run on the same task with the same seed, by Wilcoxon's test; on one task, seeds against seeds"
     def values(label):
         return {(_rows_asked(r), r['seed']):r['metrics'][metric] for r in recs if r['label']==label}
     of_a,of_b = values(a),values(b)
+    tasks = {task for task,_ in [*of_a, *of_b]}
+    if len(tasks)==1 and of_a and of_b: return _compare_seeds(a, b, [*of_a.values()], [*of_b.values()])
     differences = np.array([of_a[task]-of_b[task] for task in of_a if task in of_b])
     n = len(differences)
     if not n:
@@ -159,13 +161,28 @@ def compare(recs:list, # Records
         raise DataError(f'no run of {a} has a counterpart of {b}', f'there are: {labels}')
     won = int((differences>0).sum())
     p = float(wilcoxon(differences).pvalue) if differences.any() else 1.
-    better = a if np.median(differences)>0 else b
-    if n<6: verdict = 'too few pairs to tell'
-    else: verdict = 'no difference is shown' if p>.05 else f'{better} is better'
     mean = float(differences.mean())
-    chance = f'p = {p:.3f}' if p>=.0005 else 'p < .001'
-    text = f'{a} is above {b} in {won} of {n} pairs, by {mean:+.3f} on average ({chance}): {verdict}.'
+    better = a if np.median(differences)>0 else b
+    verdict = 'too few pairs to tell' if n<6 else _verdict(p, better)
+    text = f'{a} is above {b} in {won} of {n} pairs, by {mean:+.3f} on average ({_chance(p)}): {verdict}.'
     return dict(pairs=n, won=won, mean=mean, p=p, text=text)
+
+def _compare_seeds(a, b, of_a, of_b): # Labels; a number a seed each, of one split: not pairs
+    "Mann and Whitney's test; a method that learns the same whatever its seed is a constant to be above or below"
+    differences = np.subtract.outer(of_a, of_b)
+    n = max(len(of_a), len(of_b))
+    if min(len(of_a), len(of_b))>1: p = mannwhitneyu(of_a, of_b).pvalue
+    else: p = wilcoxon(differences.ravel()).pvalue if differences.any() else 1.
+    mean = float(differences.mean())
+    won = int(round((differences>0).mean()*n))
+    verdict = 'too few seeds to tell' if n<6 else _verdict(p, a if mean>0 else b)
+    what = f'{len(of_a)} seeds against {len(of_b)}'
+    text = f'{a} is {abs(mean):.3f} {"above" if mean>0 else "below"} {b} on average, {what} ({_chance(p)}): {verdict}.'
+    return dict(pairs=n, won=won, mean=mean, p=float(p), text=text)
+
+def _verdict(p, better): return 'no difference is shown' if p>.05 else f'{better} is better'
+
+def _chance(p): return f'p = {p:.3f}' if p>=.0005 else 'p < .001'
 
 def _rows_asked(record):
     "Data and protocol; a method that scores fewer test rows is asked the same"
