@@ -356,8 +356,10 @@ class GeoTrans(Detector):
         width = min(64, int(torch.Size(self.shape).numel()))     # of a table's rows once they are changed
         self.net = nets(shape if self.turns else width).critic()
         self.task = Turn(self.net, self.shape) if self.turns else _Maps(self.net, self.shape, width)
-        self.net.head = nn.Identity()                            # nobody asks whether a row is real
         self.register_buffer('unit', torch.ones(3))
+        n_features = self.net.head.in_features
+        self.net.head = nn.Identity()                            # nobody asks whether a row is real
+        self._keep(seen=torch.zeros(1, n_features), rows=torch.zeros(1, int(torch.Size(self.shape).numel())))
         self.opt_c = adam(self.net, self.task, lr=lr)
 
     def step(self, x):
@@ -400,7 +402,7 @@ class GeoTrans(Detector):
         self.unit.copy_(found.std(0, False).clamp_min(1e-9))
 
     def _keep(self, **tensors):
-        for name, tensor in tensors.items(): self.register_buffer(name, tensor.to(self.device()))
+        for name, tensor in tensors.items(): self.register_buffer(name, tensor.to(self.unit))
 
     def grow(self, state):
         "Make room for what is in `state`"
