@@ -458,7 +458,8 @@ class _Trainable(Scorer):
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
-        if hasattr(cls, 'score_batch'): cls.registry[cls.__name__.lower()] = cls
+        is_method = hasattr(cls, 'score_batch') and not cls.__name__.startswith('_')
+        if is_method: cls.registry[cls.__name__.lower()] = cls
 
     def grow(self, state):
         "Make room for the weights in `state` whose size only `fit` knows"
