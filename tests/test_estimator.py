@@ -703,7 +703,8 @@ def test_new_words_that_are_usual_are_no_alarms():
     train, new = visits(500), visits(4000)
     with pytest.warns(NewValueWarning, match='normal rows that were held out hold a value .* does not count'):
         e = KNNDetector(false_alarms=.05, random_state=0).fit(train)
-    assert {*e.prep_.worth}=={0, max(e.prep_.worth)}
+    worth = {*e.prep_.novelty.worth}
+    assert worth=={0, max(worth)}
     with pytest.warns(NewValueWarning): assert .02<(e.predict(new)==-1).mean()<.08
 
 

@@ -14,7 +14,7 @@ from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 import ganad
 from ..core import CheckpointError, GanadError, atomic
 from ..detector import read_tensors, write_tensors
-from ._preprocess import is_changed
+from ._new_values import is_changed
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #a4c77e42
 def fingerprint(header:dict, # Without its digest
@@ -241,7 +241,7 @@ def probe(prep, # `Table` or `Images`, fitted
     rows = mean + scale*noise
     scores = torch.as_tensor(detector.scores(_as_read(prep, rows))).double()
     shown = {'probe.rows':rows, 'probe.scores':scores}
-    if not getattr(prep, 'worth', None): return shown
+    if prep.kind=='images' or not prep.novelty.worth: return shown
     rows = _rows_with_new_values(prep)
     return {**shown, 'probe.new_rows':rows, 'probe.new_scores':_surprised(prep, detector, rows)}
 
@@ -259,7 +259,8 @@ def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scalin
 
 def _surprised(prep, detector, rows): # As `_rows_with_new_values` makes them → (N,)
     read = _as_read(prep, rows)
-    return torch.as_tensor(prep.surprised(detector.scores(read), prep.new_values(read.numpy()))).double()
+    scores = prep.novelty.added_to(detector.scores(read), prep.new_values(read.numpy()))
+    return torch.as_tensor(scores).double()
 
 def check_probe(prep, detector, # As for `probe`
                 state:dict, # Name → tensor; files of older versions hold no rows
@@ -387,15 +388,16 @@ class WholeScore(torch.nn.Module):
     def forward(self, x):
         scaled = ((x - self.mean)/self.scale).clamp(-1e6, 1e6)
         scores = self.model.score_batch(scaled.float())
-        return self._surprised(scores, x) if getattr(self.prep, 'worth', ()) else scores
+        has_worth = self.prep.kind=='table' and self.prep.novelty.worth
+        return self._surprised(scores, x) if has_worth else scores
 
     def _surprised(self, scores, x): # As they come
-        "`Table.surprised`, in PyTorch"
+        "`NewValues.added_to`, in PyTorch"
         added = torch.zeros_like(scores)
-        for i, worth in enumerate(self.prep.worth):
+        for i, worth in enumerate(self.prep.novelty.worth):
             features = np.flatnonzero(self.prep.owner==i).tolist()
             values = x[:,features].abs().sum(1)
             if self.prep.values[i]: added = added + worth*(values==0)
             elif features[0] in self.prep.constant:
                 added = added + worth*is_changed(x[:,features[0]], self.prep.mean[features[0]])
-        return torch.where(added>0, scores.clamp_min(self.prep.lowest) + added, scores)
+        return torch.where(added>0, scores.clamp_min(self.prep.novelty.lowest) + added, scores)

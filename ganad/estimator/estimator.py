@@ -7,7 +7,6 @@ __all__ = ['STEPS', 'Estimator', 'make', 'estimators', 'load', 'auroc_scorer']
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3c06fcd7
 import inspect, math, platform, warnings
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,9 @@ from ._explain import enlarged, explain, learn_units
 from ._fitted import FittedDetector, check_training, seeded
 from ._inputs import (as_data, check_frame, check_pictures, kind_of, known_anomalies,
                                      numbers_in, with_names_of_one_type)
-from ._preprocess import (ConstantScoreWarning, EmptyColumnWarning, Images, NewValueWarning,
-                                         Table, is_frame, names_of, prepared, slices, take_rows)
+from ._preprocess import (KINDS, ConstantScoreWarning, EmptyColumnWarning, Images,
+                                         NewValueWarning, Table, is_frame, names_of, prepared, slices,
+                                         take_rows)
 from ._settings import check_numbers, check_own, check_stored, settings_of
 from ._threshold import Threshold, checked_groups, hold_out
 from ..metrics import auroc
@@ -178,12 +178,12 @@ class Estimator(OutlierMixin, BaseEstimator):
         most = math.floor((len(scores)+1)*self.false_alarms + 1e-9) - 1 if held_out else None
         limit = -math.inf if self.threshold is None else self.threshold
         self.prep_.weigh_new_values(scores, is_new, most, limit)
-        usual = is_new[:,np.equal(self.prep_.worth, 0)].any(1).sum()
+        usual = self.prep_.novelty.uncounted(is_new).sum()
         if usual:
             warnings.warn(f"{usual:,} of {len(scores):,} normal rows that were held out hold a value that "
                           "training never saw: so usual that it does not count as odd by itself",
                           NewValueWarning, stacklevel=4)
-        return self.prep_.surprised(scores, is_new)
+        return self.prep_.novelty.added_to(scores, is_new)
 
     def _normal_rows(self, data, normal, held_out):
         "A few of those that were held out, if any were"
@@ -242,7 +242,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             scores = self.detector_.scores(x, as_new)
             if self.prep_.kind=='images': return scores, np.zeros((len(scores), 0), bool)
             is_new = self.prep_.new_values(x)
-            return self.prep_.surprised(scores, is_new), is_new
+            return self.prep_.novelty.added_to(scores, is_new), is_new
         parts = [parts_of(x) for x in prepared(self.prep_, data, index)]
         return [np.concatenate(part) for part in zip(*parts)]
 
@@ -414,7 +414,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         trained_in = {} if precision=='fp32' else dict(precision=precision)
         return dict(
             trained_in, method=self.method.__name__.lower(), settings=settings, needs=needs,
-            kind=self.prep_.kind, prep=asdict(self.prep_), features=self.n_features_in_,
+            kind=self.prep_.kind, prep=self.prep_.to_json(), features=self.n_features_in_,
             columns=[*getattr(self, 'feature_names_in_', '')] or None,
             threshold=self.line_.value, calibrated=self.line_.held_out,
             data=self.data_, metrics=self.metrics_, versions=_versions(),
@@ -490,7 +490,7 @@ def _revived(header, state, settings):
     cls = estimators()[pick(header['method'], estimators(), 'method')]
     check_stored(cls.method, header['settings'], cls().get_params())
     est = cls(**{**header['settings'], **settings})
-    est.prep_ = dict(table=Table, images=Images)[header['kind']](**header['prep'])
+    est.prep_ = KINDS[header['kind']].from_json(header['prep'])
     if header['kind']=='table' and len(est.prep_.owner)!=len(est.prep_.mean): raise ValueError('prep.mean')
     value = None if header['threshold'] is None else float(header['threshold'])
     est.line_ = Threshold(value, state['reference'].numpy(), header['calibrated'])
