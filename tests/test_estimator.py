@@ -490,13 +490,13 @@ def test_the_digest_is_that_of_older_versions():
 
 @pytest.mark.parametrize('held_out', [False, True])
 def test_a_column_is_read_once(monkeypatch, held_out):
-    from ganad.estimator import _preprocess as preprocess
+    from ganad.estimator import _columns as columns
     read = []
-    plain = preprocess.read_column
+    plain = columns.read_column
     def counted(values, *args):
         read.append(len(values))
         return plain(values, *args)
-    monkeypatch.setattr(preprocess, 'read_column', counted)
+    monkeypatch.setattr(columns, 'read_column', counted)
     MeanRowDetector(false_alarms=.1 if held_out else None).fit(frame())
     assert read==[120]*4
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 import numpy as np, torch
 from ..core import DataError, ShapeError
-from ._preprocess import is_frame, read_column, say_strays
+from ._columns import is_frame, read_column, say_strays
 
 # %% ../../nbs/estimator/42_inputs.ipynb #a7a31e62
 def as_data(X):

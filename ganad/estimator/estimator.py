@@ -17,13 +17,13 @@ import ganad
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick
 from ..detector import PRECISIONS, Detector, detectors, plain_settings
 from . import _modelfile as modelfile
+from ._columns import is_frame, names_of, take_rows
 from ._explain import enlarged, explain, learn_units
 from ._fitted import FittedDetector, check_training, seeded
 from ._inputs import (as_data, check_frame, check_pictures, kind_of, known_anomalies,
                                      numbers_in, with_names_of_one_type)
 from ._preprocess import (KINDS, ConstantScoreWarning, EmptyColumnWarning, Images,
-                                         NewValueWarning, Table, is_frame, names_of, prepared, slices,
-                                         take_rows)
+                                         NewValueWarning, Table, prepared, slices)
 from ._settings import check_numbers, check_own, check_stored, settings_of
 from ._threshold import Threshold, checked_groups, hold_out
 from ..metrics import auroc
