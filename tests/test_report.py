@@ -8,6 +8,7 @@ import pytest
 from ganad._files.report import histogram_range, reasons
 from ganad.estimator import estimators, load
 from ganad.estimator._preprocess import as_word
+from ganad.estimator._units import Units
 
 MANY = 30           # columns of noise
 
@@ -59,7 +60,7 @@ def test_words_are_named_with_how_frequent_they_were(models):
     est = estimators()['pca'](random_state=0).fit(rare)
     text, = reasons(est, pump(1).assign(mode='slow'))
     assert re.search(r'mode slow \(\d+%; in under 1% of the training rows\)', text)
-    est.prep_.centre, est.prep_.unit = [], []                                # a file from before
+    est.prep_.units = Units()                                               # a file from before
     text, = reasons(est, pump(1).assign(mode='slow'))
     assert 'usual slow' not in text and as_word('slow') in text
 

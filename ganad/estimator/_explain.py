@@ -33,9 +33,9 @@ def by_surprise(prep, # `Table`, fitted
                 x, # Rows (N,F), as `prep` makes them
                )->np.ndarray: # (N, columns)
     "How far each column is from what the others lead one to expect"
-    precision = _precision(prep)
+    precision = prep.units.matrix()
     is_diagonal = precision.ndim==1
-    centre = np.array(prep.centre)
+    centre = np.array(prep.units.centre)
     pulled = (x - centre)*precision if is_diagonal else (x - centre)@precision
     found = np.zeros((len(x), len(prep.values)))
     for i, (known, at) in enumerate(zip(prep.values, _features_of_columns(prep))):
@@ -59,12 +59,6 @@ def _features_of_columns(prep)->list: # Of each column: the indices of its featu
     counts = np.bincount(owner, minlength=len(prep.values))
     return np.split(np.argsort(owner, kind='stable'), np.cumsum(counts)[:-1])
 
-def _precision(prep)->np.ndarray: # (F,F); of very many features the diagonal alone, (F,)
-    count = len(prep.mean)
-    if len(prep.precision)==count: return np.array(prep.precision)
-    upper = np.zeros((count, count))
-    upper[np.triu_indices(count)] = prep.precision
-    return upper + np.triu(upper, 1).T
 
 # %% ../../nbs/estimator/30_explain.ipynb #9af53223
 def by_difference(model, # `FittedDetector`
@@ -119,18 +113,13 @@ def explain(prep, # `Table` or `Images`, fitted
     maps_of = by_difference if by=='difference' else by_features
     return np.concatenate([maps_of(model, x) for x in parts])
 
-def learn_units(prep, # `Table`, fitted: `usual`, `unit` and `clear` are written there
+def learn_units(prep, # `Table`, fitted, whose `units` learn
                 model, # `FittedDetector`
                 x, # Normal rows (N,F), as `prep` makes them, if possible held out
                )->None:
     "What contributions of each column are usual, in rows that are"
-    surprise = by_surprise(prep, x)
-    prep.usual = np.maximum(1, surprise.mean(0)).tolist()
-    prep.clear = float(np.quantile((surprise/prep.usual).max(1), .99))
-    prep.unit = [1.]*len(prep.values)
-    if not _can_ask(prep, model): return
-    sizes = np.abs(by_column(prep, model, x[:_FEW])).mean(0)
-    prep.unit = np.maximum(sizes, 1e-3*sizes.max() or 1).tolist()
+    sizes = np.abs(by_column(prep, model, x[:_FEW])).mean(0) if _can_ask(prep, model) else None
+    prep.units.learn(by_surprise(prep, x), sizes)
 
 _FEW = 64       # rows are enough for a mean, and some methods search for each row
 
@@ -139,12 +128,13 @@ _MOST_COLUMNS = 256     # for which the model scores each row again, if it canno
 def _can_ask(prep, model): return model.reconstructs or len(prep.values)<=_MOST_COLUMNS
 
 def _of_table(prep, model, x):
-    if not prep.unit: return by_column(prep, model, x)                         # older files
-    found = by_surprise(prep, x)/prep.usual
-    is_dim = found.max(1)<=prep.clear
+    units = prep.units
+    if not units.unit: return by_column(prep, model, x)                        # older files
+    found = by_surprise(prep, x)/units.usual
+    is_dim = found.max(1)<=units.clear
     if is_dim.any() and _can_ask(prep, model):
-        of_model = by_column(prep, model, x[is_dim])/prep.unit
-        of_model[:,[known is not None for known in prep.values]] = 0
+        of_model = by_column(prep, model, x[is_dim])/units.unit
+        of_model[:,prep.is_word] = 0
         found[is_dim] = np.maximum(of_model, np.sqrt(found[is_dim]))
     is_new = prep.new_values(x)
     return np.where(is_new, 2*found.max(1, keepdims=True) + 1, found)
