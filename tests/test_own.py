@@ -20,7 +20,8 @@ from ganad.cli import main, parser
 from ganad.core import CheckpointError, DataError
 from ganad.detector import detectors, save_model
 from ganad.estimator import PCADetector, info, load
-from ganad._files.fit_and_score import fit_rows, open_for, score_file, scored_chunks
+from ganad._files.fit_and_score import fit_rows, score_file
+from ganad._files.scored import open_for, scored_chunks
 from ganad._files.pictures import rows_of
 from ganad._files.readers import csv_line
 from ganad._files.report import usual_values

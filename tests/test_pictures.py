@@ -25,7 +25,8 @@ from ganad.estimator import PCADetector, estimators
 from ganad.estimator import load as estimator_load
 from ganad.estimator._preprocess import Images
 from ganad._files import fit_and_score
-from ganad._files.fit_and_score import fit_file, open_for, score_file
+from ganad._files.fit_and_score import fit_file, score_file
+from ganad._files.scored import open_for
 from ganad._files.pictures import Pictures, picture, rows_of, sha256
 from ganad._files.report import report_file
 from ganad.metrics import pixel_auroc

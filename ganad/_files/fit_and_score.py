@@ -4,33 +4,28 @@
 
 # %% auto #0
 __all__ = ['BASELINES', 'DEFAULT', 'WHY_DEFAULT', 'kinds_of_rows', 'threshold_settings', 'settings_that_count', 'fit_rows',
-           'auroc_beside_held_out', 'mixed_rows', 'baseline_beside', 'time_note', 'fit_file', 'require_label',
-           'refuse_overwriting', 'as_read', 'as_fitted', 'open_for', 'labels_for', 'compared', 'scored_chunks',
-           'features_of', 'threshold_of', 'p_values_of', 'check_ending', 'doubts', 'score_file']
+           'auroc_beside_held_out', 'mixed_rows', 'baseline_beside', 'time_note', 'fit_file', 'refuse_overwriting',
+           'check_ending', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
 import gzip, io, math, os, sys, time, warnings
-from array import array
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 import numpy as np, pandas as pd, torch
-from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
 from ..detector import PrecisionWarning
 from ..estimator import estimators, info, load
-from ..estimator._preprocess import (ConstantScoreWarning, EmptyColumnWarning, Images, NewValueWarning,
-                                         wanted)
-from ..estimator._threshold import p_values, rows_needed
+from ..estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, wanted
+from ..estimator._threshold import rows_needed
 from ..estimator.estimator import STEPS, seeded, settings_of
-from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
+from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels
 from .pictures import rows_of, sha256
-from .readers import (Layout, count_text, drop_option, layout_options, listing, options_text,
-                                  skipped_text, at_lines, csv_line, fields_of, writing)
-from .shift import light
-from .warnings import (Tally, diversity, file_warnings, forgotten_labels, model_warnings,
-                                  picture_notes, rate_text, refuse_empty_columns, refuse_names, row_warnings,
-                                  score_warnings, shift_warnings, threshold_warnings)
+from .readers import (Layout, count_text, drop_option, listing, at_lines, csv_line, fields_of,
+                                  writing)
+from .scored import ScoredFile, as_read, p_values_of, require_label, usual_features
+from .warnings import (diversity, file_warnings, forgotten_labels, model_warnings, picture_notes,
+                                   rate_text, refuse_names, row_warnings, threshold_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
@@ -279,7 +274,7 @@ def fit_file(path, # What to learn from
                  label=label, normal_is=normal, drop=drop, skipped=rows.skipped,
                  layout=_changed(rows.layout), groups=groups,
                  pictures=getattr(rows, 'settings', None),
-                 found=_auroc_of_known(est, anomalies), usual=_usual_features(est, x))
+                 found=_auroc_of_known(est, anomalies), usual=usual_features(est, x))
     est.progress = False                                                      # of this run, not of the model
     about['baseline'] = baseline_beside(est, x, anomalies, group_of)
     about['card'] = _card(est, about, notes)
@@ -314,19 +309,6 @@ def _changed(layout)->dict: # `Layout`, or None
     return {name:value for name, value in asdict(layout or usual).items() if value!=getattr(usual, name)}
 
 _NOTED = NewValueWarning, ConstantScoreWarning, PrecisionWarning    # notes of the command line, too
-
-def require_label(rows, label)->None: # `Rows`; its column of labels as asked for, if at all
-    "`DataError` if there is no such label"
-    if label is None: return
-    if rows.unit=='file':                                             # a folder of pictures
-        mend = "name the normal folder, as --normal good"
-        raise DataError("the label of a picture is its folder", mend, file=rows.path, option='label')
-    is_array = hasattr(rows, 'heads')
-    there = rows.heads if is_array else rows.position
-    name = rows.labels if is_array else label                         # 'test_labels' for 'train_labels'
-    if name not in there:
-        what = f"no {'array' if is_array else 'column'} {label!r}"
-        raise DataError(what, f"it has {listing([*there])}", file=rows.path, option='label')
 
 def _open_to_learn_from(path, label, **options): # `Rows`
     try: rows = rows_of(path, label=label, part='train', **options)
@@ -377,140 +359,11 @@ def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is rea
     if out is None or os.path.realpath(out) not in read: return
     raise DataError("this is what is read, and would be written over", "write to another file", file=out)
 
-def as_read(est, x)->torch.Tensor: # Estimator, rows
-    "Rows as the network reads them"
-    return torch.as_tensor(est.prep_.rows(as_fitted(est, x))).float()
-
-def _compared_features(est, read): # Rows as the network reads them → (N,F)
-    "Of a table the columns, of pictures brightness and contrast"
-    return read.double().numpy() if est.prep_.kind=='table' else light(read)
-
-def _usual_features(est, x, size=2000)->dict: # Normal rows, so many at a time
-    "Mean and deviation of the features, to compare those of other rows with"
-    total = squares = np.zeros(1)
-    for start in range(0, len(x), size):
-        features = _compared_features(est, as_read(est, x[start:start+size]))
-        total = total + features.sum(0)
-        squares = squares + (features**2).sum(0)
-    mean = total/len(x)
-    deviation = np.sqrt((squares/len(x) - mean**2).clip(1e-12))
-    return dict(mean=mean.tolist(), deviation=deviation.tolist())
-
-def as_fitted(est, x):
-    "A table without its names, if the model was fitted on an array"
-    return x.to_numpy() if hasattr(x, 'iloc') and not est.prep_.names else x
-
-# %% ../../nbs/files/20_fit_and_score.ipynb #997d500d
-def open_for(est, path, # Of the estimator: what to read
-             strict=False, # Stop at a picture that cannot be read?
-             label=None, # Its column of labels, which must be there; None: the model's, if it is there
-             layout=None, max_gb=1, # As for `Rows`
-            ): # `Rows`
-    "A file or folder, opened as this model wants to see it"
-    prep = est.prep_
-    if label is not None and label in (getattr(prep, 'names', None) or []):
-        raise DataError(f"the model looks at column {label!r}", "name the column of labels", option='label')
-    is_array = prep.kind=='table' and not prep.names                  # no names of columns: nothing to drop
-    drop = [] if is_array else est.extra_.get('drop') or []
-    column = est.extra_.get('label') if label is None else label
-    kept = None if layout else _kept_layout(est, path)
-    try: rows = rows_of(path, label=column, drop=drop, strict=strict, part='test',
-                        pictures=est.extra_.get('pictures'), layout=layout or kept, max_gb=max_gb,
-                        **_wants(prep))
-    except DataError as error:
-        if kept:
-            options = options_text(layout_options(kept))
-            error.mend = f"{error.mend}; it was read with {options}, as in training: type others"
-        raise
-    rows.is_as_trained = kept is not None
-    if rows.kind!=prep.kind:
-        called = dict(table='a table', images='pictures')
-        differs = f"it holds {called[rows.kind]}, but the model was fitted on {called[prep.kind]}"
-        raise DataError(differs, "give its like", file=path)
-    if is_array and len(rows.features)!=est.n_features_in_:
-        what = f"it has {len(rows.features)} columns, the model {est.n_features_in_}"
-        raise DataError(what, "give those of the training", file=path)
-    require_label(rows, label)
-    return rows
-
-_TEXTS = '.csv', '.tsv', '.txt', '.gz'
-
-def _kept_layout(est, path)->Layout|None: # None: as usual
-    "How the training file was written, for another text file"
-    kept = est.extra_.get('layout')
-    return Layout(**kept) if kept and Path(path).suffix.lower() in _TEXTS else None
-
-def labels_for(est, label=None, normal=None)->Labels: # As asked for; None: as in training
-    "Labels of rows to score, none of them read yet"
-    is_models = label in (None, est.extra_.get('label'))
-    models = est.extra_.get('normal_is') if is_models else None
-    labels = Labels(models if normal is None else normal)
-    if models is not None: labels.is_sure = kind_of_label(str(models), labels.normal)==NORMAL_ROW
-    return labels
-
-def compared(labels, scores, path, is_asked, threshold=None, # … above which rows are flagged
-            )->tuple: # Kinds or None; `agreement`; sentences
-    "What labels say of scores. What is wrong with them is an error, if they were asked for, else a sentence"
-    if not labels.are_given():
-        mend = "say which column holds them: --label"
-        if len(labels): mend = "label some, or name another column: --label"
-        if is_asked: raise DataError("no row has a label", mend, file=path)
-        return None, {}, []
-    try:
-        labels.check_normal(path, may_lack=True)
-        kinds = labels.kinds()
-    except GanadError as error:
-        error.row = None                                # among all rows, of which only the labels were kept
-        if is_asked: raise error.at(file=path) from None
-        return None, {}, [f"The labels were not used: {error.what}; {error.mend}."]
-    return kinds, agreement(kinds, scores), [*labels.notes(), *_one_kind_note(kinds, scores, threshold)]
-
-def _one_kind_note(kinds, scores, threshold): # Sentences
-    "What can be said of labelled rows that are all anomalies"
-    if threshold is None or not (kinds==ANOMALY).any() or (kinds==NORMAL_ROW).any(): return []
-    found = np.asarray(scores)[kinds==ANOMALY]>threshold
-    return [f"No row is labelled normal: no AUROC. Of {len(found):,} labelled anomalies "
-            f"{found.mean():.1%} are flagged."]
-
-def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
-    if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
-    columns = zip(prep.names or [], prep.values, prep.may_be_true())
-    types = {name:'text' if texts else 'number' if may_be_true else 'no truth'
-             for name, texts, may_be_true in columns}
-    return dict(types=types or None, strays_are_gaps=prep.impute is not None)
-
-_COUNTED = NewValueWarning, EmptyColumnWarning         # by `Tally`, over all chunks
-
-def scored_chunks(est, rows): # Estimator, `Rows`
-    "(chunk, its scores), a chunk at a time"
-    for chunk in rows.chunks():
-        with at_lines(rows, chunk.names), warnings.catch_warnings():
-            for kind in _COUNTED: warnings.simplefilter('ignore', kind)
-            scores = est.anomaly_score(as_fitted(est, chunk.x))
-        yield chunk, scores
-
-def features_of(est, read)->np.ndarray|None: # Rows as the network reads them → (N,F); None: not known
-    "What is compared with the training rows, of which the mean is 0 and the deviation 1"
-    usual = est.extra_.get('usual')                                   # older files do not say it
-    return (_compared_features(est, read) - usual['mean'])/usual['deviation'] if usual else None
-
-def threshold_of(est, threshold=None)->float: # The model's own, if none is given
-    "The score above which a row is flagged"
-    if threshold is None and not hasattr(est, 'offset_'):
-        raise DataError("the model has no threshold", "give --threshold")
-    if threshold is None: return est.threshold_
-    if math.isfinite(threshold): return threshold
-    raise DataError(f"{threshold} is no threshold", "give a finite number", option='threshold')
-
-def p_values_of(est, scores):
-    "p-values, if rows were held back for them"
-    return p_values(est.reference_, scores) if est.calibrated_ else None
-
 # %% ../../nbs/files/20_fit_and_score.ipynb #613e3913
 @contextmanager
 def _text_output(out): # File to write; None: standard output
     "A text file that appears when it is whole, or standard output"
-    check_ending(out, *_TEXTS)
+    check_ending(out, '.csv', '.tsv', '.txt', '.gz')
     if out is None:
         with _rows_to(sys.stdout) as file: yield file
         return
@@ -565,15 +418,6 @@ def _score_columns(rows, prefix)->list:
     raise DataError(f"it has {listing(taken)} already", "give --prefix, as --prefix new_", file=rows.path)
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #8befdd86
-def doubts(tally, rows, kinds, scores)->list: # `Tally` of the `Rows`; as of `Labels.kinds`, or None; (N,)
-    "What to be wary of, in sentences"
-    is_training_file = tally.est.extra_.get('sha256')==sha256(rows)
-    found = score_warnings(tally, is_training_file)
-    if is_training_file: return found
-    is_normal = None if kinds is None else kinds==NORMAL_ROW
-    normal_scores = np.asarray(scores)[is_normal] if is_normal is not None and is_normal.any() else None
-    return [*found, *shift_warnings(tally, normal_scores)]
-
 def score_file(model, path, # Model file; what to score
                out=None, # CSV file to write; None: standard output
                threshold=None, strict=False, # Instead of the model's; as for `Rows`
@@ -584,30 +428,15 @@ def score_file(model, path, # Model file; what to score
     "Write the rows with a score, a p-value and a flag beside each"
     refuse_overwriting(out, path, model)
     est = load(model)
-    rows = open_for(est, path, strict, label, layout, max_gb)
-    is_asked = label is not None or normal is not None
-    labels = labels_for(est, label, normal)
-    all_scores = array('d')                                           # kept only for labels
-    limit = threshold_of(est, threshold)
+    scored = ScoredFile(est, path, threshold, label, normal, keep=False, strict=strict, layout=layout,
+                        max_gb=max_gb)
+    rows, limit = scored.rows, scored.threshold
     sep = _output_separator(rows, out)
     new_columns = _score_columns(rows, prefix)
-    tally = Tally(est, limit)
-    flagged = 0
-    with _text_output(out) as file, tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
+    with _text_output(out) as file:
         file.write(sep.join([*_with_separator([rows.header], rows.sep, sep), *new_columns]) + '\n')
-        for chunk, scores in scored_chunks(est, rows):
+        for chunk, scores in scored.chunks(progress):
             text = _with_separator(chunk.text, rows.sep, sep)
             file.writelines(_with_scores(text, scores, p_values_of(est, scores), scores>limit, sep))
-            may_be_normal = None
-            if is_asked and chunk.label is not None:
-                may_be_normal = labels.add(chunk.label)
-                all_scores.extend(scores.tolist())
-            tally.add(chunk, scores, features_of(est, as_read(est, chunk.x)), may_be_normal)
-            flagged += int((scores>limit).sum())
-            bar.update(len(scores))
-        if not tally.rows: raise DataError(f"no rows to score{skipped_text(rows.skipped)}", file=path)
-        refuse_empty_columns(tally, path)
-        kinds, found, on_labels = compared(labels, all_scores, path, is_asked, limit)
-    notes = [*doubts(tally, rows, kinds, all_scores), *file_warnings(rows), *on_labels]
-    return dict(rows=tally.rows, flagged=flagged, threshold=limit, out=out and str(out), skipped=rows.skipped,
-                labels=found, notes=notes)
+    return dict(rows=scored.tally.rows, flagged=scored.flagged, threshold=limit, out=out and str(out),
+                skipped=rows.skipped, labels=scored.agreement, notes=scored.notes)
