@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['BASELINES', 'DEFAULT', 'WHY_DEFAULT', 'kinds_of_rows', 'threshold_settings', 'settings_that_count', 'fit_rows',
-           'auroc_beside_held_out', 'mixed_rows', 'baseline_beside', 'time_note', 'fit_file', 'refuse_overwriting',
+           'auroc_beside_held_out', 'mixed_rows', 'baseline_beside', 'time_note', 'refuse_overwriting', 'fit_file',
            'check_ending', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
 import gzip, io, math, os, sys, time, warnings
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 import numpy as np, pandas as pd, torch
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
 from ..detector import PrecisionWarning
@@ -111,9 +112,9 @@ def _fit(est, x, y, checkpoint, groups):
         raise
     except CheckpointError as error:
         had = _DIFFERS.get(error.differs or '')
-        if had: error.what = f"of another training: it had {had}"
-        error.mend = "delete it, or repeat its command to go on with it"
-        raise
+        what = f"of another training: it had {had}" if had else error.what
+        mend = "delete it, or repeat its command to go on with it"
+        raise CheckpointError(what, mend, differs=error.differs, file=error.file) from error
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #56af447a
 BASELINES = 'pca', 'knn', 'isolationforest'         # that take a second
@@ -224,92 +225,7 @@ def _seconds_of_step(est, x, rows): # On noise of the shape of these pictures, w
         train(2)
     return (time.perf_counter() - began)/2
 
-# %% ../../nbs/files/20_fit_and_score.ipynb #e8b184b9
-def fit_file(path, # What to learn from
-             save, # Model file to write
-             method=DEFAULT, # One of `estimators()`
-             label=None, normal=None, drop=(), # Column of labels, its value for normal rows; no features
-             size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
-             seed=0, contamination=None, false_alarms=None,
-             say=None, # Called before the training with each sentence on the file, if given
-             layout=None, max_gb=1, # As for `Rows`
-             groups=None, # Column of groups that are held out as a whole; no feature
-             **settings, # More for the estimator
-            )->tuple: # The estimator; what is worth saying
-    "Fit a method to a file or folder, and save it"
-    if groups is not None: drop = [*drop, groups]
-    cls = estimators()[pick(method, estimators(), 'method')]
-    save = Path(save)
-    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict, layout=layout,
-                               max_gb=max_gb, words=settings.get('words') or (),
-                               strays_are_gaps=settings.get('impute') is not None)
-    refuse_overwriting(save, path)
-    _check_before_training(save, size, settings.get('random_state', seed))
-    chunk = rows.all()
-    with at_lines(rows, chunk.names): kinds, label_notes = kinds_of_rows(chunk, normal, path)
-    is_normal = kinds==NORMAL_ROW
-    x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
-    anomalies = chunk.x[kinds==ANOMALY]
-    refuse_names(x, path)
-    forgotten = forgotten_labels(x)
-    for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
-    threshold, notes = threshold_settings(len(x), contamination, false_alarms)
-    est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
-    if say and not _checkpoint(save).exists():
-        for note in time_note(est, x): say(note)
-    as_handed_over = [*np.flatnonzero(is_normal), *np.flatnonzero(kinds==ANOMALY)]
-    names = [chunk.names[i] for i in as_handed_over]
-    group_of = _groups(rows, chunk, groups, as_handed_over)
-    with at_lines(rows, names), warnings.catch_warnings(record=True) as said:
-        for kind in _NOTED: warnings.simplefilter('always', kind)
-        fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save), group_of)
-    notes += [*label_notes, *(f'{warning.message}.' for warning in said if warning.category in _NOTED)]
-    notes += forgotten
-    variety = diversity(est.model_, as_read(est, x[:500]))
-    notes += [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
-              *threshold_warnings(est.line_, est.false_alarms), *_group_notes(est)]
-    about = dict(file=Path(path).name, sha256=sha256(rows),
-                 rows=len(chunk), normal=len(x), anomalies=len(anomalies),
-                 unlabelled=int((kinds==UNLABELLED).sum()),
-                 label=label, normal_is=normal, drop=drop, skipped=rows.skipped,
-                 layout=_changed(rows.layout), groups=groups,
-                 pictures=getattr(rows, 'settings', None),
-                 found=_auroc_of_known(est, anomalies), usual=usual_features(est, x))
-    est.progress = False                                                      # of this run, not of the model
-    about['baseline'] = baseline_beside(est, x, anomalies, group_of)
-    about['card'] = _card(est, about, notes)
-    timeless = {name:value for name, value in about['baseline'].items() if name!='seconds'}
-    with writing(save) as temporary:                                          # same command, same file
-        est.save(temporary, notes=notes, **{**about, 'baseline':timeless})
-    _checkpoint(save).unlink(missing_ok=True)
-    return est, dict(about, notes=notes)
-
-def _groups(rows, chunk, column, at)->list|None: # Of the rows `at`
-    "The group of each row, as it stands in the file"
-    if column is None: return None
-    if rows.unit=='file' or hasattr(rows, 'heads'):
-        what = "groups are a column of CSV or Parquet"
-        raise DataError(what, "leave them out", file=rows.path, option='groups')
-    place = rows.position[column]
-    return [fields_of(chunk.text[i], rows.sep)[place] for i in at]
-
-def _group_notes(est)->list: # Sentences
-    n = est.data_.get('groups')
-    if not est.calibrated_ and (n is not None or est.holdout_rows=='last'):
-        return ["No rows were held out, so it does not matter which would have been."]
-    if n is None or n>=_MANY_GROUPS: return []
-    return [f"{count_text(n, 'group')} held out: rows of one group are alike, so the rate of false alarms "
-            "is less sure than its interval says."]
-
-_MANY_GROUPS = 30
-
-def _changed(layout)->dict: # `Layout`, or None
-    "What of it is not as usual"
-    usual = Layout()
-    return {name:value for name, value in asdict(layout or usual).items() if value!=getattr(usual, name)}
-
-_NOTED = NewValueWarning, ConstantScoreWarning, PrecisionWarning    # notes of the command line, too
-
+# %% ../../nbs/files/20_fit_and_score.ipynb #dd24a51f
 def _open_to_learn_from(path, label, **options): # `Rows`
     try: rows = rows_of(path, label=label, part='train', **options)
     except DataError as error:
@@ -358,6 +274,125 @@ def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is rea
     read = [os.path.realpath(Path(path).expanduser()) for path in inputs]          # of a link to itself, too
     if out is None or os.path.realpath(out) not in read: return
     raise DataError("this is what is read, and would be written over", "write to another file", file=out)
+
+# %% ../../nbs/files/20_fit_and_score.ipynb #bf24631a
+@dataclass
+class _RowsToLearn:
+    "The rows of a file, by what their labels say"
+    normal:Any # DataFrame, or array of images
+    anomalies:Any # Those that are known
+    names:list # What each row is called: normal ones first, then anomalies
+    groups:list|None # What each belongs to, in the same order
+    counts:dict # rows, normal, anomalies, unlabelled
+    notes:list # Sentences on the labels
+
+def _rows_to_learn(rows, # `Rows`
+                   normal, # The label that is normal
+                   groups, # Column of groups, if any
+                   path, # For messages
+                  )->_RowsToLearn:
+    "All rows of a file, normal ones and known anomalies apart"
+    chunk = rows.all()
+    with at_lines(rows, chunk.names): kinds, notes = kinds_of_rows(chunk, normal, path)
+    is_normal = kinds==NORMAL_ROW
+    is_anomaly = kinds==ANOMALY
+    x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
+    refuse_names(x, path)
+    in_order = [*np.flatnonzero(is_normal), *np.flatnonzero(is_anomaly)]
+    counts = dict(rows=len(chunk), normal=len(x), anomalies=int(is_anomaly.sum()),
+                  unlabelled=int((kinds==UNLABELLED).sum()))
+    return _RowsToLearn(x, chunk.x[is_anomaly], [chunk.names[i] for i in in_order],
+                        _groups(rows, chunk, groups, in_order), counts, notes)
+
+def _groups(rows, chunk, column, at)->list|None: # Of the rows `at`
+    "The group of each row, as it stands in the file"
+    if column is None: return None
+    if rows.unit=='file' or hasattr(rows, 'heads'):
+        what = "groups are a column of CSV or Parquet"
+        raise DataError(what, "leave them out", file=rows.path, option='groups')
+    place = rows.position[column]
+    return [fields_of(chunk.text[i], rows.sep)[place] for i in at]
+
+# %% ../../nbs/files/20_fit_and_score.ipynb #e8b184b9
+def fit_file(path, # What to learn from
+             save, # Model file to write
+             method=DEFAULT, # One of `estimators()`
+             label=None, normal=None, drop=(), # Column of labels, its value for normal rows; no features
+             size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
+             seed=0, contamination=None, false_alarms=None,
+             say=None, # Called before the training with each sentence on the file, if given
+             layout=None, max_gb=1, # As for `Rows`
+             groups=None, # Column of groups that are held out as a whole; no feature
+             **settings, # More for the estimator
+            )->tuple: # The estimator; what is worth saying
+    "Fit a method to a file or folder, and save it"
+    if groups is not None: drop = [*drop, groups]
+    cls = estimators()[pick(method, estimators(), 'method')]
+    save = Path(save)
+    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict, layout=layout,
+                               max_gb=max_gb, words=settings.get('words') or (),
+                               strays_are_gaps=settings.get('impute') is not None)
+    refuse_overwriting(save, path)
+    _check_before_training(save, size, settings.get('random_state', seed))
+    learned = _rows_to_learn(rows, normal, groups, path)
+    forgotten = forgotten_labels(learned.normal)
+    for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
+    threshold, on_threshold = threshold_settings(len(learned.normal), contamination, false_alarms)
+    est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
+    if say and not _checkpoint(save).exists():
+        for note in time_note(est, learned.normal): say(note)
+    in_training = _train(est, rows, learned, _checkpoint(save))
+    notes = [*on_threshold, *learned.notes, *in_training, *forgotten, *_notes_on_model(est, rows, learned)]
+    about = _about_model(est, rows, learned, notes, groups, label=label, normal_is=normal, drop=drop)
+    _save_model(est, save, about, notes)
+    return est, dict(about, notes=notes)
+
+def _train(est, rows, learned, checkpoint)->list: # `_RowsToLearn`; file that a killed training leaves
+    "Fit the estimator; what it warned of, in sentences"
+    with at_lines(rows, learned.names), warnings.catch_warnings(record=True) as said:
+        for kind in _NOTED: warnings.simplefilter('always', kind)
+        fit_rows(est, learned.normal, learned.anomalies, None if est.method.once else checkpoint,
+                 learned.groups)
+    return [f'{warning.message}.' for warning in said if warning.category in _NOTED]
+
+_NOTED = NewValueWarning, ConstantScoreWarning, PrecisionWarning    # notes of the command line, too
+
+def _notes_on_model(est, rows, learned)->list: # Sentences
+    "What to be wary of, now that the model is there"
+    x = learned.normal
+    variety = diversity(est.model_, as_read(est, x[:500]))
+    return [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
+            *threshold_warnings(est.line_, est.false_alarms), *_group_notes(est)]
+
+def _about_model(est, rows, learned, notes, groups, **asked)->dict: # Sentences; options of the training
+    "What the model file says of the training, besides settings and weights"
+    about = dict(file=rows.path.name, sha256=sha256(rows), **learned.counts, **asked, skipped=rows.skipped,
+                 layout=_changed(rows.layout), groups=groups, pictures=getattr(rows, 'settings', None),
+                 found=_auroc_of_known(est, learned.anomalies), usual=usual_features(est, learned.normal))
+    est.progress = False                                                      # of this run, not of the model
+    about['baseline'] = baseline_beside(est, learned.normal, learned.anomalies, learned.groups)
+    return dict(about, card=_card(est, about, notes))
+
+def _save_model(est, save, about, notes)->None:
+    "The model file, whole or not at all: the same command makes the same file"
+    timeless = {name:value for name, value in about['baseline'].items() if name!='seconds'}
+    with writing(save) as temporary: est.save(temporary, notes=notes, **{**about, 'baseline':timeless})
+    _checkpoint(save).unlink(missing_ok=True)
+
+def _group_notes(est)->list: # Sentences
+    n = est.data_.get('groups')
+    if not est.calibrated_ and (n is not None or est.holdout_rows=='last'):
+        return ["No rows were held out, so it does not matter which would have been."]
+    if n is None or n>=_MANY_GROUPS: return []
+    return [f"{count_text(n, 'group')} held out: rows of one group are alike, so the rate of false alarms "
+            "is less sure than its interval says."]
+
+_MANY_GROUPS = 30
+
+def _changed(layout)->dict: # `Layout`, or None
+    "What of it is not as usual"
+    usual = Layout()
+    return {name:value for name, value in asdict(layout or usual).items() if value!=getattr(usual, name)}
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #613e3913
 @contextmanager
