@@ -137,12 +137,13 @@ def score(arguments):
 
 def report(arguments):
     "The command `ganad report`"
-    from ganad._files.report import report_file        # draws, and so loads matplotlib
+    from ganad._files.report import pixels_text, report_file        # draws, and so loads matplotlib
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
     done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
                        arguments.top, _shows_progress(arguments), arguments.label, arguments.normal,
                        **_reading(arguments))
-    return _print_outcome(arguments, _flagged(done), done)
+    on_pixels = f"\n{pixels_text(done['pixels'])}" if done['pixels'] else ''
+    return _print_outcome(arguments, _flagged(done) + on_pixels, done)
 
 def compare(arguments):
     "The command `ganad compare`"

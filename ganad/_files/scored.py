@@ -195,9 +195,10 @@ class ScoredFile:
         self.scores = array('d')                    # of all rows, if they are kept
         self.tally = Tally(est, self.threshold)
         self.flagged = 0                            # rows above the threshold
-        self.kinds = None                           # when all are scored: as of `Labels.kinds`; None: no labels
-        self.agreement:dict = {}                    # … of labels and scores, as of `agreement`
-        self.doubts:list = []                       # … sentences on the rows
+        # what follows is known when all rows are scored
+        self.kinds = None                           # as of `Labels.kinds`; None: there are no labels
+        self.agreement:dict = {}                    # of labels and scores, as of `agreement`
+        self.doubts:list = []                       # sentences on the rows
         self.on_labels:list = []                    # … and on their labels
 
     def chunks(self, progress=False): # Show a bar?
