@@ -57,7 +57,7 @@ def kind_of_label(label, # Its text
     raise DataError(what, "say which one is normal, as --normal ok")
 
 def _kind_beside(text, normal): # Both as of `_plain`
-    "Of a label that is written otherwise than the normal one: ok. is ok, ok? is not sure, crack is an anomaly"
+    "Of a label that is written otherwise than the normal one: ok. is ok, ok? is not sure, crack an anomaly"
     if normal and _plain(text)==normal: return NORMAL_ROW
     if normal and _plain(text.rstrip(_ENDS + _DOUBTS))==normal: return UNLABELLED
     return ANOMALY

@@ -97,8 +97,8 @@ class MaskedPixels:
 
 def pixels_text(found)->str: # Of `MaskedPixels.agreement`
     "What the page and the command line say"
-    return (f"Pixels, against the masks: AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f} at a base rate of "
-            f"{found['base_rate']:.4f}, of {count_text(found['pictures'], 'picture')}.")
+    return (f"Pixels, against the masks: AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f} "
+            f"at a base rate of {found['base_rate']:.4f}, of {count_text(found['pictures'], 'picture')}.")
 
 # %% ../../nbs/files/30_report.ipynb #62da612c
 class TopRow(NamedTuple):
