@@ -45,6 +45,12 @@ def _reading(parser):
     option('--max-gb', type=float, default=1, metavar='N',
            help='memory that a small, packed file may take (default: 1 GB, or 100 times its size)')
 
+def _held_out(parser):
+    option = parser.add_argument
+    option('--hold-out', choices=['random', 'last'], default='random',
+           help='which rows draw the threshold; last: of a series in time (default: random)')
+    option('--groups', metavar='COLUMN', help='hold out whole groups: machines, patients, days; no feature')
+
 def _fit(parser):
     _path(parser, '--save', required=True, metavar='FILE', help='model file to write, as m.safetensors')
     option = parser.add_argument
@@ -62,9 +68,7 @@ def _fit(parser):
     threshold('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
     threshold('--contamination', type=float, metavar='P',
               help='instead: share of anomalies in the training rows')
-    option('--hold-out', choices=['random', 'last'], default='random',
-           help='which rows draw the line of --false-alarms; last: of a series in time (default: random)')
-    option('--groups', metavar='COLUMN', help='hold out whole groups: machines, patients, days; no feature')
+    _held_out(parser)
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
     option('--seed', type=int, default=0, metavar='N', help='same seed, same model (default: 0)')
@@ -100,6 +104,7 @@ def _compare(parser):
     option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
     option('--words', metavar='A,B', help='columns of words, even if they look like numbers, as codes do')
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
+    _held_out(parser)
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
     option('--seed', type=int, default=0, metavar='N', help='same seed, same table (default: 0)')

@@ -18,7 +18,7 @@ SLOW_FILES = {'test_site', 'test_look', 'test_live', 'test_docs', 'test_jupyter'
               'test_package', 'test_kill', 'test_executor'}
 PAGES = {'docs', 'chrome'}                                  # fixtures: the built site, a browser
 OF_METHODS = {'test_gradients', 'test_losses_of_methods', 'test_scores'}
-OF_COMMANDS = {'test_own', 'test_messages'}
+OF_COMMANDS = {'test_own', 'test_own_files', 'test_messages'}
 QUICK_NOTEBOOK = 8        # seconds: notebooks that take longer run only if they were changed themselves
 
 

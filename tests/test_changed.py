@@ -27,7 +27,7 @@ def runs(notebook): return item('test_notebooks.py', f'test_runs[{notebook}]', n
     (LOSSES, [runs('toolkit/03_losses.ipynb'), item('test_contract.py', 'test_promise[alice-table-saves]'),
               item('test_scores.py'), item('test_losses_of_methods.py')]),
     (REPORT, [runs('files/30_report.ipynb'), runs('files/40_commands.ipynb'), item('test_own.py'),
-              item('test_messages.py'), item('test_pictures.py')]),
+              item('test_messages.py'), item('test_picture_notes.py')]),
     ('tests/test_kill.py', [item('test_kill.py')]),
 ])
 def test_what_concerns_a_change_is_checked(file, wanted):

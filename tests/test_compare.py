@@ -65,6 +65,26 @@ def test_a_method_measured_here_is_as_by_hand(run, files):
     assert row['false_alarms']==scored.flag[30:].mean()
 
 
+@pytest.mark.parametrize('typed', [['--groups', 'day'], ['--hold-out', 'last', '--drop', 'day']])
+def test_rows_are_held_out_as_fit_holds_them_out(run, files, typed):
+    "Both options mean what they mean there: the same threshold, so the same rows flagged"
+    for name in ('train.csv', 'test.csv'):
+        frame = pd.read_csv(files/name)
+        frame.assign(day=np.arange(len(frame))//20).to_csv(files/name, index=False)
+    done, _ = compared(run, files, '--label', 'bad', *typed)
+    row = next(row for row in done['table'] if row['method']=='knn')
+    assert run('fit', files/'train.csv', '--save', files/'m', '--method', 'knn', '--quiet', *typed)[0]==0
+    scores = ['score', files/'test.csv', '--model', files/'m', '--out', files/'s.csv', '--json']
+    found = json.loads(run(*scores, '--label', 'bad')[1])['labels']
+    flag = pd.read_csv(files/'s.csv').flag
+    assert row['auroc']==found['auroc'] and row['false_alarms']==flag[30:].mean()
+    assert row['anomalies_found']==flag[:30].mean()
+    at_random, _ = compared(run, files, '--label', 'bad', '--drop', 'day')
+    other = next(row for row in at_random['table'] if row['method']=='knn')
+    assert (other['auroc'], other['false_alarms'])!=(row['auroc'], row['false_alarms'])
+    assert any('groups held out' in note for note in done['notes'])==('--groups' in typed)
+
+
 def test_labels_in_both_files_and_rows_without_one(run, files):
     train, test = table(400, 0, 20), table(300, 1, 30)
     for frame, name in ((train, 'train.csv'), (test, 'test.csv')):

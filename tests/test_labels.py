@@ -69,6 +69,27 @@ def test_a_third_class_is_said_with_its_number(run, tmp_path):
     assert any("'rework' (30)" in note and "'defect' (30)" in note for note in about['notes'])
 
 
+@pytest.mark.parametrize('other', ['ok.', 'OK. ', 'ok;', 'ok !', 'Ok,'])
+def test_a_full_stop_makes_no_anomaly(run, tmp_path, other):
+    about = fitted(run, tmp_path, statuses(third=other), '--normal', 'ok')
+    assert (about['normal'], about['anomalies'], about['unlabelled'])==(270, 30, 0)
+    note, = (note for note in about['notes'] if note.endswith('are read as one.'))
+    assert "'ok'" in note and repr(other.strip()) in note
+
+
+@pytest.mark.parametrize('other', ['ok?', 'OK ?', 'ok*', 'ok？', 'ok.?'])
+def test_who_is_not_sure_has_said_nothing(run, tmp_path, other):
+    about = fitted(run, tmp_path, statuses(third=other), '--normal', 'ok')
+    assert (about['normal'], about['anomalies'], about['unlabelled'])==(240, 30, 30)
+    assert any(note.startswith('30 rows without a label') for note in about['notes'])
+
+
+def test_the_word_that_was_asked_for_is_said_beside_the_one_that_is_there():
+    labels = Labels('ok')
+    labels.add(['ok.', 'defect'])
+    assert labels.notes()[0]=="Labels 'ok', 'ok.' are read as one."
+
+
 @pytest.mark.parametrize('word', ['not tested', 'Not yet', 'to_check', 'to be inspected', 'untested',
                                   ' not  checked', '—', '??', 'n.d.', '#VALUE!', 'not applicable',
                                   'to-be-checked', '…'])
@@ -76,7 +97,7 @@ def test_words_for_not_yet_are_no_labels(word):
     assert kind_of_label(word, 'ok')==UNLABELLED and kind_of_label(word, word)==NORMAL_ROW
 
 
-@pytest.mark.parametrize('word', ['+', 'ok.', '-1', 'later'])
+@pytest.mark.parametrize('word', ['+', 'ok-', 'nok', 'not ok', '.ok', '-1', 'later'])
 def test_other_labels_are_anomalies(word):
     assert kind_of_label(word, 'ok')==ANOMALY and kind_of_label('ＯＫ', 'ok')==NORMAL_ROW
 

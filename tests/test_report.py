@@ -1,14 +1,20 @@
 "What the page of `ganad report` says of rows is true, and all of it can be seen"
 import re
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+from said import run_command
 
 from ganad._files.report import histogram_range, reasons
+from ganad.cli import main
+from ganad.data import masked_pictures
 from ganad.estimator import estimators, load
 from ganad.estimator._preprocess import as_word
 from ganad.estimator._units import Units
+from ganad.metrics import auprc, pixel_auroc, pixel_rows
 
 MANY = 30           # columns of noise
 
@@ -152,3 +158,98 @@ def test_a_model_that_was_loaded_says_the_same(models, tmp_path):
     rows = pump(5, 2).assign(heat=54., speed=20., mode='eco')
     again = load(models['pca'].save(tmp_path/'m'))
     assert reasons(again, rows)==reasons(models['pca'], rows)
+
+
+# Masks
+
+@pytest.fixture
+def masked(tmp_path):
+    "Grey pictures with a bright square on some of the test, a mask of each, and a model of the good ones"
+    rng = np.random.default_rng(0)
+    folder = tmp_path/'plates'
+    def save(x, name):
+        (folder/name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(x.astype('u1')).save(folder/name)
+    for name, n in {'train/good':30, 'test/good':6, 'test/spot':6}.items():
+        for i in range(n):
+            x = rng.normal(110, 12, (24, 40)) + 30*np.sin(np.arange(40)/6 + rng.random())
+            spot = np.zeros(x.shape, bool)
+            if name=='test/spot':
+                spot[6+i:11+i, 10:16] = True
+                save(255*spot, f'masks/spot/{i}.png')
+            save((x + 60*spot).clip(0, 255), f'{name}/{i}.png')
+    run_command('fit', str(folder), '--normal', 'good', '--method', 'pca', '--save', str(tmp_path/'m'))
+    return folder, tmp_path/'m'
+
+
+def reported(masked):
+    from ganad._files.report import report_file
+    folder, model = masked
+    done = report_file(model, folder, folder.parent/'r.html')
+    return done, (folder.parent/'r.html').read_text('utf-8')
+
+
+def test_pixels_are_compared_with_masks(masked, capsys):
+    "As all maps and masks at once would be, though pixels are only counted"
+    from ganad._files.pictures import rows_of
+    folder, model = masked
+    done, page = reported(masked)
+    est = load(model)
+    names, _, masks = zip(*masked_pictures(folder))
+    rows = rows_of(folder, part='test', size=est.prep_.shape[1], grey=True, pictures=est.extra_['pictures'])
+    chunk = rows.all()
+    assert [*names]==chunk.names
+    maps = [rows.on_original(m, *mask.shape) for m, mask in zip(est.explain(chunk.x), masks)]
+    found = done['pixels']
+    assert found['pictures']==12 and found['base_rate']==pytest.approx(6*30/(12*24*40))
+    assert found['auroc']==pytest.approx(pixel_auroc(maps, masks), abs=1e-3) and found['auroc']>.9
+    assert found['auprc']==pytest.approx(auprc(*pixel_rows(maps, masks)), abs=1e-3)
+    assert f"Pixels, against the masks: AUROC {found['auroc']:.3f}" in page
+    with pytest.raises(SystemExit) as end:
+        main(['report', str(folder), '--model', str(model), '--out', str(folder.parent/'s.html')])
+    assert end.value.code==0
+    assert f"Pixels, against the masks: AUROC {found['auroc']:.3f}" in capsys.readouterr().out
+
+
+def test_a_picture_without_a_mask_counts_only_if_it_is_normal(masked):
+    folder, _ = masked
+    (folder/'masks/spot/2.png').unlink()
+    done, _ = reported(masked)
+    assert done['pixels']['pictures']==11
+    note, = (note for note in done['notes'] if 'without a mask' in note)
+    assert note.startswith('1 picture') and 'test/spot/2.png' in note
+
+
+@pytest.mark.parametrize('damage, why', [
+    (lambda path: path.write_bytes(b'no picture'), 'a mask cannot be read: neither BMP'),
+    (lambda path: path.write_bytes((path.parent.parent.parent/'train/good/0.png').read_bytes()[:300]),
+     'a mask cannot be read'),
+    (lambda path: Image.new('L', (9, 9)).save(path), 'a mask of 9×9 pixels, its picture has 40×24')])
+def test_a_mask_that_is_no_use_is_named(masked, damage, why):
+    folder, _ = masked
+    damage(folder/'masks/spot/2.png')
+    done, page = reported(masked)
+    note, = (note for note in done['notes'] if note.startswith('The masks were not used'))
+    assert why in note and '(masks/spot/2.png)' in note
+    assert done['pixels']=={} and 'Pixels, against' not in page and done['labels']['auroc']>0
+
+
+def test_a_mask_of_no_picture_is_said(masked):
+    folder, _ = masked
+    (folder/'masks/spot/2.png').rename(folder/'masks/spot/77.png')
+    done, _ = reported(masked)
+    assert any(note.startswith("1 mask of no picture ('masks/spot/77.png')") for note in done['notes'])
+
+
+def test_masks_without_labels_are_compared_too(masked):
+    "Nobody knows who is normal: only what has a mask counts"
+    from ganad._files.report import report_file
+    folder, model = masked
+    with zipfile.ZipFile(folder.parent/'p.zip', 'w') as zipped:
+        for path in sorted([*(folder/'test/spot').iterdir(), *(folder/'test/good').iterdir()]):
+            zipped.write(path, f'{path.parent.name}-{path.name}')
+        for path in (folder/'masks/spot').iterdir(): zipped.write(path, f'masks/spot-{path.name}')
+    done = report_file(model, folder.parent/'p.zip', folder.parent/'r.html')
+    assert done['pixels']['pictures']==6 and done['pixels']['auroc']>.8
+    assert '<h2>Against the masks</h2>' in (folder.parent/'r.html').read_text('utf-8')
+    assert any(note.startswith('6 pictures without a mask') for note in done['notes'])

@@ -9,7 +9,8 @@ import pytest
 
 from ganad.cli import main
 from ganad.estimator import estimators, load
-from ganad._files.fit_and_score import fit_file, open_for, scored_chunks
+from ganad._files.fit_and_score import fit_file
+from ganad._files.scored import open_for, scored_chunks
 from ganad._files.readers import joined
 
 N = 120

@@ -137,12 +137,13 @@ def score(arguments):
 
 def report(arguments):
     "The command `ganad report`"
-    from ganad._files.report import report_file        # draws, and so loads matplotlib
+    from ganad._files.report import pixels_text, report_file        # draws, and so loads matplotlib
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
     done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
                        arguments.top, _shows_progress(arguments), arguments.label, arguments.normal,
                        **_reading(arguments))
-    return _print_outcome(arguments, _flagged(done), done)
+    on_pixels = f"\n{pixels_text(done['pixels'])}" if done['pixels'] else ''
+    return _print_outcome(arguments, _flagged(done) + on_pixels, done)
 
 def compare(arguments):
     "The command `ganad compare`"
@@ -153,6 +154,7 @@ def compare(arguments):
     done = compare_files(arguments.train, arguments.test, arguments.out, _column_names(arguments.methods),
                          arguments.label, arguments.normal, drop=_column_names(arguments.drop),
                          size=arguments.size, seed=arguments.seed, strict=arguments.strict,
+                         holdout_rows=arguments.hold_out, groups=arguments.groups,
                          progress=_training_progress(arguments), **settings)
     table = pd.DataFrame(map(as_shown, done['table'])).to_string(index=False)
     text = f"{table}\n{done['verdict']}\n{done['out']}"

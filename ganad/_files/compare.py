@@ -13,13 +13,12 @@ import numpy as np
 from .. import plots
 from ..core import DataError, pick
 from ..estimator import estimators
-from .fit_and_score import (BASELINES, as_read, check_ending, compared, doubts, features_of,
-                                       fit_file, labels_for, open_for, refuse_overwriting, scored_chunks)
+from .fit_and_score import BASELINES, check_ending, fit_file, refuse_overwriting
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED
 from .pictures import rows_of
 from .readers import writing
 from .report import figure_of, render
-from .warnings import Tally, file_warnings, refuse_empty_columns
+from .scored import ScoredFile
 from ..metrics import auroc_se
 
 # %% ../../nbs/files/35_compare.ipynb #c888e83a
@@ -69,7 +68,7 @@ def as_shown(row)->dict: # Of `Competitor.row`
             'AUPRC':f"{row['auprc']:.3f}", 'anomalies found':f"{row['anomalies_found']:.1%}",
             'false alarms':f"{row['false_alarms']:.1%}", 'seconds to learn':f"{row['seconds']:.1f}"}
 
-def compete(name, train, test, label=None, normal=None, # Method; files; as of `open_for` and `labels_for`
+def compete(name, train, test, label=None, normal=None, # Method; files; as of `ScoredFile`
             strict=False, layout=None, max_gb=1, **settings)->Competitor: # As of `fit_file`
     "Learn from one file with a method, and score another, which has labels"
     began = time.perf_counter()
@@ -81,21 +80,12 @@ def compete(name, train, test, label=None, normal=None, # Method; files; as of `
                               **settings)
     seconds = time.perf_counter() - began
     est.extra_ = about                                  # as `load` would have them
-    rows = open_for(est, test, strict, label, layout, max_gb)
-    labels = labels_for(est, label, normal)
-    tally = Tally(est, est.threshold_)
-    scores = []
-    for chunk, values in scored_chunks(est, rows):
-        scores.append(values)
-        may_be_normal = None if chunk.label is None else labels.add(chunk.label)
-        tally.add(chunk, values, features_of(est, as_read(est, chunk.x)), may_be_normal)
-    scores = np.concatenate(scores) if scores else np.zeros(0)
-    refuse_empty_columns(tally, test)
-    kinds, found, notes = compared(labels, scores, test, is_asked=True)
-    if 'auroc' not in found:
+    scored = ScoredFile(est, test, label=label, normal=normal, must_have_labels=True, strict=strict,
+                        layout=layout, max_gb=max_gb).score_all()
+    if 'auroc' not in scored.agreement:
         raise DataError("its labels must name normal rows and anomalies, some of both", file=test)
-    on_test = [*doubts(tally, rows, kinds, scores), *file_warnings(rows)]
-    return Competitor(name, seconds, scores, kinds, found, est.threshold_, [*notes, *about['notes']], on_test)
+    return Competitor(name, seconds, np.array(scored.scores), scored.kinds, scored.agreement, est.threshold_,
+                      [*scored.on_labels, *about['notes']], scored.doubts)
 
 def _columns(path, **options): # Of a table, arrays of an NPZ; of pictures any, for they have folders
     rows = rows_of(path, **options)

@@ -4,33 +4,29 @@
 
 # %% auto #0
 __all__ = ['BASELINES', 'DEFAULT', 'WHY_DEFAULT', 'kinds_of_rows', 'threshold_settings', 'settings_that_count', 'fit_rows',
-           'auroc_beside_held_out', 'mixed_rows', 'baseline_beside', 'time_note', 'fit_file', 'require_label',
-           'refuse_overwriting', 'as_read', 'as_fitted', 'open_for', 'labels_for', 'compared', 'scored_chunks',
-           'features_of', 'threshold_of', 'p_values_of', 'check_ending', 'doubts', 'score_file']
+           'auroc_beside_held_out', 'mixed_rows', 'baseline_beside', 'time_note', 'refuse_overwriting', 'fit_file',
+           'check_ending', 'score_file']
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #377b5280
 import gzip, io, math, os, sys, time, warnings
-from array import array
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 import numpy as np, pandas as pd, torch
-from tqdm.auto import tqdm
 from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
 from ..detector import PrecisionWarning
 from ..estimator import estimators, info, load
-from ..estimator._preprocess import (ConstantScoreWarning, EmptyColumnWarning, Images, NewValueWarning,
-                                         wanted)
-from ..estimator._threshold import p_values, rows_needed
+from ..estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, wanted
+from ..estimator._threshold import rows_needed
 from ..estimator.estimator import STEPS, seeded, settings_of
-from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
+from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels
 from .pictures import rows_of, sha256
-from .readers import (Layout, count_text, drop_option, layout_options, listing, options_text,
-                                  skipped_text, at_lines, csv_line, fields_of, writing)
-from .shift import light
-from .warnings import (Tally, diversity, file_warnings, forgotten_labels, model_warnings,
-                                  picture_notes, rate_text, refuse_empty_columns, refuse_names, row_warnings,
-                                  score_warnings, shift_warnings, threshold_warnings)
+from .readers import (Layout, count_text, drop_option, listing, at_lines, csv_line, fields_of,
+                                  writing)
+from .scored import ScoredFile, as_read, p_values_of, require_label, usual_features
+from .warnings import (diversity, file_warnings, forgotten_labels, model_warnings, picture_notes,
+                                   rate_text, refuse_names, row_warnings, threshold_warnings)
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #b94f67a7
@@ -116,9 +112,9 @@ def _fit(est, x, y, checkpoint, groups):
         raise
     except CheckpointError as error:
         had = _DIFFERS.get(error.differs or '')
-        if had: error.what = f"of another training: it had {had}"
-        error.mend = "delete it, or repeat its command to go on with it"
-        raise
+        what = f"of another training: it had {had}" if had else error.what
+        mend = "delete it, or repeat its command to go on with it"
+        raise CheckpointError(what, mend, differs=error.differs, file=error.file) from error
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #56af447a
 BASELINES = 'pca', 'knn', 'isolationforest'         # that take a second
@@ -229,105 +225,7 @@ def _seconds_of_step(est, x, rows): # On noise of the shape of these pictures, w
         train(2)
     return (time.perf_counter() - began)/2
 
-# %% ../../nbs/files/20_fit_and_score.ipynb #e8b184b9
-def fit_file(path, # What to learn from
-             save, # Model file to write
-             method=DEFAULT, # One of `estimators()`
-             label=None, normal=None, drop=(), # Column of labels, its value for normal rows; no features
-             size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
-             seed=0, contamination=None, false_alarms=None,
-             say=None, # Called before the training with each sentence on the file, if given
-             layout=None, max_gb=1, # As for `Rows`
-             groups=None, # Column of groups that are held out as a whole; no feature
-             **settings, # More for the estimator
-            )->tuple: # The estimator; what is worth saying
-    "Fit a method to a file or folder, and save it"
-    if groups is not None: drop = [*drop, groups]
-    cls = estimators()[pick(method, estimators(), 'method')]
-    save = Path(save)
-    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict, layout=layout,
-                               max_gb=max_gb, words=settings.get('words') or (),
-                               strays_are_gaps=settings.get('impute') is not None)
-    refuse_overwriting(save, path)
-    _check_before_training(save, size, settings.get('random_state', seed))
-    chunk = rows.all()
-    with at_lines(rows, chunk.names): kinds, label_notes = kinds_of_rows(chunk, normal, path)
-    is_normal = kinds==NORMAL_ROW
-    x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
-    anomalies = chunk.x[kinds==ANOMALY]
-    refuse_names(x, path)
-    forgotten = forgotten_labels(x)
-    for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
-    threshold, notes = threshold_settings(len(x), contamination, false_alarms)
-    est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
-    if say and not _checkpoint(save).exists():
-        for note in time_note(est, x): say(note)
-    as_handed_over = [*np.flatnonzero(is_normal), *np.flatnonzero(kinds==ANOMALY)]
-    names = [chunk.names[i] for i in as_handed_over]
-    group_of = _groups(rows, chunk, groups, as_handed_over)
-    with at_lines(rows, names), warnings.catch_warnings(record=True) as said:
-        for kind in _NOTED: warnings.simplefilter('always', kind)
-        fit_rows(est, x, anomalies, None if cls.method.once else _checkpoint(save), group_of)
-    notes += [*label_notes, *(f'{warning.message}.' for warning in said if warning.category in _NOTED)]
-    notes += forgotten
-    variety = diversity(est.model_, as_read(est, x[:500]))
-    notes += [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
-              *threshold_warnings(est.line_, est.false_alarms), *_group_notes(est)]
-    about = dict(file=Path(path).name, sha256=sha256(rows),
-                 rows=len(chunk), normal=len(x), anomalies=len(anomalies),
-                 unlabelled=int((kinds==UNLABELLED).sum()),
-                 label=label, normal_is=normal, drop=drop, skipped=rows.skipped,
-                 layout=_changed(rows.layout), groups=groups,
-                 pictures=getattr(rows, 'settings', None),
-                 found=_auroc_of_known(est, anomalies), usual=_usual_features(est, x))
-    est.progress = False                                                      # of this run, not of the model
-    about['baseline'] = baseline_beside(est, x, anomalies, group_of)
-    about['card'] = _card(est, about, notes)
-    timeless = {name:value for name, value in about['baseline'].items() if name!='seconds'}
-    with writing(save) as temporary:                                          # same command, same file
-        est.save(temporary, notes=notes, **{**about, 'baseline':timeless})
-    _checkpoint(save).unlink(missing_ok=True)
-    return est, dict(about, notes=notes)
-
-def _groups(rows, chunk, column, at)->list|None: # Of the rows `at`
-    "The group of each row, as it stands in the file"
-    if column is None: return None
-    if rows.unit=='file' or hasattr(rows, 'heads'):
-        what = "groups are a column of CSV or Parquet"
-        raise DataError(what, "leave them out", file=rows.path, option='groups')
-    place = rows.position[column]
-    return [fields_of(chunk.text[i], rows.sep)[place] for i in at]
-
-def _group_notes(est)->list: # Sentences
-    n = est.data_.get('groups')
-    if not est.calibrated_ and (n is not None or est.holdout_rows=='last'):
-        return ["No rows were held out, so it does not matter which would have been."]
-    if n is None or n>=_MANY_GROUPS: return []
-    return [f"{count_text(n, 'group')} held out: rows of one group are alike, so the rate of false alarms "
-            "is less sure than its interval says."]
-
-_MANY_GROUPS = 30
-
-def _changed(layout)->dict: # `Layout`, or None
-    "What of it is not as usual"
-    usual = Layout()
-    return {name:value for name, value in asdict(layout or usual).items() if value!=getattr(usual, name)}
-
-_NOTED = NewValueWarning, ConstantScoreWarning, PrecisionWarning    # notes of the command line, too
-
-def require_label(rows, label)->None: # `Rows`; its column of labels as asked for, if at all
-    "`DataError` if there is no such label"
-    if label is None: return
-    if rows.unit=='file':                                             # a folder of pictures
-        mend = "name the normal folder, as --normal good"
-        raise DataError("the label of a picture is its folder", mend, file=rows.path, option='label')
-    is_array = hasattr(rows, 'heads')
-    there = rows.heads if is_array else rows.position
-    name = rows.labels if is_array else label                         # 'test_labels' for 'train_labels'
-    if name not in there:
-        what = f"no {'array' if is_array else 'column'} {label!r}"
-        raise DataError(what, f"it has {listing([*there])}", file=rows.path, option='label')
-
+# %% ../../nbs/files/20_fit_and_score.ipynb #dd24a51f
 def _open_to_learn_from(path, label, **options): # `Rows`
     try: rows = rows_of(path, label=label, part='train', **options)
     except DataError as error:
@@ -377,140 +275,130 @@ def refuse_overwriting(out, *inputs)->None: # File to write, if any; what is rea
     if out is None or os.path.realpath(out) not in read: return
     raise DataError("this is what is read, and would be written over", "write to another file", file=out)
 
-def as_read(est, x)->torch.Tensor: # Estimator, rows
-    "Rows as the network reads them"
-    return torch.as_tensor(est.prep_.rows(as_fitted(est, x))).float()
+# %% ../../nbs/files/20_fit_and_score.ipynb #bf24631a
+@dataclass
+class _RowsToLearn:
+    "The rows of a file, by what their labels say"
+    normal:Any # DataFrame, or array of images
+    anomalies:Any # Those that are known
+    names:list # What each row is called: normal ones first, then anomalies
+    groups:list|None # What each belongs to, in the same order
+    counts:dict # rows, normal, anomalies, unlabelled
+    notes:list # Sentences on the labels
 
-def _compared_features(est, read): # Rows as the network reads them → (N,F)
-    "Of a table the columns, of pictures brightness and contrast"
-    return read.double().numpy() if est.prep_.kind=='table' else light(read)
+def _rows_to_learn(rows, # `Rows`
+                   normal, # The label that is normal
+                   groups, # Column of groups, if any
+                   path, # For messages
+                  )->_RowsToLearn:
+    "All rows of a file, normal ones and known anomalies apart"
+    chunk = rows.all()
+    with at_lines(rows, chunk.names): kinds, notes = kinds_of_rows(chunk, normal, path)
+    is_normal = kinds==NORMAL_ROW
+    is_anomaly = kinds==ANOMALY
+    x = chunk.x if is_normal.all() else chunk.x[is_normal]                    # no copy without need
+    refuse_names(x, path)
+    in_order = [*np.flatnonzero(is_normal), *np.flatnonzero(is_anomaly)]
+    counts = dict(rows=len(chunk), normal=len(x), anomalies=int(is_anomaly.sum()),
+                  unlabelled=int((kinds==UNLABELLED).sum()))
+    return _RowsToLearn(x, chunk.x[is_anomaly], [chunk.names[i] for i in in_order],
+                        _groups(rows, chunk, groups, in_order), counts, notes)
 
-def _usual_features(est, x, size=2000)->dict: # Normal rows, so many at a time
-    "Mean and deviation of the features, to compare those of other rows with"
-    total = squares = np.zeros(1)
-    for start in range(0, len(x), size):
-        features = _compared_features(est, as_read(est, x[start:start+size]))
-        total = total + features.sum(0)
-        squares = squares + (features**2).sum(0)
-    mean = total/len(x)
-    deviation = np.sqrt((squares/len(x) - mean**2).clip(1e-12))
-    return dict(mean=mean.tolist(), deviation=deviation.tolist())
+def _groups(rows, chunk, column, at)->list|None: # Of the rows `at`
+    "The group of each row, as it stands in the file"
+    if column is None: return None
+    if rows.unit=='file' or hasattr(rows, 'heads'):
+        what = "groups are a column of CSV or Parquet"
+        raise DataError(what, "leave them out", file=rows.path, option='groups')
+    place = rows.position[column]
+    return [fields_of(chunk.text[i], rows.sep)[place] for i in at]
 
-def as_fitted(est, x):
-    "A table without its names, if the model was fitted on an array"
-    return x.to_numpy() if hasattr(x, 'iloc') and not est.prep_.names else x
-
-# %% ../../nbs/files/20_fit_and_score.ipynb #997d500d
-def open_for(est, path, # Of the estimator: what to read
-             strict=False, # Stop at a picture that cannot be read?
-             label=None, # Its column of labels, which must be there; None: the model's, if it is there
+# %% ../../nbs/files/20_fit_and_score.ipynb #e8b184b9
+def fit_file(path, # What to learn from
+             save, # Model file to write
+             method=DEFAULT, # One of `estimators()`
+             label=None, normal=None, drop=(), # Column of labels, its value for normal rows; no features
+             size=None, strict=False, # For pictures: pixels a side; stop at one that cannot be read?
+             seed=0, contamination=None, false_alarms=None,
+             say=None, # Called before the training with each sentence on the file, if given
              layout=None, max_gb=1, # As for `Rows`
-            ): # `Rows`
-    "A file or folder, opened as this model wants to see it"
-    prep = est.prep_
-    if label is not None and label in (getattr(prep, 'names', None) or []):
-        raise DataError(f"the model looks at column {label!r}", "name the column of labels", option='label')
-    is_array = prep.kind=='table' and not prep.names                  # no names of columns: nothing to drop
-    drop = [] if is_array else est.extra_.get('drop') or []
-    column = est.extra_.get('label') if label is None else label
-    kept = None if layout else _kept_layout(est, path)
-    try: rows = rows_of(path, label=column, drop=drop, strict=strict, part='test',
-                        pictures=est.extra_.get('pictures'), layout=layout or kept, max_gb=max_gb,
-                        **_wants(prep))
-    except DataError as error:
-        if kept:
-            options = options_text(layout_options(kept))
-            error.mend = f"{error.mend}; it was read with {options}, as in training: type others"
-        raise
-    rows.is_as_trained = kept is not None
-    if rows.kind!=prep.kind:
-        called = dict(table='a table', images='pictures')
-        differs = f"it holds {called[rows.kind]}, but the model was fitted on {called[prep.kind]}"
-        raise DataError(differs, "give its like", file=path)
-    if is_array and len(rows.features)!=est.n_features_in_:
-        what = f"it has {len(rows.features)} columns, the model {est.n_features_in_}"
-        raise DataError(what, "give those of the training", file=path)
-    require_label(rows, label)
-    return rows
+             groups=None, # Column of groups that are held out as a whole; no feature
+             **settings, # More for the estimator
+            )->tuple: # The estimator; what is worth saying
+    "Fit a method to a file or folder, and save it"
+    if groups is not None: drop = [*drop, groups]
+    cls = estimators()[pick(method, estimators(), 'method')]
+    save = Path(save)
+    rows = _open_to_learn_from(path, label=label, drop=drop, size=size, strict=strict, layout=layout,
+                               max_gb=max_gb, words=settings.get('words') or (),
+                               strays_are_gaps=settings.get('impute') is not None)
+    refuse_overwriting(save, path)
+    _check_before_training(save, size, settings.get('random_state', seed))
+    learned = _rows_to_learn(rows, normal, groups, path)
+    forgotten = forgotten_labels(learned.normal)
+    for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
+    threshold, on_threshold = threshold_settings(len(learned.normal), contamination, false_alarms)
+    est = cls(**{'random_state':seed, 'size':size, **threshold, **settings})
+    if say and not _checkpoint(save).exists():
+        for note in time_note(est, learned.normal): say(note)
+    in_training = _train(est, rows, learned, _checkpoint(save))
+    notes = [*on_threshold, *learned.notes, *in_training, *forgotten, *_notes_on_model(est, rows, learned)]
+    about = _about_model(est, rows, learned, notes, groups, label=label, normal_is=normal, drop=drop)
+    _save_model(est, save, about, notes)
+    return est, dict(about, notes=notes)
 
-_TEXTS = '.csv', '.tsv', '.txt', '.gz'
+def _train(est, rows, learned, checkpoint)->list: # `_RowsToLearn`; file that a killed training leaves
+    "Fit the estimator; what it warned of, in sentences"
+    with at_lines(rows, learned.names), warnings.catch_warnings(record=True) as said:
+        for kind in _NOTED: warnings.simplefilter('always', kind)
+        fit_rows(est, learned.normal, learned.anomalies, None if est.method.once else checkpoint,
+                 learned.groups)
+    return [f'{warning.message}.' for warning in said if warning.category in _NOTED]
 
-def _kept_layout(est, path)->Layout|None: # None: as usual
-    "How the training file was written, for another text file"
-    kept = est.extra_.get('layout')
-    return Layout(**kept) if kept and Path(path).suffix.lower() in _TEXTS else None
+_NOTED = NewValueWarning, ConstantScoreWarning, PrecisionWarning    # notes of the command line, too
 
-def labels_for(est, label=None, normal=None)->Labels: # As asked for; None: as in training
-    "Labels of rows to score, none of them read yet"
-    is_models = label in (None, est.extra_.get('label'))
-    models = est.extra_.get('normal_is') if is_models else None
-    labels = Labels(models if normal is None else normal)
-    if models is not None: labels.is_sure = kind_of_label(str(models), labels.normal)==NORMAL_ROW
-    return labels
+def _notes_on_model(est, rows, learned)->list: # Sentences
+    "What to be wary of, now that the model is there"
+    x = learned.normal
+    variety = diversity(est.model_, as_read(est, x[:500]))
+    return [*row_warnings(x), *model_warnings(variety), *picture_notes(est.prep_), *file_warnings(rows),
+            *threshold_warnings(est.line_, est.false_alarms), *_group_notes(est)]
 
-def compared(labels, scores, path, is_asked, threshold=None, # … above which rows are flagged
-            )->tuple: # Kinds or None; `agreement`; sentences
-    "What labels say of scores. What is wrong with them is an error, if they were asked for, else a sentence"
-    if not labels.are_given():
-        mend = "say which column holds them: --label"
-        if len(labels): mend = "label some, or name another column: --label"
-        if is_asked: raise DataError("no row has a label", mend, file=path)
-        return None, {}, []
-    try:
-        labels.check_normal(path, may_lack=True)
-        kinds = labels.kinds()
-    except GanadError as error:
-        error.row = None                                # among all rows, of which only the labels were kept
-        if is_asked: raise error.at(file=path) from None
-        return None, {}, [f"The labels were not used: {error.what}; {error.mend}."]
-    return kinds, agreement(kinds, scores), [*labels.notes(), *_one_kind_note(kinds, scores, threshold)]
+def _about_model(est, rows, learned, notes, groups, **asked)->dict: # Sentences; options of the training
+    "What the model file says of the training, besides settings and weights"
+    about = dict(file=rows.path.name, sha256=sha256(rows), **learned.counts, **asked, skipped=rows.skipped,
+                 layout=_changed(rows.layout), groups=groups, pictures=getattr(rows, 'settings', None),
+                 found=_auroc_of_known(est, learned.anomalies), usual=usual_features(est, learned.normal))
+    est.progress = False                                                      # of this run, not of the model
+    about['baseline'] = baseline_beside(est, learned.normal, learned.anomalies, learned.groups)
+    return dict(about, card=_card(est, about, notes))
 
-def _one_kind_note(kinds, scores, threshold): # Sentences
-    "What can be said of labelled rows that are all anomalies"
-    if threshold is None or not (kinds==ANOMALY).any() or (kinds==NORMAL_ROW).any(): return []
-    found = np.asarray(scores)[kinds==ANOMALY]>threshold
-    return [f"No row is labelled normal: no AUROC. Of {len(found):,} labelled anomalies "
-            f"{found.mean():.1%} are flagged."]
+def _save_model(est, save, about, notes)->None:
+    "The model file, whole or not at all: the same command makes the same file"
+    timeless = {name:value for name, value in about['baseline'].items() if name!='seconds'}
+    with writing(save) as temporary: est.save(temporary, notes=notes, **{**about, 'baseline':timeless})
+    _checkpoint(save).unlink(missing_ok=True)
 
-def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
-    if prep.kind=='images': return dict(size=prep.shape[1], grey=prep.shape[0]==1)
-    columns = zip(prep.names or [], prep.values, prep.may_be_true())
-    types = {name:'text' if texts else 'number' if may_be_true else 'no truth'
-             for name, texts, may_be_true in columns}
-    return dict(types=types or None, strays_are_gaps=prep.impute is not None)
+def _group_notes(est)->list: # Sentences
+    n = est.data_.get('groups')
+    if not est.calibrated_ and (n is not None or est.holdout_rows=='last'):
+        return ["No rows were held out, so it does not matter which would have been."]
+    if n is None or n>=_MANY_GROUPS: return []
+    return [f"{count_text(n, 'group')} held out: rows of one group are alike, so the rate of false alarms "
+            "is less sure than its interval says."]
 
-_COUNTED = NewValueWarning, EmptyColumnWarning         # by `Tally`, over all chunks
+_MANY_GROUPS = 30
 
-def scored_chunks(est, rows): # Estimator, `Rows`
-    "(chunk, its scores), a chunk at a time"
-    for chunk in rows.chunks():
-        with at_lines(rows, chunk.names), warnings.catch_warnings():
-            for kind in _COUNTED: warnings.simplefilter('ignore', kind)
-            scores = est.anomaly_score(as_fitted(est, chunk.x))
-        yield chunk, scores
-
-def features_of(est, read)->np.ndarray|None: # Rows as the network reads them → (N,F); None: not known
-    "What is compared with the training rows, of which the mean is 0 and the deviation 1"
-    usual = est.extra_.get('usual')                                   # older files do not say it
-    return (_compared_features(est, read) - usual['mean'])/usual['deviation'] if usual else None
-
-def threshold_of(est, threshold=None)->float: # The model's own, if none is given
-    "The score above which a row is flagged"
-    if threshold is None and not hasattr(est, 'offset_'):
-        raise DataError("the model has no threshold", "give --threshold")
-    if threshold is None: return est.threshold_
-    if math.isfinite(threshold): return threshold
-    raise DataError(f"{threshold} is no threshold", "give a finite number", option='threshold')
-
-def p_values_of(est, scores):
-    "p-values, if rows were held back for them"
-    return p_values(est.reference_, scores) if est.calibrated_ else None
+def _changed(layout)->dict: # `Layout`, or None
+    "What of it is not as usual"
+    usual = Layout()
+    return {name:value for name, value in asdict(layout or usual).items() if value!=getattr(usual, name)}
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #613e3913
 @contextmanager
 def _text_output(out): # File to write; None: standard output
     "A text file that appears when it is whole, or standard output"
-    check_ending(out, *_TEXTS)
+    check_ending(out, '.csv', '.tsv', '.txt', '.gz')
     if out is None:
         with _rows_to(sys.stdout) as file: yield file
         return
@@ -565,15 +453,6 @@ def _score_columns(rows, prefix)->list:
     raise DataError(f"it has {listing(taken)} already", "give --prefix, as --prefix new_", file=rows.path)
 
 # %% ../../nbs/files/20_fit_and_score.ipynb #8befdd86
-def doubts(tally, rows, kinds, scores)->list: # `Tally` of the `Rows`; as of `Labels.kinds`, or None; (N,)
-    "What to be wary of, in sentences"
-    is_training_file = tally.est.extra_.get('sha256')==sha256(rows)
-    found = score_warnings(tally, is_training_file)
-    if is_training_file: return found
-    is_normal = None if kinds is None else kinds==NORMAL_ROW
-    normal_scores = np.asarray(scores)[is_normal] if is_normal is not None and is_normal.any() else None
-    return [*found, *shift_warnings(tally, normal_scores)]
-
 def score_file(model, path, # Model file; what to score
                out=None, # CSV file to write; None: standard output
                threshold=None, strict=False, # Instead of the model's; as for `Rows`
@@ -584,30 +463,15 @@ def score_file(model, path, # Model file; what to score
     "Write the rows with a score, a p-value and a flag beside each"
     refuse_overwriting(out, path, model)
     est = load(model)
-    rows = open_for(est, path, strict, label, layout, max_gb)
-    is_asked = label is not None or normal is not None
-    labels = labels_for(est, label, normal)
-    all_scores = array('d')                                           # kept only for labels
-    limit = threshold_of(est, threshold)
+    scored = ScoredFile(est, path, threshold, label, normal, keep=False, strict=strict, layout=layout,
+                        max_gb=max_gb)
+    rows, limit = scored.rows, scored.threshold
     sep = _output_separator(rows, out)
     new_columns = _score_columns(rows, prefix)
-    tally = Tally(est, limit)
-    flagged = 0
-    with _text_output(out) as file, tqdm(unit=' rows', unit_scale=True, disable=not progress) as bar:
+    with _text_output(out) as file:
         file.write(sep.join([*_with_separator([rows.header], rows.sep, sep), *new_columns]) + '\n')
-        for chunk, scores in scored_chunks(est, rows):
+        for chunk, scores in scored.chunks(progress):
             text = _with_separator(chunk.text, rows.sep, sep)
             file.writelines(_with_scores(text, scores, p_values_of(est, scores), scores>limit, sep))
-            may_be_normal = None
-            if is_asked and chunk.label is not None:
-                may_be_normal = labels.add(chunk.label)
-                all_scores.extend(scores.tolist())
-            tally.add(chunk, scores, features_of(est, as_read(est, chunk.x)), may_be_normal)
-            flagged += int((scores>limit).sum())
-            bar.update(len(scores))
-        if not tally.rows: raise DataError(f"no rows to score{skipped_text(rows.skipped)}", file=path)
-        refuse_empty_columns(tally, path)
-        kinds, found, on_labels = compared(labels, all_scores, path, is_asked, limit)
-    notes = [*doubts(tally, rows, kinds, all_scores), *file_warnings(rows), *on_labels]
-    return dict(rows=tally.rows, flagged=flagged, threshold=limit, out=out and str(out), skipped=rows.skipped,
-                labels=found, notes=notes)
+    return dict(rows=scored.tally.rows, flagged=scored.flagged, threshold=limit, out=out and str(out),
+                skipped=rows.skipped, labels=scored.agreement, notes=scored.notes)

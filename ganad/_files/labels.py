@@ -37,6 +37,13 @@ def _says_nothing(text): # Of `_canonical`
     plain = ' '.join(re.sub('[_-]', ' ', text).split())
     return text in _NOT_KNOWN or plain in _NOT_KNOWN or set(text)<={*'?-‐‑–—−_./…#'}
 
+_ENDS = ' .,;:!'                                # say nothing new of a label
+_DOUBTS = '?*'                                  # … but that somebody was not sure
+
+def _plain(text): # Of `_canonical`
+    "Without signs at its end, and with single blanks"
+    return _canonical(' '.join(text.split()).rstrip(_ENDS))
+
 def kind_of_label(label, # Its text
                   normal=None, # The value that is normal; None: 0 is normal, 1 an anomaly
                  )->int: # `UNLABELLED`, `NORMAL_ROW` or `ANOMALY`
@@ -44,10 +51,16 @@ def kind_of_label(label, # Its text
     text = _canonical(label)
     if normal is not None and text==_canonical(normal): return NORMAL_ROW
     if _says_nothing(text): return UNLABELLED
-    if normal is not None: return ANOMALY
+    if normal is not None: return _kind_beside(text, _plain(_canonical(normal)))
     if text in ('0', '1'): return int(text)
     what = f"label {str(label).strip()!r} is neither 0 (normal) nor 1 (anomaly)"
     raise DataError(what, "say which one is normal, as --normal ok")
+
+def _kind_beside(text, normal): # Both as of `_plain`
+    "Of a label that is written otherwise than the normal one: ok. is ok, ok? is not sure, crack an anomaly"
+    if normal and _plain(text)==normal: return NORMAL_ROW
+    if normal and _plain(text.rstrip(_ENDS + _DOUBTS))==normal: return UNLABELLED
+    return ANOMALY
 
 # %% ../../nbs/files/17_labels.ipynb #42264bca
 class Labels:
@@ -105,7 +118,7 @@ class Labels:
         counts = np.bincount(np.frombuffer(self.numbers, 'i4'), minlength=len(kinds))
         texts = np.array([*self.texts], object)
         return [*_unlabelled_note(texts[kinds==UNLABELLED], counts[kinds==UNLABELLED].sum()),
-                *_spelling_notes(texts[kinds==NORMAL_ROW]),
+                *_spelling_notes(texts[kinds==NORMAL_ROW], self.normal),
                 *_anomaly_note(texts[kinds==ANOMALY], counts[kinds==ANOMALY])]
 
 def _unlabelled_note(texts, n):
@@ -113,8 +126,10 @@ def _unlabelled_note(texts, n):
     shown = listing(['blank' if not text.strip() else text for text in texts]).replace("'blank'", 'blank')
     return [f"{count_text(n, 'row')} without a label ({shown}): neither learned nor counted."]
 
-def _spelling_notes(texts):
+def _spelling_notes(texts, normal): # Labels of normal rows; what was asked for
     words = {text.strip() for text in texts}
+    is_other_word = normal is not None and any(_canonical(word)!=_canonical(normal) for word in words)
+    if is_other_word: words.add(str(normal))
     return [f"Labels {listing(sorted(words))} are read as one."] if len(words)>1 else []
 
 def _anomaly_note(texts, counts):

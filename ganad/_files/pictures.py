@@ -386,6 +386,8 @@ def _masks_note(masks):
     return f"{count_text(len(masks), 'mask')} left out ({_examples(masks)})."
 
 # %% ../../nbs/files/12_pictures.ipynb #fff1312f
+_ORIENTATION = 0x112            # tag of EXIF: from 5 on, the picture lies on its side
+
 class Pictures(Rows):
     "A folder of pictures, or a ZIP archive of one"
     kind = 'images'
@@ -412,7 +414,8 @@ class Pictures(Rows):
             what = f"no pictures ({' '.join(_ENDINGS)}){skipped_text(self.skipped)}"
             raise DataError(what, self._other_content(), file=self.path)
         self.top = _top_folder(names, self.path)
-        self.masks = [*masks_among(names)]
+        self.pictures_of = masks_among(names)          # mask → its picture; None where that cannot be told
+        self.masks = [*self.pictures_of]
         names = sorted({*names} - {*self.masks})
         self.level = self._level_of_parts(names)
         self.parts = parts_among({self._folder_of(name) for name in names})
@@ -554,13 +557,43 @@ class Pictures(Rows):
         is_other_shape = not self.settings['pad'] and not least/1.1<=height/width<=most*1.1
         if is_small or is_large or is_other_shape: self.unlike.append(f'{shown}: {width}×{height}')
 
+    def _file_of(self, name): # One of `Chunk.names`
+        return next(file for file in self.files if _printable(file)==name)
+
+    def mask(self, name, # One of `Chunk.names`
+            )->np.ndarray|None: # (H,W) bool, as large as the picture; None: it has no mask
+        "Where one of its masks is not black"
+        picture = self._file_of(name)
+        masks = [mask for mask, of in self.pictures_of.items() if of==picture]
+        if not masks: return None
+        shape = self.shape(name)
+        return np.any([self._read_mask(mask, shape) for mask in masks], axis=0)
+
+    def _read_mask(self, mask, shape):
+        try:
+            with _opened(self._open(mask)) as image:
+                least = 127 if image.format=='JPEG' else 0             # whose black is not quite black
+                found = np.asarray(image.convert('L'))>least
+        except Exception as error:
+            what = f"a mask cannot be read: {_why_unreadable(error)}"
+            raise DataError(what, "replace or delete it", file=self.path, line=_printable(mask)) from error
+        if found.shape==shape: return found
+        what = f"a mask of {found.shape[1]}×{found.shape[0]} pixels, its picture has {shape[1]}×{shape[0]}"
+        raise DataError(what, "make them alike", file=self.path, line=_printable(mask))
+
+    def shape(self, name)->tuple: # Height, width
+        "Of a picture as a person sees it"
+        with _opened(self._open(self._file_of(name))) as opened:
+            is_turned = opened.getexif().get(_ORIENTATION, 1)>4
+            width, height = opened.size
+        return (width, height) if is_turned else (height, width)
+
     def original(self, name, # One of `Chunk.names`
                  most=640, # Pixels on its longer side
                 )->np.ndarray: # uint8 (H,W,3)
         "The picture at its own size and in its own shape, or smaller if it is very large"
         levels = self.settings['levels'] if self.settings else {}
-        file = next(file for file in self.files if _printable(file)==name)
-        with _opened(self._open(file)) as opened:
+        with _opened(self._open(self._file_of(name))) as opened:
             depth, values = _unfolded(opened)
             image = _as_bytes(depth, values, levels).convert('RGB')
         image.thumbnail((most, most))
