@@ -856,10 +856,9 @@ def _fit_scaler(scaler, # scikit-learn scaler
     return scale
 
 # %% ../nbs/toolkit/01_data.ipynb #9aa106fb
-def _others(source, label):
-    "All classes but one, in words"
-    names = [str(name) for i,name in enumerate(source.classes) if i!=label]
-    return ' or '.join(names) if len(names)<4 else f'the other {len(names)} classes'
+def _in_words(classes):
+    "Names of classes, if they are few; else how many there are"
+    return ' or '.join(map(str, classes)) if len(classes)<4 else f'the other {len(classes)} classes'
 
 def _check_fields(fields):
     "Are the numbers of a protocol possible ones?"
@@ -906,9 +905,20 @@ class Protocol:
         "Rows that train, validate and test, and for every row of the source: is it anomalous?"
         raise NotImplementedError
 
+    def anomaly_classes(self, source)->list:
+        "Numbers of the classes whose rows are anomalies"
+        raise NotImplementedError
+
+    def is_anomaly(self, source)->np.ndarray:
+        "For every row of the source"
+        return np.isin(source.y.numpy(), self.anomaly_classes(source))
+
     def in_words(self, source)->tuple:
         "Who is normal, and who is not"
-        raise NotImplementedError
+        anomalous = self.anomaly_classes(source)
+        normal = [label for label in range(len(source.classes)) if label not in anomalous]
+        def names(labels): return [source.classes[label] for label in labels]
+        return _in_words(names(normal)),_in_words(names(anomalous))
 
     def scaler(self, x):
         "The function that scales a table, learned from the training rows `x`"
@@ -945,14 +955,14 @@ class OneClass(Protocol):
     normal:object # Name or number of the normal class
     test_size:float=field(default=.5, kw_only=True) # Without an official split: share of normals to test on
 
-    def in_words(self, source):
-        "The class, and the names of all others"
-        label = source.class_index(self.normal)
-        return str(source.classes[label]),_others(source, label)
+    def anomaly_classes(self, source):
+        "All but one"
+        normal = source.class_index(self.normal)
+        return [label for label in range(len(source.classes)) if label!=normal]
 
     def cut(self, source):
         "The official split where there is one; else some normals test, with all anomalies"
-        is_anomaly = (source.y!=source.class_index(self.normal)).numpy()
+        is_anomaly = self.is_anomaly(source)
         is_test = source.test.numpy()
         if is_test.any():
             normals = np.flatnonzero(~is_anomaly & ~is_test)
@@ -974,14 +984,13 @@ class OneOut(Protocol):
         "Who is normal, in words"
         return f'all but {self.anomaly}'
 
-    def in_words(self, source):
-        "The names of all other classes, and the one"
-        label = source.class_index(self.anomaly)
-        return _others(source, label),str(source.classes[label])
+    def anomaly_classes(self, source):
+        "One of them"
+        return [source.class_index(self.anomaly)]
 
     def cut(self, source):
         "Some normals test, with all anomalies"
-        is_anomaly = (source.y==source.class_index(self.anomaly)).numpy()
+        is_anomaly = self.is_anomaly(source)
         normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), self.test_size, self.seed)
         test = np.concatenate([test_normals, np.flatnonzero(is_anomaly)])
         return *_shuffled_split(normals, self.val, self.seed),test,is_anomaly
@@ -996,7 +1005,7 @@ class Pooled(OneClass):
 
     def cut(self, source):
         "Cut the pool first, then drop the anomalies that would train or validate"
-        is_anomaly = (source.y!=source.class_index(self.normal)).numpy()
+        is_anomaly = self.is_anomaly(source)
         rest,test = _shuffled_split(np.arange(len(source)), self.test_size, self.seed)
         train,val = _shuffled_split(rest, self.val, self.seed)
         return train[~is_anomaly[train]],val[~is_anomaly[val]],test,is_anomaly
@@ -1009,13 +1018,17 @@ class KDD99(Protocol):
     val:float=field(default=0., kw_only=True) # 0 is the papers' split
     normal = 'attacks'
 
+    def anomaly_classes(self, source):
+        "Ordinary connections"
+        return [source.class_index('normal.')]
+
     def in_words(self, source):
         "Attacks are normal here"
         return f'attacks ({len(source.classes)-1} kinds)',"connections labelled 'normal.'"
 
     def cut(self, source):
         "One half tests, the attacks of the other train"
-        is_anomaly = (source.y==source.class_index('normal.')).numpy()
+        is_anomaly = self.is_anomaly(source)
         n_half = round(.5*len(source))
         half = np.random.RandomState(self.seed).choice(len(source), n_half, replace=False)
         test = np.setdiff1d(np.arange(len(source)), half)
@@ -1034,13 +1047,13 @@ class Arrhythmia(Protocol):
         "Mean 0 and standard deviation 1, clipped at ±10"
         return _fit_scaler(StandardScaler(), x, 10)
 
-    def in_words(self, source):
-        "The names of the two classes"
-        return 'normal','anomaly'
+    def anomaly_classes(self, source):
+        "Patients of a rare class"
+        return [source.class_index('anomaly')]
 
     def cut(self, source):
         "One half tests, the other trains"
-        is_anomaly = (source.y==source.class_index('anomaly')).numpy()
+        is_anomaly = self.is_anomaly(source)
         half,test = _shuffled_split(np.arange(len(source)), .5, self.seed)
         train,val = _shuffled_split(half[~is_anomaly[half]], self.val, self.seed)
         return train if self.clean else np.setdiff1d(half, val),val,test,is_anomaly
@@ -1056,13 +1069,13 @@ class Halves(Protocol):
         "Mean 0 and standard deviation 1, as of an estimator"
         return _fit_scaler(StandardScaler(), x, 1e6)
 
-    def in_words(self, source):
-        "The names of the two classes"
-        return 'normal','anomaly'
+    def anomaly_classes(self, source):
+        "The one that is called so"
+        return [source.class_index('anomaly')]
 
     def cut(self, source):
         "Normals and anomalies are dealt out apart, so that a few anomalies cannot all be in one half"
-        is_anomaly = (source.y==source.class_index('anomaly')).numpy()
+        is_anomaly = self.is_anomaly(source)
         normals,test_normals = _shuffled_split(np.flatnonzero(~is_anomaly), .5, self.seed)
         _,test_anomalies = _shuffled_split(np.flatnonzero(is_anomaly), .5, self.seed)
         test = np.concatenate([test_normals, test_anomalies])

@@ -67,6 +67,19 @@ def test_labels_are_those_of_the_rows(protocol, source):
     assert 0<split.base_rate<1 and split.base_rate==split.y.float().mean()
 
 
+NINE = 'the other 9 classes'
+
+
+@pytest.mark.parametrize('protocol,source,normal,anomalous', [
+    (OneClass('c'), image_source(True), 'c', NINE), (OneOut('c'), image_source(True), NINE, 'c'),
+    (OneClass('normal'), table_source(), 'normal', 'anomaly'),
+    (KDD99(), kdd_source(), 'attacks (1 kinds)', "connections labelled 'normal.'"),
+    (Arrhythmia(), table_source(), 'normal', 'anomaly'), (Halves(), table_source(), 'normal', 'anomaly')])
+def test_a_split_says_who_is_normal_and_who_is_not(protocol, source, normal, anomalous):
+    split = protocol.split(source)
+    assert (split.normal, split.anomalous)==(normal, anomalous)
+
+
 @cases
 def test_a_protocol_can_be_written_down(protocol, source):
     fields = protocol.to_dict()
