@@ -10,7 +10,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from ganad import data
+from ganad import _datasets
 from ganad.core import DataError
 from ganad.data import Source, cache_dir
 from PIL import Image
@@ -31,7 +31,7 @@ def here(tmp_path, monkeypatch):
     for name in ('GANAD_DATA', 'GANAD_CACHE'):
         (tmp_path/name).mkdir()
         monkeypatch.setenv(name, str(tmp_path/name))
-    monkeypatch.setattr(data, 'DEBIAN', tmp_path/'no package')
+    monkeypatch.setattr(_datasets, 'DEBIAN', tmp_path/'no package')
     monkeypatch.setattr('urllib.request.urlopen', offline)
     monkeypatch.setattr('torch.hub.urlopen', offline)
     return tmp_path/'GANAD_DATA'
@@ -117,7 +117,7 @@ CIFAR_FOLDER = 'cifar-10-batches-py'
 
 def cifar10(monkeypatch, **batches):
     "Pickles by file name, known to torchvision by their MD5 sums"
-    dataset = data._torchvision().CIFAR10
+    dataset = _datasets._torchvision().CIFAR10
     files = {name: pickle.dumps(batch) for name, batch in batches.items()}
     meta = files['batches.meta'] = files.pop('meta')
     sums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ganad import data
+from ganad import _datasets, data
 from ganad.core import UnknownName
 from ganad.data import KDD99, OneClass, adbench_tables, box, gaussians, load, ring
 from PIL import Image
@@ -45,7 +45,7 @@ def test_idx_files_become_bytes_labels_and_an_official_test(here, name, folder, 
 
 def test_fashion_of_the_debian_package(tmp_path, monkeypatch):
     monkeypatch.delenv('GANAD_DATA')
-    monkeypatch.setattr(data, 'DEBIAN', tmp_path/'debian')
+    monkeypatch.setattr(_datasets, 'DEBIAN', tmp_path/'debian')
     write_idx(tmp_path/'debian', gz=True)
     assert len(load('fashion'))==60
 
@@ -88,7 +88,7 @@ def test_svhn_has_its_digit_0_put_right_and_its_sums_checked(here, monkeypatch):
         path = here/'svhn'/f'{part}_32x32.mat'
         savemat(path, dict(X=x, y=y))
         known_files[part] = ['', path.name, hashlib.md5(path.read_bytes()).hexdigest()]
-    monkeypatch.setattr(data._torchvision().SVHN, 'split_list', known_files)
+    monkeypatch.setattr(_datasets._torchvision().SVHN, 'split_list', known_files)
     source = load('svhn')
     assert (source.shape, source.y.tolist(), source.test.sum())==((3, 32, 32), [0, 1, 2, 3, 0, 9]*2, 6)
     assert np.array_equal(source.data[2].permute(1, 2, 0).numpy(), x[..., 2])
@@ -180,13 +180,13 @@ def test_a_damaged_archive_is_refused_before_anything_is_written(here):
 def test_kdd_is_encoded_and_split_as_pandas_does_it(here, monkeypatch):
     path = write_kdd(here/'kddcup99/kddcup.data_10_percent.gz')
     assert 'SHA-256' in damaged(lambda: load('kdd99'), path).what
-    monkeypatch.setattr(data, '_KDD_SHA', hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(_datasets, '_KDD_SHA', hashlib.sha256(path.read_bytes()).hexdigest())
     source = load('kdd99')
     n_columns = 34+2+1+1+1+2+1+1
     assert (len(source), source.shape, source.classes)==(102, (n_columns,), ['normal.', 'smurf.'])
     pd = pytest.importorskip('pandas')
-    frame = pd.read_csv(path, header=None, names=data._KDD_COLUMNS+['label'])
-    categories = data._KDD_CATEGORIES
+    frame = pd.read_csv(path, header=None, names=_datasets._KDD_COLUMNS+['label'])
+    categories = _datasets._KDD_CATEGORIES
     one_hot = pd.get_dummies(frame[categories].astype(str), prefix_sep='=')
     expected = pd.concat([frame.drop(columns=categories+['label']), one_hot], axis=1)
     assert source.columns==[*expected] and np.array_equal(source.x.numpy(), expected.to_numpy('f4'))
@@ -200,7 +200,7 @@ def test_kdd_is_encoded_and_split_as_pandas_does_it(here, monkeypatch):
 
 def test_a_bad_line_of_kdd_is_named(here):
     path = here/'k.gz'
-    def read(*lines): return data._read_kdd(put(path, gzip.compress('\n'.join(lines).encode())))
+    def read(*lines): return _datasets._read_kdd(put(path, gzip.compress('\n'.join(lines).encode())))
     good = kdd_line(1, 'smurf.')
     damaged(lambda: read(good, good[:-20]), path)
     assert 'many' in damaged(lambda: read(good, good.replace('1000', 'many')), path).what
@@ -208,7 +208,7 @@ def test_a_bad_line_of_kdd_is_named(here):
         error = refused(partial(read, good, good, good.replace('1000', bad)), bad)
         assert (error.file, error.row, error.line, error.column)==(path, 2, 3, 'src_bytes')
     torn = gzip.compress(good.encode()*99)[:-9]
-    damaged(lambda: data._read_kdd(put(path, torn)), path)
+    damaged(lambda: _datasets._read_kdd(put(path, torn)), path)
 
 
 def test_a_matlab_table_is_read_and_its_bad_value_named(here):
@@ -304,5 +304,5 @@ def test_every_real_table_of_adbench_is_numbers_and_two_labels(elsewhere):
     assert len(adbench_tables())==28
     for table in adbench_tables():
         number = adbench_tables().index(table)
-        with np.load(Path(REAL)/f'adbench/{data._ADBENCH[number]}.npz') as file:
+        with np.load(Path(REAL)/f'adbench/{_datasets._ADBENCH[number]}.npz') as file:
             assert np.isfinite(file['X']).all() and {*np.unique(file['y'])}=={0, 1}, table

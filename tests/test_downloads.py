@@ -12,7 +12,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-from ganad import data
+from ganad import _datasets
 from ganad.core import DataError, UnknownName
 from ganad.data import KDD99, Arrhythmia, OneClass, OneOut, Pooled, cache_dir, load, places, sources
 from scipy.io import savemat
@@ -53,7 +53,7 @@ def svhn(monkeypatch):
         name, content = f'{part}_32x32.mat', file.getvalue()
         files[name] = content
         known_files[part] = [f'http://svhn/{name}', name, hashlib.md5(content).hexdigest()]
-    monkeypatch.setattr(data._torchvision().SVHN, 'split_list', known_files)
+    monkeypatch.setattr(_datasets._torchvision().SVHN, 'split_list', known_files)
     return Web(monkeypatch, files)
 
 
@@ -92,10 +92,10 @@ def mnist(monkeypatch, folder):
     write_idx(folder, gz=True)
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in files.items()]
-    monkeypatch.setattr(data._torchvision().MNIST, 'resources', sums)
+    monkeypatch.setattr(_datasets._torchvision().MNIST, 'resources', sums)
     unpacked = {name: gzip.decompress(content) for name, content in files.items()}
-    shas = [hashlib.sha256(unpacked[f'{name}.gz']).hexdigest() for name in data._IDX_FILES]
-    monkeypatch.setitem(data._IDX_SHA, 'MNIST', shas)
+    shas = [hashlib.sha256(unpacked[f'{name}.gz']).hexdigest() for name in _datasets._IDX_FILES]
+    monkeypatch.setitem(_datasets._IDX_SHA, 'MNIST', shas)
     return Web(monkeypatch, files)
 
 
@@ -144,8 +144,8 @@ def test_every_download_is_https_and_has_a_sum(cache, monkeypatch):
 def test_kdd_goes_on_after_half_a_file(cache, monkeypatch):
     path = write_kdd(cache/'kddcup99/kddcup.data_10_percent.gz')
     whole = path.read_bytes()
-    monkeypatch.setattr(data, '_KDD_SHA', hashlib.sha256(whole).hexdigest())
-    web = Web(monkeypatch, {data._KDD_URL.split('/')[-1]: whole})
+    monkeypatch.setattr(_datasets, '_KDD_SHA', hashlib.sha256(whole).hexdigest())
+    web = Web(monkeypatch, {_datasets._KDD_URL.split('/')[-1]: whole})
     path.write_bytes(whole[:-9])
     web.most = 20
     download_fails(lambda: load('kdd99'), f'{path} is damaged', 'invalid hash value')
@@ -232,7 +232,7 @@ def test_without_data_and_network_it_says_where_it_looked(name):
 
 
 def test_fashion_that_is_not_here_names_the_package_of_debian():
-    refused(lambda: load('fashion'), "Debian's package dataset-fashion-mnist", str(data.DEBIAN))
+    refused(lambda: load('fashion'), "Debian's package dataset-fashion-mnist", str(_datasets.DEBIAN))
 
 
 def test_an_unknown_name_lists_those_that_there_are(here, monkeypatch):

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from ganad import data
+from ganad import _sampling, data
 from ganad.core import ShapeError, UnknownName
 from ganad.data import Imbalance, Jitter, OneClass, Source, by_label, clusters, load
 from small_data import elsewhere, here, real, refused, table_source
@@ -129,7 +129,7 @@ def test_clusters_keep_their_share_on_digits(label, seed):
     sizes = np.bincount(cluster, minlength=k)
     drawn = np.bincount(cluster[np.searchsorted(rows, known)], minlength=k)
     assert np.abs(drawn-len(known)*sizes/len(rows)).max()<1
-    assert drawn.tolist()==data._by_share(len(known), sizes).tolist()
+    assert drawn.tolist()==_sampling._by_share(len(known), sizes).tolist()
 
 
 @pytest.mark.parametrize('n', [20, 23])
@@ -153,7 +153,7 @@ def whole_numbers():
 
 def test_shares_are_rounded_by_the_largest_remainder():
     for n, sizes in whole_numbers():
-        exact, counts = n*sizes/sizes.sum(), data._by_share(n, sizes)
+        exact, counts = n*sizes/sizes.sum(), _sampling._by_share(n, sizes)
         assert counts.sum()==n and (np.abs(counts-exact)<1).all() and (counts<=sizes).all()
         remainder, is_up = exact - np.floor(exact), counts>np.floor(exact+1e-9)
         if is_up.any() and not is_up.all(): assert remainder[is_up].min()>=remainder[~is_up].max()-1e-9
@@ -162,7 +162,7 @@ def test_shares_are_rounded_by_the_largest_remainder():
 def test_turns_give_to_each_group_until_it_has_no_more():
     rng = np.random.RandomState(0)
     for n, sizes in whole_numbers():
-        counts = data._deal(n, sizes, rng)
+        counts = _sampling._deal(n, sizes, rng)
         assert counts.sum()==n and (counts<=sizes).all()
         assert (counts>=np.minimum(sizes, counts.max()-1)).all()
 
@@ -381,7 +381,7 @@ def test_clusters_keep_their_share_on_the_real_fashion(fashion):
     split = Imbalance('Shirt').split(fashion)
     known = split.rows['known'][fashion.y[split.rows['known']]==8].numpy()
     drawn = np.bincount(cluster[np.searchsorted(rows, known)])
-    assert drawn.tolist()==data._by_share(600, np.bincount(cluster)).tolist()
+    assert drawn.tolist()==_sampling._by_share(600, np.bincount(cluster)).tolist()
 
 
 @real('FashionMNIST')
