@@ -276,18 +276,19 @@ print('spiral' in sources(), split.normal, len(split.train), len(split.test), le
 
 
 def test_a_new_data_set_is_a_function_and_a_protocol(tmp_path):
-    "Added to 01_data as CONTRIBUTING says, then loaded, split and scored"
+    "Added to two notebooks as CONTRIBUTING says, then loaded, split and scored"
     to = project(tmp_path/'ganad')
-    path = to/'nbs/toolkit/01_data.ipynb'
-    notebook = json.loads(path.read_text(encoding='utf-8'))
-    def cell(source):
-        return dict(cell_type='code', execution_count=None, id=f'new{len(source)}', metadata={}, outputs=[],
-                    source=source)
-    def place(text):
-        return next(i for i, cell in enumerate(notebook['cells']) if text in ''.join(cell['source']))
-    notebook['cells'].insert(place('class OneClass(') + 1, cell(PROTOCOL))
-    notebook['cells'].insert(place('def sources()'), cell(LOADER))
-    path.write_text(as_saved(notebook), encoding='utf-8')
+    def add(name, source, beside, behind=0):
+        "A cell to a notebook of the toolkit, in front of or behind the one that defines something"
+        path = to/f'nbs/toolkit/{name}.ipynb'
+        notebook = json.loads(path.read_text(encoding='utf-8'))
+        cells = notebook['cells']
+        place = next(i for i, cell in enumerate(cells) if beside in ''.join(cell['source'])) + behind
+        cells.insert(place, dict(cell_type='code', execution_count=None, id=f'new{len(source)}', metadata={},
+                                 outputs=[], source=source))
+        path.write_text(as_saved(notebook), encoding='utf-8')
+    add('012_datasets', LOADER, 'def sources()')
+    add('01_data', PROTOCOL, 'class OneClass(', behind=1)
     make_export(to)
     rows = [f'{i/10},{-i/10},0\n{-i/10},{i/10},1\n' for i in range(50)]
     (to/'spiral.csv').write_text(''.join(rows), encoding='utf-8')

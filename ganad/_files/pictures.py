@@ -6,15 +6,15 @@
 __all__ = ['in_folder', 'picture', 'settings_text', 'Pictures', 'rows_of', 'sha256']
 
 # %% ../../nbs/files/12_pictures.ipynb #9899a645
-import hashlib, io, os, sys, warnings, zipfile
-from contextlib import contextmanager, suppress
+import hashlib, io, os, zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import DataError, pick
-from ..data import (PICTURE_FORMATS, disk, masks_among, open_picture, parts_among, picture_array,
-                        reading, upright)
+from .._images import depth_of as _depth_of, opened as _opened, unfolded as _unfolded
+from ..data import PICTURE_FORMATS, disk, masks_among, parts_among, picture_array, reading
 from ..estimator._preprocess import integer_range
 from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing, skipped_text,
                                  error_cause, csv_line)
@@ -148,15 +148,6 @@ def _unsquared(m, # (side,side)
     return np.asarray(part.resize((width, height), Image.Resampling.BILINEAR))
 
 # %% ../../nbs/files/12_pictures.ipynb #1aad05f7
-@contextmanager
-def _opened(file): # Path or open file
-    "A picture whose pixels are not yet unfolded; one of too many is refused"
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        warnings.simplefilter('error', Image.DecompressionBombWarning)
-        content = file if hasattr(file, 'read') else open(file, 'rb')
-        with content, open_picture(content) as image: yield image
-
 def picture(file, # Path or open file
             size:int|None=None, # Pixels a side; None: as it is
             grey:bool=False, # One channel?
@@ -174,43 +165,7 @@ def _pages(opened)->int: # Picture of PIL, which stays at the first
     try: return getattr(opened, 'n_frames', 1)
     except (EOFError, OSError, SyntaxError, ValueError): return 1                  # the first may be whole
 
-def _depth_of(opened)->str: # Picture of PIL
-    "'8' or '16' bits a value, as its head says"
-    is_deep_colour = opened.mode=='RGB' and bool(opened.tile) and 'transparency' not in opened.info
-    is_deep_colour = is_deep_colour and all(_other_half(tile.args) for tile in opened.tile)
-    return '16' if is_deep_colour or opened.mode[0]=='I' else '8'
-
-def _unfolded(opened): # Picture of PIL → bits a value; picture, or of '16' bits an array of whole numbers
-    "The values of a picture, upright"
-    depth = _depth_of(opened)
-    if depth=='16' and opened.mode=='RGB': return depth, _deep_colours(opened)
-    image = upright(opened)
-    return (depth, image) if depth=='8' else (depth, np.asarray(image))
-
-
 # %% ../../nbs/files/12_pictures.ipynb #7efd952f
-def _other_half(args): # Of a tile of PIL
-    "The same for the lower eight bits of each value, None if there are none"
-    mode, *others = (args,) if isinstance(args, str) else args
-    if not isinstance(mode, str) or not mode.startswith('RGB;16'): return None
-    native = 'L' if sys.byteorder=='little' else 'B'
-    order = native if mode[-1]=='N' else mode[-1]
-    turned = 'RGB;16' + ('B' if order=='L' else 'L')
-    return turned if isinstance(args, str) else (turned, *others)
-
-def _deep_colours(opened)->np.ndarray: # (H,W,3) uint16
-    "Colours of 16 bits"
-    content = opened.fp
-    upper = np.asarray(ImageOps.exif_transpose(opened))
-    content.seek(0)
-    with open_picture(content) as image:
-        image.tile = [tile._replace(args=_other_half(tile.args)) for tile in image.tile]
-        lower = np.asarray(ImageOps.exif_transpose(image))
-    values = upper.astype('u2')
-    values <<= 8
-    values |= lower
-    return values
-
 def _as_bytes(depth, values, # As of `_unfolded`
               levels)->Image.Image: # As for `picture`
     "8 bits a channel: as they are, or with what is black and white stretched over them"

@@ -232,15 +232,18 @@ def _names_set_by(node:ast.AST)->set:
     inside = [part for target in getattr(node, 'targets', []) for part in ast.walk(target)]
     return {part.id for part in inside if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
 
+def _offered(body:list)->list|None:
+    "The names of a module's `__all__`, if it has one"
+    return next((ast.literal_eval(node.value) for node in body if '__all__' in _names_set_by(node)), None)
+
 def _entries(source:str)->list:
     "What a module offers: every name of its `__all__`"
     lines = source.splitlines()
     body = ast.parse(source).body
-    offered = next((ast.literal_eval(node.value) for node in body if '__all__' in _names_set_by(node)), [])
     definitions = {node.name:node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     assigned = {name:node for node in body for name in _names_set_by(node)}
     entries = []
-    for name in offered:
+    for name in _offered(body) or []:
         if name in definitions:
             node = definitions[name]
             said = (ast.get_docstring(node) or '').partition('\n')[0]
@@ -287,25 +290,40 @@ def _module_of(notebook:dict)->str|None:
     found = re.search(r'^#\|\s*default_exp\s+([\w.]+)', source, re.M)
     return found[1].replace('.', '/') if found else None
 
-def _passed_on(init:str, # Text of a room's `__init__`
+def _passed_on(source:str, # Of a module, or of a room's `__init__`
+               private:str, # A module beside it
               )->set:
-    "The names that a room offers from its private modules"
-    imports = [node for node in ast.parse(init).body if isinstance(node, ast.ImportFrom)]
-    return {name.name for node in imports if (node.module or '').startswith('_') for name in node.names}
+    "The names that one offers from the other"
+    body = ast.parse(source).body
+    imports = [node for node in body if isinstance(node, ast.ImportFrom) and node.module==private]
+    names = {name.name for node in imports for name in node.names}
+    offered = _offered(body)
+    return names if offered is None else names & {*offered}
 
-def _public_entries(page:Page, module:str, modules:dict, url:str)->list:
-    "What a user imports of a module, with links to where it is taught and to its source"
+def _offered_by(module:str, # Private
+                modules:dict, # As for `reference`
+               )->tuple: # '' and no names, if users are offered none
+    "The room or the module from which users import a private module's names, and these names"
+    folder, _, private = module.rpartition('/')
+    for other in modules:
+        names = _passed_on(modules[other], private) if other.rpartition('/')[0]==folder else set()
+        if names: return other, names
+    return '', set()
+
+def _public_entries(page:Page, module:str, modules:dict, url:str)->tuple:
+    "From where users import what a module makes; that, with links to its lesson and its source"
     source = modules[module]
     entries = _entries(source)
+    place = module
     if _is_private(module):
-        offered = _passed_on(modules.get(module.rpartition('/')[0] + '/__init__', ''))
+        place, offered = _offered_by(module, modules)
         entries = [entry for entry in entries if entry.name in offered]
     for entry in entries:
         anchor = _anchor(entry, source, page.notebook)
         entry.page = page.file + (anchor and f'#{anchor}')
         entry.title = page.title
         entry.source = f'{url}{module}.py#L{entry.line}' if url else ''
-    return entries
+    return place, entries
 
 def reference(modules:dict, # 'models/bigan' → its source; 'estimator/__init__' says what a room offers
               pages:list, # Every `Page`, with its notebook as it was written
@@ -316,10 +334,10 @@ def reference(modules:dict, # 'models/bigan' → its source; 'estimator/__init__
     for page in sorted(pages, key=lambda page: page.stem):
         module = _module_of(page.notebook)
         if module not in modules: continue
-        entries = _public_entries(page, module, modules, url)
+        place, entries = _public_entries(page, module, modules, url)
         if not entries: continue
         sections = rooms.setdefault(page.path.parent.name, {})
-        section = sections.setdefault(_import_name(module), dict(sentence='', entries=[]))
+        section = sections.setdefault(_import_name(place), dict(sentence='', entries=[]))
         section['entries'] += entries
         if not _is_private(module): section['sentence'] = page.sentence
     if not any(rooms.values()): return None

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from ..core import GanadError,atomic
-from .pages import fill_template
+from .pages import fill_template,load_tool
 
 # %% ../../nbs/site/60_rooms.ipynb #c0a1e007
 def _imported_names(source:str, # Of a module
@@ -38,32 +38,32 @@ def room_imports(package:Path, # Folder of the package
         module = path.relative_to(package).with_suffix('').parts
         others = {place[0] for place in _imported_names(path.read_text(encoding='utf-8'), module)}
         imports.setdefault(module[0], set()).update(others - {module[0]})
-    return {room:{other for other in others if other in imports} for room, others in imports.items()}
+    def room_of(name):
+        "Of a private module: the public one that offers its names"
+        if name[0]!='_' or not (package/f'{name}.py').exists(): return name
+        return min((user for user in imports if name in imports[user] and user[0]!='_'), default=name)
+    rooms = {}
+    for name, others in imports.items():
+        rooms.setdefault(room_of(name), set()).update(map(room_of, others & {*imports}))
+    return {room:rooms[room] - {room} for room in sorted(rooms)}
 
 # %% ../../nbs/site/60_rooms.ipynb #c0a1e010
 def _layers(imports:dict)->dict:
     "Room → its layer, 0 for rooms that import none; `GanadError` for rooms in a circle"
-    layers = {}
-    def layer(room, above=()):
-        if room in above: raise GanadError(f"rooms import each other: {' → '.join([*above, room])}")
-        if room not in layers:
-            below = [layer(other, (*above, room)) for other in sorted(imports[room])]
-            layers[room] = 1 + max(below, default=-1)
-        return layers[room]
-    for room in sorted(imports): layer(room)
-    return layers
-
-def _reachable(room:str, imports:dict)->set:
-    "Every room that one needs, by whatever way"
-    return imports[room].union(*(_reachable(other, imports) for other in imports[room]))
+    nx = load_tool('networkx')
+    graph = nx.DiGraph(imports)
+    try: layers = [*nx.topological_generations(graph.reverse())]
+    except nx.NetworkXUnfeasible:
+        circle = [room for room, _ in nx.find_cycle(graph)]
+        way = ' → '.join([*circle, circle[0]])
+        raise GanadError(f"rooms import each other: {way}") from None
+    return {room:layer for layer, rooms in enumerate(layers) for room in rooms}
 
 def _without_detours(imports:dict)->dict:
     "The imports that no longer way stands for"
-    shown = {}
-    for room, others in imports.items():
-        by_detour = set().union(*(_reachable(other, imports) for other in others))
-        shown[room] = others - by_detour
-    return shown
+    nx = load_tool('networkx')
+    reduced = nx.transitive_reduction(nx.DiGraph(imports))
+    return {room:{*reduced[room]} for room in imports}
 
 # %% ../../nbs/site/60_rooms.ipynb #c0a1e013
 def _rows_and_lines(imports:dict)->tuple:
