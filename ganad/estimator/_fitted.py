@@ -130,8 +130,8 @@ class FittedDetector:
         with _may_train():
             with without_optimisers(), _WithoutFirstWeights(most), _single_precision():
                 model = method(**settings)
-            if not method.once and _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
             model.grow(weights)
+            if _sizes(model.state_dict())!=_sizes(weights): raise ValueError(_OTHER_SIZE)
             model.load_state_dict(weights)
             model.history = history
             model.precision = precision

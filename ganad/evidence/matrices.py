@@ -112,7 +112,7 @@ def _quick():
     return eights + [Run('anogan', 'digits', data.OneClass(8), 0, dict(steps=20), brief)]
 
 def _fashion():
-    "every method on FashionMNIST, each class normal; GANomaly, GeoTrans: 3 seeds, ALAD: 2; AnoGAN: 1,000 images"
+    "every method on FashionMNIST, each class normal; GANomaly, GeoTrans: 3 seeds, ALAD: 2; AnoGAN: fewer rows"
     def again(seed, methods, **changes):
         return [replace(run, seed=seed, **changes) for run in one_class('fashion', range(10), methods)]
     turns = dict(settings=dict(turns=True), label='ganomaly turns')

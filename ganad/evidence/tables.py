@@ -148,7 +148,7 @@ def compare(recs:list, # Records
             a:str, b:str, # Two labels
             metric:str='auroc',
            )->dict: # pairs, won (by `a`), mean (difference), p, text
-    "Run against run on the same task with the same seed, by Wilcoxon's test; on one task, seeds against seeds"
+    "Run against run on the same task and seed, by Wilcoxon's test; on one task, seeds against seeds"
     def values(label):
         return {(_rows_asked(r), r['seed']):r['metrics'][metric] for r in recs if r['label']==label}
     of_a,of_b = values(a),values(b)
