@@ -317,7 +317,8 @@ class _Maps(nn.Module):
                  width:int, n:int=16):
         super().__init__()
         features = int(torch.Size(shape).numel())
-        self.register_buffer('maps', nn.init.normal_(torch.empty(n, width, features), 0, features**-.5))
+        maps = nn.init.normal_(torch.empty(n, width, features))
+        self.register_buffer('maps', maps/features**.5)
         self.head = nn.Linear(net.head.in_features, n)
 
     def changed(self, x, way): # Number of the way, or one for each row
