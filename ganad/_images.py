@@ -63,11 +63,31 @@ def depth_of(image)->str: # Picture of PIL, not yet unfolded
 def unfolded(image): # Picture of PIL → bits a value; picture, or of '16' bits an array of whole numbers
     "The values of a picture, upright"
     depth = depth_of(image)
+    if _is_scrambled(image):
+        raise DataError('more than 8 bits a colour, a plane for each', 'save it with 8, or pixel by pixel')
     if depth=='16' and image.mode=='RGB': return depth, _deep_colours(image)
     image = upright(image)
     return (depth, image) if depth=='8' else (depth, np.asarray(image))
 
 # %% ../nbs/toolkit/011_images.ipynb #0a54cae6
+def _raw_modes(image)->list: # Picture of PIL, not yet unfolded
+    "What PIL calls the order of bits and colours in each part of the file"
+    return [str(args if isinstance(args, str) else args[0]) for _,_,_,args in image.tile]
+
+def _tiff_bits(image)->int: # Picture of PIL
+    "Of a TIFF, the most bits that a value has; else 0"
+    return max(getattr(image, 'tag_v2', {}).get(258, [0]))
+
+def _drops_bits(image)->bool: # Picture of PIL, not yet unfolded
+    "Has it more than 8 bits a colour, of which PIL hands out eight? Grey values it keeps whole"
+    if image.mode[0] in 'IF': return False
+    is_deep_ppm = any(tile.codec_name.startswith('ppm') and tile.args[1]>255 for tile in image.tile)
+    return is_deep_ppm or _tiff_bits(image)>8 or any(';16' in mode for mode in _raw_modes(image))
+
+def _is_scrambled(image)->bool: # Picture of PIL, not yet unfolded
+    "Would PIL take the two bytes of a value for two values? So it does with planes that are not compressed"
+    return _tiff_bits(image)>8 and any(len(mode)==1 for mode in _raw_modes(image))
+
 def _other_half(args): # Of a tile of PIL
     "The same for the lower eight bits of each value, None if there are none"
     mode, *others = (args,) if isinstance(args, str) else args
@@ -91,13 +111,23 @@ def _deep_colours(image)->np.ndarray: # (H,W,3) uint16
     return values
 
 # %% ../nbs/toolkit/011_images.ipynb #1887ef3a
+@contextmanager
+def _few_pixels(file): # That is being opened
+    "Turn what PIL says of a picture with too many pixels into a `DataError`"
+    try: yield
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        what = f'more than {(Image.MAX_IMAGE_PIXELS or 0)//10**6} million pixels'
+        raise DataError(what, 'make it smaller', file=file) from error
+
 def _read_picture(file, size=None):
     "uint8 (H,W,3)"
-    with reading(file), open_picture(file) as opened:
-        try: image = upright(opened)
-        except DataError as error: raise error.at(file=file) from None
-        if image.mode[0]!='I': return picture_array(image, size)
-    raise DataError('more than 8 bits a value', 'save it with 8, or use ganad fit', file=file)
+    with reading(file), _few_pixels(file), opened(file) as image:
+        depth = depth_of(image)
+        if depth=='8' and not _drops_bits(image):
+            try: return picture_array(upright(image), size)
+            except DataError as error: raise error.at(file=file) from None
+    mend = 'save it with 8, or use ganad fit' if depth=='16' else 'save it with 8'
+    raise DataError('more than 8 bits a value', mend, file=file)
 
 # %% ../nbs/toolkit/011_images.ipynb #c9b156a5
 _PARTS = dict(train='train', training='train', test='test', testing='test',
@@ -245,7 +275,8 @@ def _union(masks, shape):
     "Files; of the picture"
     found = np.zeros(shape, bool)
     for file in masks:
-        with reading(file), open_picture(file) as image:
+        with reading(file), _few_pixels(file), opened(file) as image:
+            if _drops_bits(image): raise DataError('more than 8 bits a value', 'save it with 8', file=file)
             least = 127 if image.format=='JPEG' else 0                    # whose black is not quite black
             mask = np.asarray(image.convert('L'))>least
         if mask.shape==shape: found |= mask

@@ -3,7 +3,9 @@ import gzip
 import hashlib
 import os
 import pickle
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from urllib.error import URLError
 
@@ -105,6 +107,37 @@ def write_pictures(folder, *names):
     for i, name in enumerate(names):
         (folder/name).parent.mkdir(parents=True, exist_ok=True)
         Image.new('RGB', (64, 64), (10*i, 0, 200)).save(folder/name)
+
+
+def deep_png(channels):
+    "A PNG of 16 bits a value: grey or colours, with alpha or without, as Pillow cannot write it"
+    def block(kind, content):
+        size, check = (struct.pack('>I', n) for n in (len(content), zlib.crc32(kind + content)))
+        return size + kind + content + check
+    head = struct.pack('>IIBBBBB', 6, 4, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = (b'\0' + struct.pack('>H', 300)*channels*6)*4
+    blocks = block(b'IHDR', head) + block(b'IDAT', zlib.compress(rows)) + block(b'IEND', b'')
+    return b'\x89PNG\r\n\x1a\n' + blocks
+
+
+def deep_ppm():
+    "Colours of 10 bits, which Pillow makes 8 of"
+    return b'P6\n6 4\n1023\n' + np.full((4, 6, 3), 300, '>u2').tobytes()
+
+
+def deep_tiff(planes):
+    "A TIFF of 6×4 pixels and 16 bits a colour: pixel by pixel (one plane), or three planes, one a colour"
+    pixels = struct.pack('<H', 300)*3*6*4
+    size = len(pixels)//planes
+    starts = [8 + size*i for i in range(planes)]
+    bits = 8 + len(pixels)                                             # where the lists of more than one are
+    first, second = bits + 6, bits + 6 + 4*planes
+    lists = struct.pack(f'<3H{2*planes}I', 16, 16, 16, *starts, *[size]*planes)
+    tags = [(256, 3, 1, 6), (257, 3, 1, 4), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 2),
+            (273, 4, planes, 8 if planes==1 else first), (277, 3, 1, 3), (278, 3, 1, 4),
+            (279, 4, planes, size if planes==1 else second), (284, 3, 1, 1 if planes==1 else 2)]
+    directory = struct.pack('<H', len(tags)) + b''.join(struct.pack('<HHII', *tag) for tag in tags) + bytes(4)
+    return b'II*\0' + struct.pack('<I', bits + len(lists)) + pixels + lists + directory
 
 
 def write_archive(path, folder, *names):

@@ -1,6 +1,7 @@
 "Every source on tiny files that the test makes"
 import gzip
 import hashlib
+import io
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -8,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ganad import _datasets, data
+from ganad import _datasets, _images, data
 from ganad.core import UnknownName
 from ganad.data import KDD99, OneClass, adbench_tables, box, gaussians, load, ring
 from PIL import Image
 from scipy.io import savemat
-from small_data import (CIFAR_FOLDER, REAL, archive, cifar10, damaged, elsewhere, here, idx, in_cache,
-                        kdd_line, put, real, refused, write_idx, write_kdd, write_pictures)
+from small_data import (CIFAR_FOLDER, REAL, archive, cifar10, damaged, deep_png, deep_ppm, deep_tiff,
+                        elsewhere, here, idx, in_cache, kdd_line, put, real, refused, write_idx, write_kdd,
+                        write_pictures)
 
 # ---- sources
 
@@ -146,6 +148,45 @@ def test_a_folder_without_readable_pictures_is_refused(here):
     for content in (whole[:60], b'text', b''):
         path = put(here/'p/a/2.png', content)
         damaged(lambda: load('folder', root=here/'p'), path)
+
+
+DEEP = {'grey': (deep_png(1), True), 'colours': (deep_png(3), True), 'colours, TIFF': (deep_tiff(1), True),
+        'grey with alpha': (deep_png(2), False), 'colours with alpha': (deep_png(4), False),
+        'colours, PPM': (deep_ppm(), False), 'planes, TIFF': (deep_tiff(3), False)}
+
+
+@pytest.mark.parametrize('kind', DEEP)
+def test_more_than_8_bits_a_value_are_refused_and_not_cut_off(here, kind):
+    content, can_be_fitted = DEEP[kind]
+    path = put(here/'p/a/deep.png', content)
+    error = refused(lambda: load('folder', root=here/'p'), 'more than 8 bits a value; save it with 8')
+    assert error.file==path and ('ganad fit' in error.mend)==can_be_fitted
+
+
+def test_a_mask_of_more_than_8_bits_a_colour_is_refused_and_not_black(here):
+    write_pictures(here/'p', 'test/a/1.png')
+    path = put(here/'p/masks/a/1.png', deep_png(3))
+    error = refused(lambda: [*data.masked_pictures(here/'p')], 'more than 8 bits')
+    assert error.file==path
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_unfolds(here, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 4_000_000)
+    path = here/'p/a/large.png'
+    path.parent.mkdir(parents=True)
+    for side in (2100, 3000):
+        Image.new('1', (side, side)).save(path)
+        error = refused(lambda: load('folder', root=here/'p'), 'more than 4 million pixels; make it smaller')
+        assert error.file==path
+
+
+@pytest.mark.parametrize('planes', [1, 3])
+def test_the_two_bytes_of_a_value_are_never_two_values(planes):
+    "Pillow takes them so where each colour has a plane of its own; `ganad fit` reads by the same function"
+    def values():
+        with _images.opened(io.BytesIO(deep_tiff(planes))) as image: return _images.unfolded(image)[1]
+    if planes==1: assert np.unique(values()).tolist()==[300]
+    else: refused(values, 'a plane for each', 'pixel by pixel')
 
 
 def test_an_archive_is_decoded_once_and_leaves_nothing_unpacked(archive):

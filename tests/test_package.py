@@ -104,7 +104,9 @@ def test_wheel_says_what_it_needs(wheel):
     runtime = [needed for needed in meta.get_all('Requires-Dist') if 'extra ==' not in needed]
     needs = {re.match(r'[\w-]+', needed)[0]: needed for needed in runtime}
     assert {*needs}=={*RUNTIME}
-    assert needs['torch']=='torch>=2.10'
+    assert needs['torch']=='torch>=2.11'
+    assert sorted(needed for needed in runtime if needed.startswith('pillow'))==[
+        'pillow>=12.3; python_version < "3.11"', 'pillow>=13; python_version >= "3.11"']
     assert meta['Requires-Python']=='>=3.10'
     assert {*meta.get_all('Provides-Extra')}>={'dev', 'widgets', 'onnx', 'cluster', 'parquet', 'completion'}
     assert 'Apache' in (meta['License-Expression'] or meta['License'])
