@@ -759,3 +759,63 @@ def test_writing_leaves_what_was_there(tmp_path, failure):
         raise failure
     assert path.read_text()=='old' and [*tmp_path.iterdir()]==[path]
     if error.type is DataError: assert is_one_line(error) and str(path) in str(error.value)
+
+
+# Files that may not be whole
+
+WHOLE = 'a,b\n1,2.5\n3,4.25\n'
+
+
+@pytest.mark.parametrize('name', ['t.csv', 't.tsv', 't.csv.gz'])
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\n\n', '\n  '])
+def test_a_last_line_with_its_end_is_whole(tmp_path, name, end):
+    rows = rows_of(written(tmp_path/name, WHOLE[:-1] + end))
+    assert len(rows.all())==2 and rows.notes()==[]
+
+
+@pytest.mark.parametrize('name', ['t.csv', 't.tsv', 't.csv.gz'])
+@pytest.mark.parametrize('cut', [1, 2])
+@pytest.mark.parametrize('n', [1, None])
+def test_a_last_line_without_its_end_is_said(tmp_path, name, cut, n):
+    "Nobody can see whether 4.2 was 4.25, so the line and the value are named"
+    rows = rows_of(written(tmp_path/name, WHOLE[:-cut]))
+    assert len(joined([*rows.chunks(n)], 'f'))==2
+    assert rows.notes()==[f"The last line has no end (line 3, {'4.25'[:5-cut]!r}): is the file whole?"]
+
+
+def test_a_last_line_with_fewer_values_is_refused(tmp_path):
+    for text in ('a,b,c\n1,2,3\n4,5', 'a,b,c\n1,2,3\n4'):
+        with pytest.raises(DataError, match='line 3') as error: rows_of(write(tmp_path/'t.csv', text)).all()
+        assert is_one_line(error)
+
+
+def written(path, text):
+    text = text.replace(',', '\t') if '.tsv' in path.name else text
+    data = text.encode()
+    path.write_bytes(gzip.compress(data) if path.suffix=='.gz' else data)
+    return path
+
+
+def test_fit_and_score_say_that_a_file_may_be_cut(run, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = '\n'.join(f'{a:.4f},{b:.4f}' for a, b in rng.normal(size=(300, 2)))
+    write(tmp_path/'cut.csv', f'a,b\n{rows}')
+    write(tmp_path/'whole.csv', f'a,b\n{rows}\n')
+    for name, is_cut in (('cut.csv', True), ('whole.csv', False)):
+        fit = ['fit', tmp_path/name, '--save', tmp_path/'m', '--method', 'pca']
+        score = ['score', tmp_path/name, '--model', tmp_path/'m', '--out', tmp_path/'s.csv']
+        for command in (fit, score):
+            code, _, err = run(*command)
+            assert code==0 and err.count('is the file whole?')==is_cut, err
+
+
+def test_a_column_of_parquet_without_a_name_is_said(run, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=['a', '', 'b'])
+    frame.to_parquet(tmp_path/'t.parquet')
+    rows = rows_of(tmp_path/'t.parquet')
+    assert [*rows.all().x]==['a', 'b'] and len(rows.notes())==1 and 'without a name' in rows.notes()[0]
+    code, _, err = run('fit', tmp_path/'t.parquet', '--save', tmp_path/'m', '--method', 'pca')
+    assert code==0 and err.count('A column without a name is left out')==1
+    frame[['a', 'b']].to_parquet(tmp_path/'t.parquet')
+    assert rows_of(tmp_path/'t.parquet').notes()==[]

@@ -288,7 +288,9 @@ def test_what_differs_between_two_trainings_is_a_field(differs, says):
     error = CheckpointError('its nz is 2, not 3', 'name another file', file='m.part')
     error.differs = differs
     with pytest.raises(CheckpointError) as raised: fit_rows(refusing(error), pump(3), [])
-    assert raised.value is error and says in error.what and 'repeat its command' in error.mend
+    said = raised.value
+    assert says in said.what and 'repeat its command' in said.mend and said.file=='m.part'
+    assert said.__cause__ is error
 
 
 def test_other_errors_of_a_training_stay_what_they_are():

@@ -253,3 +253,26 @@ def test_masks_without_labels_are_compared_too(masked):
     assert done['pixels']['pictures']==6 and done['pixels']['auroc']>.8
     assert '<h2>Against the masks</h2>' in (folder.parent/'r.html').read_text('utf-8')
     assert any(note.startswith('6 pictures without a mask') for note in done['notes'])
+
+
+@pytest.mark.parametrize('width', [1400, 390])
+def test_at_night_the_page_is_dark_and_its_figures_are_cards(page_of, chrome, width):
+    "Whatever is read stands out from what it stands on; a figure keeps its white ground"
+    folder, _ = page_of(planted())
+    page = chrome.new_page(viewport=dict(width=width, height=900), color_scheme='dark')
+    page.goto((folder/'report.html').as_uri())
+    def style(selector, name):
+        return page.eval_on_selector(selector, f'e => getComputedStyle(e).{name}')
+    def luminance(colour):
+        channels = [int(value)/255 for value in re.findall(r'\d+', colour)[:3]]
+        linear = [c/12.92 if c<=.04045 else ((c+.055)/1.055)**2.4 for c in channels]
+        return .2126*linear[0] + .7152*linear[1] + .0722*linear[2]
+    ground = luminance(style('body', 'backgroundColor'))
+    assert ground<.02
+    for text in ('body', 'figcaption', '.verdict', 'td', 'pre'):
+        assert (luminance(style(text, 'color')) + .05)/(ground + .05)>=4.5, text
+    assert luminance(style('pre', 'backgroundColor'))<.03
+    assert style('figure img', 'backgroundColor')=='rgb(255, 255, 255)'
+    box = page.locator('figure img').first.bounding_box()
+    assert box['x']>=0 and box['x']+box['width']<=width
+    page.close()

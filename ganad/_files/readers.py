@@ -563,6 +563,7 @@ class CSV(Rows):
         self.layout = self.layout or Layout()
         self.only_words = False                                       # as far as was read
         self.unnamed_values = ''                                      # one of them, in the first columns
+        self.torn = ()                                                # line without an end: number, last value
         _check_kind(self.path)
         with _csv_file(self.path, self.check_size) as lines:
             number, line, sep = self._first_line(lines)
@@ -651,8 +652,19 @@ class CSV(Rows):
         n = n or _rows_a_chunk(self.n)
         with _csv_file(self.path, self.check_size) as lines:
             for _ in islice(lines, self.first-1): pass
+            lines = self._watched(lines)
             rows = records(lines, self.sep, self.n, self.path, self.first, self.layout.comment)
             while taken := [*islice(rows, n)]: yield self._chunk(*zip(*taken))
+
+    def _watched(self, lines):
+        "The same lines; of the last one it is kept if it has no end, as in a file that was cut off"
+        number = self.first - 1
+        line = '\n'
+        for line in lines:
+            number += 1
+            yield line
+        has_end = line.endswith(('\n', '\r')) or not line.strip()
+        if not has_end: self.torn = number, line.rpartition(self.sep)[2]
 
     def _chunk(self, lines, text): # Number of each row's line; the rows as they stand there
         names = [*map(str, lines)]
@@ -747,6 +759,9 @@ class CSV(Rows):
         if self.unnamed_values:
             notes.append(f"A column without a name ({self.unnamed_values!r}, …) is left out; "
                          "give it one to learn from it.")
+        if self.torn:
+            number, value = self.torn
+            notes.append(f"The last line has no end (line {number}, {value!r}): is the file whole?")
         if not (self.only_words and self.layout.header is None and self.types is None): return notes
         names = listing([*self.position], 3)
         return [*notes, f"The first line ({names}) was taken for names; --header none if it is a row."]
@@ -793,6 +808,12 @@ class Parquet(Rows):
         names = ['' if name in index and name.startswith('__index_level_') else name for name in self.columns]
         self.choose(names, [name for name in index if name in names])
         for name in self.features: _check_type(schema.field(name), self.path)
+        self.has_unnamed = '' in schema.names and '' not in index
+
+    def notes(self):
+        "How values were read; whether there is a column that nobody can name"
+        if not self.has_unnamed: return super().notes()
+        return [*super().notes(), "A column without a name is left out; give it one to learn from it."]
 
     def _open(self): # With check sums, where the file has some
         return self.parquet.ParquetFile(self.path, page_checksum_verification=True)
