@@ -15,6 +15,7 @@ import ganad
 from ..core import CheckpointError, GanadError, atomic
 from ..detector import read_tensors, write_tensors
 from ._new_values import is_changed
+from ._settings import is_share
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #a4c77e42
 def fingerprint(header:dict, # Without its digest
@@ -34,11 +35,10 @@ FORMAT = 2      # of model files; 1 is that of `detector.save_model`
 
 def _is_number(value): return isinstance(value, float) and math.isfinite(value) or _is_whole(value)
 def _is_whole(value): return type(value) is int and abs(value)<2**63
-def _is_count(value): return _is_whole(value) and value>=0
+def _is_tally(value): return _is_whole(value) and value>=0
 def _is_size(value): return _is_whole(value) and 1<=value<=1_000_000
 def _is_positive(value): return _is_number(value) and value>0
 def _is_weight(value): return _is_number(value) and value>=0
-def _is_share(value): return _is_number(value) and 0<value<1
 def _is_auroc(value): return _is_number(value) and 0<=value<=1
 def _is_place(value): return _is_number(value) and abs(value)<1e7       # among scaled rows
 def _is_spread(value): return _is_number(value) and 1e-7<value<1e7
@@ -81,7 +81,7 @@ def _is_sign(value): # Between two values of a text file, or in a number
     return _is_text(value) and len(value)==1 and value not in '"\r\n' and not value.isalnum()
 
 def _is_layout(value): # As the options of `ganad fit`; what is not there is as usual
-    schema = dict(sep=_is_sign, thousands=_is_sign, decimal=_is_sign, comment=_is_sign, skip_rows=_is_count,
+    schema = dict(sep=_is_sign, thousands=_is_sign, decimal=_is_sign, comment=_is_sign, skip_rows=_is_tally,
                   header=_one_of('first', 'none'))
     if not _dict_of(False, **schema)(value) or not {*value}<={*schema}: return False
     return value.get('thousands')!=value.get('decimal', '.')
@@ -100,25 +100,25 @@ _PREP = dict(
                names=_or_none(_list_of(_is_name)), values=_list_of(_or_none(_are_categories)),
                fill=_list_of(_is_usual), mean=_list_of(_is_number), scale=_list_of(_is_positive),
                middle=_list_of(_is_interval), words=_or_none(_list_of(_is_name)),
-               constant=_list_of(_is_count), worth=_list_of(_is_weight), lowest=_is_number,
+               constant=_list_of(_is_tally), worth=_list_of(_is_weight), lowest=_is_number,
                centre=_list_of(_is_number), precision=_list_of(_is_number),
                usual=_list_of(_is_positive), unit=_list_of(_is_positive), clear=_is_number),
     images=dict(size=_or_none(_is_size), shape=_is_shape, range=_is_range, seen=_list_of(_is_size, 2),
                 dtype=_is_text))
-_SETTINGS = dict(false_alarms=_or_none(_is_share), contamination=_is_share, holdout=_is_share,
+_SETTINGS = dict(false_alarms=_or_none(is_share), contamination=is_share, holdout=is_share,
                  holdout_rows=_one_of('random', 'last'), threshold=_or_none(_is_number))
-_DATA = dict(rows=_is_count, held=_is_count, known=_is_count, groups=_is_count, sha256=_is_text)
+_DATA = dict(rows=_is_tally, held=_is_tally, known=_is_tally, groups=_is_tally, sha256=_is_text)
 _METRICS = dict(losses=_map_of(_is_number))
-_EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_count, normal=_is_count, anomalies=_is_count,
+_EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_tally, normal=_is_tally, anomalies=_is_tally,
               label=_or_none(_is_name), drop=_list_of(_is_name), notes=_list_of(_is_text),
-              unlabelled=_is_count, normal_is=_is_label, card=_map_of(_is_text),
+              unlabelled=_is_tally, normal_is=_is_label, card=_map_of(_is_text),
               skipped=_list_of(_list_of(_is_text, 2)), layout=_is_layout,
               groups=_or_none(_is_name),
               usual=_dict_of(mean=_list_of(_is_place), deviation=_list_of(_is_spread)),
               pictures=_or_none(_dict_of(levels=_are_levels, pad=_is_flag, width=_is_interval,
                                          height=_is_interval,
                                          shape=_is_interval)),
-              found=_dict_of(False, auroc=_is_auroc, normal=_is_count, anomalies=_is_count),
+              found=_dict_of(False, auroc=_is_auroc, normal=_is_tally, anomalies=_is_tally),
               baseline=_dict_of(False, name=_is_text, auroc=_is_auroc, own=_is_auroc, by=_is_text))
 _MAY_SAY = dict(precision=_one_of('fp32', 'bf16'))              # of the training; nothing: fp32
 _WORDS_OF = {
