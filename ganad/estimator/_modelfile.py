@@ -154,7 +154,7 @@ def _misfit_of_words(header, number): # Of this format
             or _first_misfit(_METRICS, header['metrics'], False, 'metrics.')
             or _first_misfit(_EXTRA, header['extra'], False, 'extra.')
             or _misfit_of_counts(header, prep)
-            or (_misfit_of_table if kind=='table' else _misfit_of_images)(header, prep))
+            or _MISFIT[kind](header, prep))
 
 def _misfit_of_counts(header, prep):
     "What was counted, and what is compared with the features of rows to score"
@@ -162,8 +162,8 @@ def _misfit_of_counts(header, prep):
     if data.get('held', 0)+data.get('known', 0)>data.get('rows', 0): return 'data.rows'
     is_promised = header['settings'].get('false_alarms', 0) is not None
     if header['calibrated'] and not is_promised: return 'settings.false_alarms'
-    n = len(prep.get('mean', [])) if header['kind']=='table' else 2            # brightness and contrast
-    if {*map(len, extra.get('usual', {}).values())}-{n}: return 'extra.usual'
+    n_usual = dict(table=len(prep.get('mean', [])), images=2)                  # brightness and contrast
+    if {*map(len, extra.get('usual', {}).values())}-{n_usual[header['kind']]}: return 'extra.usual'
     return None
 
 def _misfit_of_table(header, prep):
@@ -189,6 +189,8 @@ def _misfit_of_table(header, prep):
 def _misfit_of_images(header, prep):
     if header['columns'] is not None: return 'columns'
     return None if header['features']==math.prod(prep.get('shape', [])) else 'features'
+
+_MISFIT = dict(table=_misfit_of_table, images=_misfit_of_images)
 
 def _misfit_of_tensors(header, state):
     "Names, types and finite values; sizes are compared with those of the method"
@@ -236,19 +238,17 @@ def probe(prep, # `Table` or `Images`, fitted
     "Made-up rows, as they are before scaling, and their scores"
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(16, *prep.shape, generator=generator, dtype=torch.float32).double()
-    if prep.kind=='images': noise = noise.sigmoid()
-    mean, scale = _origin(prep)
-    rows = mean + scale*noise
-    scores = torch.as_tensor(detector.scores(_as_read(prep, rows))).double()
+    rows = prep.made_up(noise)
+    scores = torch.as_tensor(detector.scores(prep.as_read(rows))).double()
     shown = {'probe.rows':rows, 'probe.scores':scores}
-    if prep.kind=='images' or not prep.novelty.worth: return shown
+    if not prep.novelty.worth: return shown
     rows = _rows_with_new_values(prep)
     return {**shown, 'probe.new_rows':rows, 'probe.new_scores':_surprised(prep, detector, rows)}
 
 def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scaling
     "Usual rows but for new values, in the first row in all columns that can have one, else in half of them"
-    mean, scale = _origin(prep)
-    rows = (mean + scale*torch.as_tensor(prep.typical)).repeat(16, 1)
+    mean, scale = prep.scaling
+    rows = prep.made_up(torch.as_tensor(prep.typical)).repeat(16, 1)
     for feature, column in enumerate(prep.owner.tolist()):
         is_new = [number==0 or (column+1)*40_503>>number & 1 for number in range(16)]
         is_word = bool(prep.values[column])
@@ -258,7 +258,7 @@ def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scalin
     return rows
 
 def _surprised(prep, detector, rows): # As `_rows_with_new_values` makes them → (N,)
-    read = _as_read(prep, rows)
+    read = prep.as_read(rows)
     scores = prep.novelty.added_to(detector.scores(read), prep.new_values(read.numpy()))
     return torch.as_tensor(scores).double()
 
@@ -267,13 +267,12 @@ def check_probe(prep, detector, # As for `probe`
                )->None:
     "`CheckpointError` if the rows of `probe` do not score what they did, or cannot be scored"
     shown = state if 'probe.rows' in state else probe(prep, detector)
-    scores = torch.as_tensor(detector.scores(_as_read(prep, shown['probe.rows'])))
-    rounding = 1e-4 if prep.kind=='table' else .01              # of another machine
-    are_same = _are_close(scores, shown['probe.scores'], rounding)
+    scores = torch.as_tensor(detector.scores(prep.as_read(shown['probe.rows'])))
+    are_same = _are_close(scores, shown['probe.scores'], prep.rounding)
     if 'probe.new_rows' in state:
         rows, want = state['probe.new_rows'], state['probe.new_scores']
         are_same &= torch.allclose(rows, _rows_with_new_values(prep), rtol=1e-9, atol=0)
-        are_same &= _are_close(_surprised(prep, detector, rows), want, rounding)
+        are_same &= _are_close(_surprised(prep, detector, rows), want, prep.rounding)
     if are_same: return
     what = "the model in the file gives other scores than when it was saved"
     raise CheckpointError(what, "get the original, or the version of ganad that made it")
@@ -281,16 +280,6 @@ def check_probe(prep, detector, # As for `probe`
 def _are_close(scores, want, rounding):
     if scores.shape!=want.shape or not scores.isfinite().all(): return False
     return bool(((scores-want).abs()<=rounding*want.abs().max()).all())
-
-def _origin(prep): # What is 0 for the network, or black; how far 1, or white, is from there
-    if prep.kind=='table': return tuple(torch.tensor([prep.mean, prep.scale], dtype=torch.float64))
-    black, white = prep.range
-    return black, white-black
-
-def _as_read(prep, rows): # As `probe` makes them → as the network reads them
-    mean, scale = _origin(prep)
-    rows = (rows-mean)/scale
-    return rows if prep.kind=='table' else (2*rows - 1).float()
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #902a1feb
 def write(path, # Where to, as 'm.safetensors'
@@ -377,9 +366,9 @@ class WholeScore(torch.nn.Module):
     def __init__(self, fitted, # `FittedDetector`
                  prep): # `Table` or `Images`, fitted
         super().__init__()
-        mean, scale = (prep.mean, prep.scale) if prep.kind=='table' else (0., 1.)
-        self.register_buffer('mean', torch.tensor(mean, dtype=torch.float64))
-        self.register_buffer('scale', torch.tensor(scale, dtype=torch.float64))
+        mean, scale = prep.scaling
+        self.register_buffer('mean', torch.as_tensor(mean, dtype=torch.float64))
+        self.register_buffer('scale', torch.as_tensor(scale, dtype=torch.float64))
         self.prep = prep
         self.model = fitted.in_single_precision().model       # a copy would share classes, changed below
         for layer in self.model.modules():                    # spectral norm, done
@@ -388,8 +377,7 @@ class WholeScore(torch.nn.Module):
     def forward(self, x):
         scaled = ((x - self.mean)/self.scale).clamp(-1e6, 1e6)
         scores = self.model.score_batch(scaled.float())
-        has_worth = self.prep.kind=='table' and self.prep.novelty.worth
-        return self._surprised(scores, x) if has_worth else scores
+        return self._surprised(scores, x) if self.prep.novelty.worth else scores
 
     def _surprised(self, scores, x): # As they come
         "`NewValues.added_to`, in PyTorch"
