@@ -15,6 +15,7 @@ import ganad
 from ..core import CheckpointError, GanadError, atomic
 from ..detector import read_tensors, write_tensors
 from ._new_values import is_changed
+from ._settings import is_share
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #a4c77e42
 def fingerprint(header:dict, # Without its digest
@@ -34,11 +35,10 @@ FORMAT = 2      # of model files; 1 is that of `detector.save_model`
 
 def _is_number(value): return isinstance(value, float) and math.isfinite(value) or _is_whole(value)
 def _is_whole(value): return type(value) is int and abs(value)<2**63
-def _is_count(value): return _is_whole(value) and value>=0
+def _is_tally(value): return _is_whole(value) and value>=0
 def _is_size(value): return _is_whole(value) and 1<=value<=1_000_000
 def _is_positive(value): return _is_number(value) and value>0
 def _is_weight(value): return _is_number(value) and value>=0
-def _is_share(value): return _is_number(value) and 0<value<1
 def _is_auroc(value): return _is_number(value) and 0<=value<=1
 def _is_place(value): return _is_number(value) and abs(value)<1e7       # among scaled rows
 def _is_spread(value): return _is_number(value) and 1e-7<value<1e7
@@ -81,7 +81,7 @@ def _is_sign(value): # Between two values of a text file, or in a number
     return _is_text(value) and len(value)==1 and value not in '"\r\n' and not value.isalnum()
 
 def _is_layout(value): # As the options of `ganad fit`; what is not there is as usual
-    schema = dict(sep=_is_sign, thousands=_is_sign, decimal=_is_sign, comment=_is_sign, skip_rows=_is_count,
+    schema = dict(sep=_is_sign, thousands=_is_sign, decimal=_is_sign, comment=_is_sign, skip_rows=_is_tally,
                   header=_one_of('first', 'none'))
     if not _dict_of(False, **schema)(value) or not {*value}<={*schema}: return False
     return value.get('thousands')!=value.get('decimal', '.')
@@ -100,25 +100,25 @@ _PREP = dict(
                names=_or_none(_list_of(_is_name)), values=_list_of(_or_none(_are_categories)),
                fill=_list_of(_is_usual), mean=_list_of(_is_number), scale=_list_of(_is_positive),
                middle=_list_of(_is_interval), words=_or_none(_list_of(_is_name)),
-               constant=_list_of(_is_count), worth=_list_of(_is_weight), lowest=_is_number,
+               constant=_list_of(_is_tally), worth=_list_of(_is_weight), lowest=_is_number,
                centre=_list_of(_is_number), precision=_list_of(_is_number),
                usual=_list_of(_is_positive), unit=_list_of(_is_positive), clear=_is_number),
     images=dict(size=_or_none(_is_size), shape=_is_shape, range=_is_range, seen=_list_of(_is_size, 2),
                 dtype=_is_text))
-_SETTINGS = dict(false_alarms=_or_none(_is_share), contamination=_is_share, holdout=_is_share,
+_SETTINGS = dict(false_alarms=_or_none(is_share), contamination=is_share, holdout=is_share,
                  holdout_rows=_one_of('random', 'last'), threshold=_or_none(_is_number))
-_DATA = dict(rows=_is_count, held=_is_count, known=_is_count, groups=_is_count, sha256=_is_text)
+_DATA = dict(rows=_is_tally, held=_is_tally, known=_is_tally, groups=_is_tally, sha256=_is_text)
 _METRICS = dict(losses=_map_of(_is_number))
-_EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_count, normal=_is_count, anomalies=_is_count,
+_EXTRA = dict(file=_is_text, sha256=_or_none(_is_text), rows=_is_tally, normal=_is_tally, anomalies=_is_tally,
               label=_or_none(_is_name), drop=_list_of(_is_name), notes=_list_of(_is_text),
-              unlabelled=_is_count, normal_is=_is_label, card=_map_of(_is_text),
+              unlabelled=_is_tally, normal_is=_is_label, card=_map_of(_is_text),
               skipped=_list_of(_list_of(_is_text, 2)), layout=_is_layout,
               groups=_or_none(_is_name),
               usual=_dict_of(mean=_list_of(_is_place), deviation=_list_of(_is_spread)),
               pictures=_or_none(_dict_of(levels=_are_levels, pad=_is_flag, width=_is_interval,
                                          height=_is_interval,
                                          shape=_is_interval)),
-              found=_dict_of(False, auroc=_is_auroc, normal=_is_count, anomalies=_is_count),
+              found=_dict_of(False, auroc=_is_auroc, normal=_is_tally, anomalies=_is_tally),
               baseline=_dict_of(False, name=_is_text, auroc=_is_auroc, own=_is_auroc, by=_is_text))
 _MAY_SAY = dict(precision=_one_of('fp32', 'bf16'))              # of the training; nothing: fp32
 _WORDS_OF = {
@@ -154,7 +154,7 @@ def _misfit_of_words(header, number): # Of this format
             or _first_misfit(_METRICS, header['metrics'], False, 'metrics.')
             or _first_misfit(_EXTRA, header['extra'], False, 'extra.')
             or _misfit_of_counts(header, prep)
-            or (_misfit_of_table if kind=='table' else _misfit_of_images)(header, prep))
+            or _MISFIT[kind](header, prep))
 
 def _misfit_of_counts(header, prep):
     "What was counted, and what is compared with the features of rows to score"
@@ -162,8 +162,8 @@ def _misfit_of_counts(header, prep):
     if data.get('held', 0)+data.get('known', 0)>data.get('rows', 0): return 'data.rows'
     is_promised = header['settings'].get('false_alarms', 0) is not None
     if header['calibrated'] and not is_promised: return 'settings.false_alarms'
-    n = len(prep.get('mean', [])) if header['kind']=='table' else 2            # brightness and contrast
-    if {*map(len, extra.get('usual', {}).values())}-{n}: return 'extra.usual'
+    n_usual = dict(table=len(prep.get('mean', [])), images=2)                  # brightness and contrast
+    if {*map(len, extra.get('usual', {}).values())}-{n_usual[header['kind']]}: return 'extra.usual'
     return None
 
 def _misfit_of_table(header, prep):
@@ -189,6 +189,8 @@ def _misfit_of_table(header, prep):
 def _misfit_of_images(header, prep):
     if header['columns'] is not None: return 'columns'
     return None if header['features']==math.prod(prep.get('shape', [])) else 'features'
+
+_MISFIT = dict(table=_misfit_of_table, images=_misfit_of_images)
 
 def _misfit_of_tensors(header, state):
     "Names, types and finite values; sizes are compared with those of the method"
@@ -236,19 +238,17 @@ def probe(prep, # `Table` or `Images`, fitted
     "Made-up rows, as they are before scaling, and their scores"
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(16, *prep.shape, generator=generator, dtype=torch.float32).double()
-    if prep.kind=='images': noise = noise.sigmoid()
-    mean, scale = _origin(prep)
-    rows = mean + scale*noise
-    scores = torch.as_tensor(detector.scores(_as_read(prep, rows))).double()
+    rows = prep.made_up(noise)
+    scores = torch.as_tensor(detector.scores(prep.as_read(rows))).double()
     shown = {'probe.rows':rows, 'probe.scores':scores}
-    if prep.kind=='images' or not prep.novelty.worth: return shown
+    if not prep.novelty.worth: return shown
     rows = _rows_with_new_values(prep)
     return {**shown, 'probe.new_rows':rows, 'probe.new_scores':_surprised(prep, detector, rows)}
 
 def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scaling
     "Usual rows but for new values, in the first row in all columns that can have one, else in half of them"
-    mean, scale = _origin(prep)
-    rows = (mean + scale*torch.as_tensor(prep.typical)).repeat(16, 1)
+    mean, scale = prep.scaling
+    rows = prep.made_up(torch.as_tensor(prep.typical)).repeat(16, 1)
     for feature, column in enumerate(prep.owner.tolist()):
         is_new = [number==0 or (column+1)*40_503>>number & 1 for number in range(16)]
         is_word = bool(prep.values[column])
@@ -258,7 +258,7 @@ def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scalin
     return rows
 
 def _surprised(prep, detector, rows): # As `_rows_with_new_values` makes them → (N,)
-    read = _as_read(prep, rows)
+    read = prep.as_read(rows)
     scores = prep.novelty.added_to(detector.scores(read), prep.new_values(read.numpy()))
     return torch.as_tensor(scores).double()
 
@@ -267,13 +267,12 @@ def check_probe(prep, detector, # As for `probe`
                )->None:
     "`CheckpointError` if the rows of `probe` do not score what they did, or cannot be scored"
     shown = state if 'probe.rows' in state else probe(prep, detector)
-    scores = torch.as_tensor(detector.scores(_as_read(prep, shown['probe.rows'])))
-    rounding = 1e-4 if prep.kind=='table' else .01              # of another machine
-    are_same = _are_close(scores, shown['probe.scores'], rounding)
+    scores = torch.as_tensor(detector.scores(prep.as_read(shown['probe.rows'])))
+    are_same = _are_close(scores, shown['probe.scores'], prep.rounding)
     if 'probe.new_rows' in state:
         rows, want = state['probe.new_rows'], state['probe.new_scores']
         are_same &= torch.allclose(rows, _rows_with_new_values(prep), rtol=1e-9, atol=0)
-        are_same &= _are_close(_surprised(prep, detector, rows), want, rounding)
+        are_same &= _are_close(_surprised(prep, detector, rows), want, prep.rounding)
     if are_same: return
     what = "the model in the file gives other scores than when it was saved"
     raise CheckpointError(what, "get the original, or the version of ganad that made it")
@@ -281,16 +280,6 @@ def check_probe(prep, detector, # As for `probe`
 def _are_close(scores, want, rounding):
     if scores.shape!=want.shape or not scores.isfinite().all(): return False
     return bool(((scores-want).abs()<=rounding*want.abs().max()).all())
-
-def _origin(prep): # What is 0 for the network, or black; how far 1, or white, is from there
-    if prep.kind=='table': return tuple(torch.tensor([prep.mean, prep.scale], dtype=torch.float64))
-    black, white = prep.range
-    return black, white-black
-
-def _as_read(prep, rows): # As `probe` makes them → as the network reads them
-    mean, scale = _origin(prep)
-    rows = (rows-mean)/scale
-    return rows if prep.kind=='table' else (2*rows - 1).float()
 
 # %% ../../nbs/estimator/40_modelfile.ipynb #902a1feb
 def write(path, # Where to, as 'm.safetensors'
@@ -377,9 +366,9 @@ class WholeScore(torch.nn.Module):
     def __init__(self, fitted, # `FittedDetector`
                  prep): # `Table` or `Images`, fitted
         super().__init__()
-        mean, scale = (prep.mean, prep.scale) if prep.kind=='table' else (0., 1.)
-        self.register_buffer('mean', torch.tensor(mean, dtype=torch.float64))
-        self.register_buffer('scale', torch.tensor(scale, dtype=torch.float64))
+        mean, scale = prep.scaling
+        self.register_buffer('mean', torch.as_tensor(mean, dtype=torch.float64))
+        self.register_buffer('scale', torch.as_tensor(scale, dtype=torch.float64))
         self.prep = prep
         self.model = fitted.in_single_precision().model       # a copy would share classes, changed below
         for layer in self.model.modules():                    # spectral norm, done
@@ -388,8 +377,7 @@ class WholeScore(torch.nn.Module):
     def forward(self, x):
         scaled = ((x - self.mean)/self.scale).clamp(-1e6, 1e6)
         scores = self.model.score_batch(scaled.float())
-        has_worth = self.prep.kind=='table' and self.prep.novelty.worth
-        return self._surprised(scores, x) if has_worth else scores
+        return self._surprised(scores, x) if self.prep.novelty.worth else scores
 
     def _surprised(self, scores, x): # As they come
         "`NewValues.added_to`, in PyTorch"

@@ -103,6 +103,8 @@ class Table:
     novelty:NewValues=field(default_factory=NewValues) # What values that training never saw are worth
     units:Units=field(default_factory=Units) # What explanations are compared with
     kind = 'table'
+    in_double = True # Are rows scored in double precision?
+    rounding = 1e-4 # Of scores on another machine, relative to the largest
 
     def read(self, X)->Columns: # Frame, or array (N,n) of numbers
         "The columns of `X`, each looked at once, if they can be used"
@@ -193,6 +195,30 @@ class Table:
     def shape(self)->tuple:
         "Of a row for the network, (F,)"
         return (len(self.mean),)
+
+    @property
+    def n_features(self)->int:
+        "Numbers in a row that is handed over"
+        return len(self.values)
+
+    @property
+    def scaling(self)->tuple: # (F,) each
+        "What is subtracted from a row that was encoded, and what divides it then"
+        return torch.tensor(self.mean, dtype=torch.float64), torch.tensor(self.scale, dtype=torch.float64)
+
+    def made_up(self, noise:torch.Tensor)->torch.Tensor: # (N,F), normal → float64
+        "Rows as they are before scaling"
+        mean, scale = self.scaling
+        return mean + scale*noise
+
+    def as_read(self, rows:torch.Tensor)->torch.Tensor: # As `made_up` makes them
+        "The same rows as the network reads them"
+        mean, scale = self.scaling
+        return (rows-mean)/scale
+
+    def far_from(self, x:torch.Tensor)->torch.Tensor: # As the network reads them
+        "Rows that no score should take for these"
+        return x + 3
 
     @property
     def owner(self)->np.ndarray: # (F,)
@@ -342,6 +368,9 @@ class Images:
     seen:list=field(default_factory=list) # Height and width of the training images
     dtype:str='' # Of the training images; '': not known, and whole numbers have the range of their type
     kind = 'images'
+    in_double = False # Networks of pictures score as they were trained
+    rounding = .01 # Of scores on another machine, relative to the largest
+    scaling = 0., 1. # What an ONNX file has to do before its network: `rows` are what it takes
     had_equal_channels = False # Of the training: three, all alike?
 
     def read(self, X)->np.ndarray: # (N,H,W), (N,H,W,C) or (N,C,H,W)
@@ -392,6 +421,41 @@ class Images:
         def resized(part): return F.interpolate(part, size, mode='bilinear', antialias=True)
         n = max(1, min(1024, 2**24//max(1, x[0].size)))                    # at once: large ones take memory
         return torch.cat([resized(self._scaled(x[i:i+n], *black_white)) for i in range(0, len(x), n)])
+
+    @property
+    def n_features(self)->int:
+        "Numbers in a row, as the network reads it"
+        return math.prod(self.shape)
+
+    def made_up(self, noise:torch.Tensor)->torch.Tensor: # (N,C,side,side), normal → float64
+        "Pictures between black and white"
+        black, white = self.range
+        return black + (white-black)*noise.sigmoid()
+
+    def as_read(self, rows:torch.Tensor)->torch.Tensor: # As `made_up` makes them → float32
+        "The same pictures as the network reads them"
+        black, white = self.range
+        return (2*((rows-black)/(white-black)) - 1).float()
+
+    def far_from(self, x:torch.Tensor)->torch.Tensor: # As the network reads them
+        "Their negatives"
+        return -x
+
+    @property
+    def novelty(self)->NewValues:
+        "Of pictures, nothing is new by itself"
+        return NewValues()
+
+    def weigh_new_values(self, scores, is_new, most=None, at_least=-math.inf)->None:
+        "Nothing, as for `Table`"
+
+    def new_values(self, x)->np.ndarray: # (N, 0)
+        "Nothing: pictures have no columns"
+        return np.zeros((len(x), 0), bool)
+
+    def empty_columns(self, X)->list:
+        "None: pictures have no columns"
+        return []
 
     def sides(self, X)->tuple: # As for `read`
         "Height and width of the pictures"

@@ -116,7 +116,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             self._say_if_alike(data, training)
             if prep.kind=='table':
                 learn_units(prep, self.detector_, self._normal_rows(data, normal, held_out))
-        self.n_features_in_ = X.shape[1] if prep.kind=='table' else math.prod(prep.shape)
+        self.n_features_in_ = prep.n_features
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
         self.data_ = dict(rows=n, held=len(held_out), known=int(is_anomaly.sum()),
                           sha256=prep.digest(data))
@@ -133,7 +133,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         batch_size = min(self.batch_size, len(x))
         epochs = self.epochs or math.ceil(STEPS*batch_size/len(x))
         anomalies = dict(known=self._rows(data, known)) if len(known) else {}
-        double = self.prep_.kind=='table'
+        double = self.prep_.in_double
         untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
         model.fit(x, epochs=epochs, bs=batch_size, device=self.device, precision=self.precision,
                   progress=self.progress, checkpoint=checkpoint, **anomalies)
@@ -174,7 +174,6 @@ class Estimator(OutlierMixin, BaseEstimator):
     def _first_scores(self, data, index, held_out): # Were these rows kept from the training?
         "Of normal rows, which say what a value that training never saw is worth"
         scores, is_new = self._scored(data, index, as_new=not held_out)
-        if self.prep_.kind=='images': return scores
         most = math.floor((len(scores)+1)*self.false_alarms + 1e-9) - 1 if held_out else None
         limit = -math.inf if self.threshold is None else self.threshold
         self.prep_.weigh_new_values(scores, is_new, most, limit)
@@ -194,8 +193,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Warn, if rows far away have the same score as all others"
         if np.ptp(self.reference_)>1e-12*max(1, np.abs(self.reference_).max()): return
         x = self._rows(data, training[:20])
-        far = x + 3 if self.prep_.kind=='table' else -x
-        found = np.concatenate([self.detector_.scores(x), self.detector_.scores(far)])
+        found = np.concatenate([self.detector_.scores(x), self.detector_.scores(self.prep_.far_from(x))])
         if np.ptp(found)>1e-12*max(1, np.abs(found).max()): return
         warnings.warn(f"All rows have the same score ({found[0]:.4g}), also those far away: nothing was "
                       "learned; give more rows, or another method", ConstantScoreWarning, stacklevel=3)
@@ -240,7 +238,6 @@ class Estimator(OutlierMixin, BaseEstimator):
     def _scored(self, data, index=None, as_new=False): # → (N,); which values are new, (N, columns) bool
         def parts_of(x):
             scores = self.detector_.scores(x, as_new)
-            if self.prep_.kind=='images': return scores, np.zeros((len(scores), 0), bool)
             is_new = self.prep_.new_values(x)
             return self.prep_.novelty.added_to(scores, is_new), is_new
         parts = [parts_of(x) for x in prepared(self.prep_, data, index)]
@@ -256,7 +253,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         warnings.warn(said, NewValueWarning, stacklevel=3)
 
     def _say_empty_columns(self, X):
-        if self.prep_.kind=='images' or X.shape[0]<_ENOUGH_TO_SAY: return
+        if X.shape[0]<_ENOUGH_TO_SAY: return
         names = self.prep_.empty_columns(X)
         if not names: return
         where = ', '.join(map(repr, names[:5])) + (', …' if names[5:] else '')
@@ -426,8 +423,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         if not getattr(self.model_, 'E', None):
             what = f"{type(self).__name__} has no encoder"
             raise GanadError(what, "take a method with one, as ALADDetector")
-        is_table = self.prep_.kind=='table'                   # of large numbers and small steps
-        rows = torch.zeros(2, *self.prep_.shape, dtype=torch.float64 if is_table else torch.float32)
+        dtype = torch.float64 if self.prep_.in_double else torch.float32         # large numbers, small steps
+        rows = torch.zeros(2, *self.prep_.shape, dtype=dtype)
         return modelfile.to_onnx(modelfile.WholeScore(self.detector_, self.prep_), rows, path)
 
 STEPS = 2000                # of a training, if `epochs` is None
@@ -501,7 +498,7 @@ def _revived(header, state, settings):
     est.extra_ = dict(**header['extra'])
     history = {name:values.tolist() for name, values in _below('history.', state).items()}
     est.detector_ = FittedDetector.revive(cls.method, est._model_settings(), _below('model.', state),
-                                          history, double=est.prep_.kind=='table',
+                                          history, double=est.prep_.in_double,
                                           precision=header.get('precision', 'fp32'))
     modelfile.check_probe(est.prep_, est.detector_, state)
     return est
