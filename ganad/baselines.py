@@ -371,7 +371,7 @@ class GeoTrans(Detector):
         "What the network sees in rows that were changed in no way, or all in one, (N,d)"
         return self.net.features(x if self.turns else self.task.changed(x, 0))
 
-    def parts(self, x, skip:int=0): # Nearest neighbours to leave out: 1 for training rows, which are their own
+    def parts(self, x, skip:int=0): # Neighbours to leave out: 1 for training rows, which are their own
         "Doubt, distance of the features and of the rows to their neighbours in training, (N,3)"
         skip = min(skip, len(self.rows)-1)
         doubt = self.task.doubt(self.net, x)

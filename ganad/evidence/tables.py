@@ -168,7 +168,7 @@ def compare(recs:list, # Records
     return dict(pairs=n, won=won, mean=mean, p=p, text=text)
 
 def _compare_seeds(a, b, of_a, of_b): # Labels; a number a seed each, of one split: not pairs
-    "Mann and Whitney's test; a method that learns the same whatever its seed is a constant to be above or below"
+    "Mann and Whitney's test; a method that is the same from every seed is a constant to be above or below"
     differences = np.subtract.outer(of_a, of_b)
     n = max(len(of_a), len(of_b))
     if min(len(of_a), len(of_b))>1: p = mannwhitneyu(of_a, of_b).pvalue
@@ -177,7 +177,8 @@ def _compare_seeds(a, b, of_a, of_b): # Labels; a number a seed each, of one spl
     won = int(round((differences>0).mean()*n))
     verdict = 'too few seeds to tell' if n<6 else _verdict(p, a if mean>0 else b)
     what = f'{len(of_a)} seeds against {len(of_b)}'
-    text = f'{a} is {abs(mean):.3f} {"above" if mean>0 else "below"} {b} on average, {what} ({_chance(p)}): {verdict}.'
+    where = 'above' if mean>0 else 'below'
+    text = f'{a} is {abs(mean):.3f} {where} {b} on average, {what} ({_chance(p)}): {verdict}.'
     return dict(pairs=n, won=won, mean=mean, p=float(p), text=text)
 
 def _verdict(p, better): return 'no difference is shown' if p>.05 else f'{better} is better'
