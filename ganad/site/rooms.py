@@ -109,7 +109,7 @@ def _in_order(rows:list, lines:list, turns:int=24)->list:
     return best
 
 # %% ../../nbs/site/60_rooms.ipynb #c0a1e016
-_WIDTH = 800                    # Of the picture; all of these in pixels
+_WIDTH = 840                    # Of the picture; all of these in pixels
 _BOX = 96                       # Width of a box
 _BOX_HEIGHT = 38
 _GAP = 12                       # Between two boxes of a layer, at least
@@ -166,8 +166,9 @@ def _spread(row:list, wanted:dict)->dict:
         return {place:sign*at for place, at in pushed.items()}
     right, left = push(row, 1), push(row[::-1], -1)
     at = {place:(right[place]+left[place])/2 for place in row}
-    edge = _GAP + _BOX/2
-    shift = max(0, edge-min(at.values())) - max(0, max(at.values())-(_WIDTH-edge))
+    leftmost = min(x-_room_for(place)/2 for place, x in at.items())
+    rightmost = max(x+_room_for(place)/2 for place, x in at.items())
+    shift = max(0, _GAP-leftmost) - max(0, rightmost-(_WIDTH-_GAP))
     return {place:x+shift for place, x in at.items()}
 
 def _positions(rows:list, lines:list)->dict:
