@@ -11,7 +11,7 @@ from project import cracked_plates
 from ganad.cli import parser
 from ganad.estimator import info
 from ganad._files.compare import Competitor, auroc_difference, notes_by_method, verdict_of
-from ganad._files.fit_and_score import mixed_rows
+from ganad._files.second_opinion import mixed_rows
 from ganad.metrics import auroc
 
 QUICK = ['--methods', 'bigan', '--epochs', '2']

@@ -15,9 +15,10 @@ from ..detector import detectors
 from ..estimator import estimators, info
 from ..estimator._modelfile import read
 from ..estimator._threshold import Threshold
-from .fit_and_score import DEFAULT, WHY_DEFAULT, fit_file, score_file, settings_that_count
+from .fit_and_score import fit_file, score_file, settings_that_count
 from .pictures import settings_text
 from .readers import Layout, count_text, layout_options, options_text
+from .second_opinion import DEFAULT, WHY_DEFAULT
 from .warnings import rate_text
 
 # %% ../../nbs/files/40_commands.ipynb #1915ed69

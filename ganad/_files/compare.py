@@ -13,12 +13,14 @@ import numpy as np
 from .. import plots
 from ..core import DataError, pick
 from ..estimator import estimators
-from .fit_and_score import BASELINES, check_ending, fit_file, refuse_overwriting
+from .fit_and_score import fit_file
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED
+from .outputs import check_ending, refuse_overwriting
 from .pictures import rows_of
 from .readers import writing
 from .report import figure_of, render
 from .scored import ScoredFile
+from .second_opinion import BASELINES
 from ..metrics import auroc_se
 
 # %% ../../nbs/files/35_compare.ipynb #c888e83a

@@ -21,8 +21,9 @@ from ..detector import detectors
 from ..estimator import info, load
 from ..estimator._explain import overlay
 from ..estimator._preprocess import as_word
-from .fit_and_score import check_ending, refuse_overwriting, settings_that_count
+from .fit_and_score import settings_that_count
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, agreement, kind_of_label
+from .outputs import check_ending, refuse_overwriting
 from .pictures import Pictures, settings_text
 from .readers import count_text, fields_of, layout_options, listing, options_text, writing
 from .scored import ScoredFile, as_fitted, as_read, p_values_of
