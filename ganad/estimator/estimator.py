@@ -7,6 +7,7 @@ __all__ = ['STEPS', 'Estimator', 'make', 'estimators', 'load', 'auroc_scorer']
 
 # %% ../../nbs/estimator/50_estimator.ipynb #3c06fcd7
 import inspect, math, platform, warnings
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,19 @@ else:
     from sklearn.base import BaseEstimator, OutlierMixin
 
 # %% ../../nbs/estimator/50_estimator.ipynb #990e83ba
+@dataclass
+class _Roles:
+    "What the rows of `fit` are for, by their indices"
+    normal:np.ndarray # Scales and networks learn from them
+    known:np.ndarray # Known anomalies, for methods that learn from some
+    held_out:np.ndarray # Normal, and not seen by the training
+    n_groups:int|None=None # That were held out; None: rows belong to none
+
+    @property
+    def training(self)->np.ndarray:
+        "All that the training sees"
+        return np.union1d(self.normal, self.known)
+
 class Estimator(OutlierMixin, BaseEstimator):
     "`ALADDetector` and all others of `estimators()`: a method as scikit-learn's outlier detector"
     method:type[Detector]
@@ -93,46 +107,59 @@ class Estimator(OutlierMixin, BaseEstimator):
             groups=None, # (N,): what each row belongs to; rows are held out by whole groups
            ):
         "Learn from the rows `X`, and from `y` if the method learns from known anomalies"
+        self._check_settings()
+        X = self._take(X, reset=True)
+        is_anomaly = self._known_anomalies(y, X.shape[0])
+        prep = self._new_prep(X)
+        data = prep.read(X)                                 # held-out rows may have gaps, too
+        with seeded(self.random_state):
+            roles = self._give_roles(is_anomaly, groups)
+            all_learn = len(roles.normal)==len(is_anomaly)
+            self.prep_ = prep.fit(data if all_learn else take_rows(data, roles.normal))
+            self.detector_, untrained = self._train(data, roles, checkpoint)
+            self.line_ = self._draw_line(data, roles.training, roles.held_out)
+            self._check_training(untrained)
+            self._say_if_alike(data, roles.training)
+            if prep.kind=='table': learn_units(prep, self.detector_, self._normal_rows(data, roles))
+        self._note(data, roles)
+        return self
+
+    def _check_settings(self):
         check_numbers(vars(self))
         pick(self.holdout_rows, ('random', 'last'), 'way to hold out rows')
         check_own(self.method, vars(self))
         pick(self.precision, PRECISIONS, 'precision')
-        X = self._take(X, reset=True)
-        n = X.shape[0]
-        is_anomaly = np.zeros(n, bool)
-        if self.method.labelled: is_anomaly = known_anomalies(y, n, type(self).__name__)
-        prep = self._new_prep(X)
-        data = prep.read(X)                                 # held-out rows may have gaps, too
-        with seeded(self.random_state):
-            groups = checked_groups(groups, n, self.holdout_rows)
-            held_out = hold_out(np.flatnonzero(~is_anomaly), self.false_alarms, self.holdout,
-                                self.holdout_rows, groups)
-            training = np.setdiff1d(np.arange(n), held_out)
-            normal = training[~is_anomaly[training]]
-            self.prep_ = prep.fit(data if len(normal)==n else take_rows(data, normal))
-            self.detector_, untrained = self._train(data, normal, np.flatnonzero(is_anomaly), checkpoint)
-            self.line_ = self._draw_line(data, training, held_out)
-            self._check_training(untrained)
-            self._say_if_alike(data, training)
-            if prep.kind=='table':
-                learn_units(prep, self.detector_, self._normal_rows(data, normal, held_out))
-        self.n_features_in_ = prep.n_features
+
+    def _known_anomalies(self, y, n): # (n,) bool
+        if not self.method.labelled: return np.zeros(n, bool)
+        return known_anomalies(y, n, type(self).__name__)
+
+    def _give_roles(self, is_anomaly, groups):
+        "Rows are held out first; from the others everything is learned"
+        groups = checked_groups(groups, len(is_anomaly), self.holdout_rows)
+        normal, known = np.flatnonzero(~is_anomaly), np.flatnonzero(is_anomaly)
+        held_out = hold_out(normal, self.false_alarms, self.holdout, self.holdout_rows, groups)
+        n_groups = None if groups is None else len(np.unique(groups[held_out]))
+        return _Roles(np.setdiff1d(normal, held_out), known, held_out, n_groups)
+
+    def _note(self, data, roles):
+        "What is worth knowing of the training later"
+        self.n_features_in_ = self.prep_.n_features
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
-        self.data_ = dict(rows=n, held=len(held_out), known=int(is_anomaly.sum()),
-                          sha256=prep.digest(data))
-        if groups is not None: self.data_['groups'] = len(np.unique(groups[held_out]))
-        return self
+        self.data_ = dict(rows=data.shape[0], held=len(roles.held_out), known=len(roles.known),
+                          sha256=self.prep_.digest(data))
+        if roles.n_groups is not None: self.data_['groups'] = roles.n_groups
 
     def _new_prep(self, X):
         if not is_frame(X) and X.ndim!=2: return Images(self.size)
         return Table(self.impute, words=None if self.words is None else [*map(str, self.words)])
 
-    def _train(self, data, normal, known, checkpoint):
+    def _train(self, data, roles, checkpoint): # → fitted; scores of some rows by the untrained network
         model = self._new_model()
-        x = self._rows(data, normal)
+        x = self._rows(data, roles.normal)
         batch_size = min(self.batch_size, len(x))
         epochs = self.epochs or math.ceil(STEPS*batch_size/len(x))
-        anomalies = dict(known=self._rows(data, known)) if len(known) else {}
+        anomalies = dict(known=self._rows(data, roles.known)) if len(roles.known) else {}
         double = self.prep_.in_double
         untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
         model.fit(x, epochs=epochs, bs=batch_size, device=self.device, precision=self.precision,
@@ -184,9 +211,9 @@ class Estimator(OutlierMixin, BaseEstimator):
                           NewValueWarning, stacklevel=4)
         return self.prep_.novelty.added_to(scores, is_new)
 
-    def _normal_rows(self, data, normal, held_out):
+    def _normal_rows(self, data, roles):
         "A few of those that were held out, if any were"
-        look_at = held_out if len(held_out) else normal
+        look_at = roles.held_out if len(roles.held_out) else roles.normal
         return self._rows(data, look_at[::max(1, len(look_at)//1000)]).double().numpy()
 
     def _say_if_alike(self, data, training):
