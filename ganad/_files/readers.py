@@ -564,7 +564,7 @@ class CSV(Rows):
         self.layout = self.layout or Layout()
         self.only_words = False                                       # as far as was read
         self.unnamed_values = ''                                      # one of them, in the first columns
-        self.torn = ()                                                # line without an end: number, value
+        self.torn:tuple = ()                                          # line without an end: number, value
         _check_kind(self.path)
         with _csv_file(self.path, self.check_size) as lines:
             number, line, sep = self._first_line(lines)
