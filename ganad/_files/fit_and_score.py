@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 import numpy as np, pandas as pd, torch
-from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, pick, writable
+from ..core import CheckpointError, DataError, NonFiniteLoss, pick, writable
 from ..detector import PrecisionWarning
 from ..estimator import estimators, info, load
 from ..estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, wanted
@@ -42,11 +42,8 @@ def kinds_of_rows(chunk, # Rows of a file
     is_table = hasattr(chunk.x, 'iloc')
     is_one_folder = len(labels.texts)==1 and normal is None
     if not is_table and (is_one_folder or not labels.are_given()): return np.full(len(chunk), NORMAL_ROW), []
-    try: labels.check_normal(path)
-    except GanadError as error:
-        inner = None if is_table else _folder_above(chunk.names, str(normal))
-        if inner: error.mend += f"; {normal!r} lies deeper: give {Path(path)/inner}"
-        raise
+    inner = '' if is_table else _folder_above(chunk.names, str(normal))
+    labels.check_normal(path, hint=f"; {normal!r} lies deeper: give {Path(path)/inner}" if inner else '')
     kinds = labels.kinds()
     if (kinds==NORMAL_ROW).any(): return kinds, labels.notes()
     if (kinds==ANOMALY).any():
@@ -144,11 +141,7 @@ def _seconds_of_step(est, x, rows): # On noise of the shape of these pictures, w
 
 # %% ../../nbs/files/22_fit_and_score.ipynb #dd24a51f
 def _open_to_learn_from(path, label, **options): # `Rows`
-    try: rows = rows_of(path, label=label, part='train', **options)
-    except DataError as error:
-        if error.option=='label':
-            error.mend = f"{error.mend}. Rows that are all normal need no --label; score and report take it"
-        raise
+    rows = rows_of(path, label=label, part='train', **options)
     require_label(rows, label)
     _refuse_arrays_of_labels(rows)
     return rows
@@ -304,7 +297,8 @@ def _changed(layout)->dict: # `Layout`, or None
 
 def _card(est, about, notes)->dict: # What a model card says, in sentences
     "Data, split, metrics and limits of a model, for whoever gets its file"
-    data, found, best = est.data_, about['found'], about['baseline']
+    data = est.data_
+    found, best = about['found'], about['baseline']
     metrics = ['not measured: no known anomalies beside held-out rows']
     if found:
         counts = f"{found['anomalies']:,} known anomalies, {found['normal']:,} held-out normal rows"

@@ -10,12 +10,14 @@ import math, re, unicodedata
 from array import array
 from difflib import get_close_matches
 import numpy as np, pandas as pd
-from ..core import DataError, GanadError, pick
+from ..core import DataError, UnknownName
 from .readers import count_text, listing
 from ..metrics import auprc, auroc, base_rate
 
 # %% ../../nbs/files/17_labels.ipynb #08df3a48
-UNLABELLED, NORMAL_ROW, ANOMALY = -1, 0, 1          # as y of scikit-learn: -1 is a row without a label
+UNLABELLED = -1                                 # as in y of scikit-learn: a row without a label
+NORMAL_ROW = 0
+ANOMALY = 1
 _NOT_KNOWN = {'', 'na', 'n/a', 'n.a.', 'n.d.', 'nd', 'n/d', '#n/a', '#na', '#value!', '#ref!', '#name?',
               '#num!', '#null!', '#div/0!', '<na>', 'nan', 'nat', 'none', 'null', 'nil', 'not applicable',
               'not available', 'not determined', 'missing', 'unknown', 'unlabelled', 'unlabeled',
@@ -100,13 +102,14 @@ class Labels:
         "Is there any label that is not blank?"
         return any(text.strip() for text in self.texts)
 
-    def check_normal(self, path, may_lack=False): # For the message; is a file without normal rows right?
+    def check_normal(self, path, may_lack=False, # For the message; is a file without normal rows right?
+                     hint=''): # What else the message is to say
         "`DataError` if no row has the label that is to be normal, and that word may be a mistake"
         if self.normal is None or NORMAL_ROW in self._kind_of_each(): return
         is_right = self._is_unlike_normal() if self.is_sure is None else self.is_sure
         if may_lack and is_right and self.are_given(): return
-        try: pick(str(self.normal), sorted(self.texts), 'label')
-        except GanadError as error: raise error.at(file=path) from None
+        what = f"no label {str(self.normal)!r}"
+        raise UnknownName(what, f"there are: {', '.join(sorted(self.texts))}{hint}", file=path)
 
     def _is_unlike_normal(self): # Is there but one word, and no misspelling of the normal one?
         words = {_canonical(text) for text in self.texts if kind_of_label(text, self.normal)==ANOMALY}
@@ -147,7 +150,8 @@ def agreement(kinds, # (N,), as of `Labels.kinds`
              )->dict: # auroc, auprc, base_rate (if there are both kinds), normal, anomalies, unlabelled
     "How well the scores of labelled rows agree with the labels"
     is_labelled = kinds!=UNLABELLED
-    y, scores = kinds[is_labelled]==ANOMALY, np.asarray(scores)[is_labelled]
+    y = kinds[is_labelled]==ANOMALY
+    scores = np.asarray(scores)[is_labelled]
     anomalies = int(y.sum())
     found = dict(normal=len(y)-anomalies, anomalies=anomalies, unlabelled=int((~is_labelled).sum()))
     if not 0<anomalies<len(y): return found

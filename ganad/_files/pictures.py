@@ -60,7 +60,8 @@ def _why_not(path, root): # Why this picture is not opened, if it is not
 def _in_archive(archive, path)->tuple[dict, list]: # Open ZIP archive, its path → name → member; (name, why)
     "Every picture in an archive that has no member outside of itself, and no two of one name"
     _check_count(archive)
-    members, skipped = {}, []
+    members = {}
+    skipped = []
     for member in archive.infolist():
         inside = PurePosixPath(member.filename.replace('\\', '/'))         # some that are packed on Windows
         if inside.is_absolute() or '..' in inside.parts or ':' in str(inside).partition('/')[0]:
@@ -141,7 +142,8 @@ def _unsquared(m, # (side,side)
                height, width, pad, # Of the picture that was squeezed or padded into the square
               )->np.ndarray: # (height,width)
     "The part of a square that the picture takes, as large as the picture"
-    side, longer = len(m), max(height, width)
+    side = len(m)
+    longer = max(height, width)
     high, wide = (max(1, round(side*length/longer)) if pad else side for length in (height, width))
     top, left = round((side-high)/2), round((side-wide)/2)
     part = Image.fromarray(np.ascontiguousarray(m[top:top+high,left:left+wide], 'f4'))
@@ -290,7 +292,8 @@ def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `P
         found.append(f"In pictures of {_BITS[depth]} a value {black} is taken for black and {white} for "
                      "white: these use no more.")
     if masks: found.append(_masks_note(masks))
-    doubled, empty = _doubled(looks), _empty(looks)
+    doubled = _doubled(looks)
+    empty = _empty(looks)
     two_valued = [name for name, look in looks.items() if look.is_two_valued and name not in empty]
     if two_valued and 2*len(two_valued)<len(looks):
         found.append(f"{count_text(len(two_valued), 'picture')} of two values, unlike the others "
@@ -499,7 +502,8 @@ class Pictures(Rows):
         return _square(image, self.size, 'L' if self.grey else 'RGB', settings['pad'])
 
     def _compare(self, name, depth, values): # With the pictures of the training
-        levels, shown = self.settings['levels'].get(depth), _printable(name)
+        levels = self.settings['levels'].get(depth)
+        shown = _printable(name)
         if levels is None: self.outside.append(f'{shown}: {depth} bits a value')
         elif levels!=[0, 255]:
             low, high = _extremes(values)
@@ -578,8 +582,9 @@ class Pictures(Rows):
         except Exception as error:
             why = _why_unreadable(error)
             if self.strict:
-                what, where = f"the picture cannot be read: {why}", _printable(name)
-                raise DataError(what, "replace or delete it", file=self.path, line=where) from error
+                what = f"the picture cannot be read: {why}"
+                place = dict(file=self.path, line=_printable(name))
+                raise DataError(what, "replace or delete it", **place) from error
             skipped = _printable(name), why
             if skipped not in self.skipped: self.skipped.append(skipped)
 

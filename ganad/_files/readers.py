@@ -176,8 +176,9 @@ class Rows:
         missing = [name for name in needed if name is not None and name not in self.position]
         if missing:
             option = 'label' if self.types is None and self.label in missing else None
-            raise DataError(f"no column {listing(missing)}", f"it has {listing(names)}", file=self.path,
-                            option=option)
+            mend = f"it has {listing(names)}"
+            if option: mend += ". Rows that are all normal need no --label; score and report take it"
+            raise DataError(f"no column {listing(missing)}", mend, file=self.path, option=option)
         if not self.features: raise DataError("no columns left to learn from", "drop fewer", file=self.path)
         self.header = csv_line(names, self.sep)
         looked_at = {self.label, *self.drop, *self.features}
@@ -563,7 +564,7 @@ class CSV(Rows):
         self.layout = self.layout or Layout()
         self.only_words = False                                       # as far as was read
         self.unnamed_values = ''                                      # one of them, in the first columns
-        self.torn = ()                                                # line without an end: number, value
+        self.torn:tuple = ()                                          # line without an end: number, value
         _check_kind(self.path)
         with _csv_file(self.path, self.check_size) as lines:
             number, line, sep = self._first_line(lines)
@@ -605,8 +606,8 @@ class CSV(Rows):
         def values_of(text): return next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep))
         try: return [(line, values_of(text)) for line, text in rows]
         except _Width as error:
-            error.mend = self._heading() or error.mend
-            raise
+            mend = self._heading() or error.mend
+            raise DataError(error.what, mend, file=error.file, line=error.line) from error
 
     def _refuse_names_again(self, lines, text): # Number of each row's line; the rows as they stand there
         "`DataError` for a row that repeats the names of columns some of which hold numbers"

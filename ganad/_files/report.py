@@ -267,7 +267,8 @@ def top_pictures(scored)->list: # `ReportedFile` → of dict: png, map, kind, na
     except GanadError: maps = None
     found = []
     for i, row in enumerate(scored.top):
-        x, m = as_seen[i], None if maps is None else maps[i]
+        x = as_seen[i]
+        m = None if maps is None else maps[i]
         if isinstance(rows, Pictures):
             x = torch.from_numpy(rows.original(row.name)).permute(2, 0, 1)/127.5 - 1
             m = None if m is None else rows.on_original(m, *x.shape[1:])
@@ -297,7 +298,8 @@ def _sample(*columns)->list: # Arrays of one length
 def histogram_range(scores, reference, threshold)->tuple: # Scores here; of normal rows
     "From where to where scores are drawn: all, unless a few are so high that the others would be one bar"
     both = np.concatenate([*_sample(scores), reference])
-    left, usual = both.min(), max(np.quantile(both, .98), threshold)
+    left = both.min()
+    usual = max(np.quantile(both, .98), threshold)
     near = both[both<=left + 5*(usual-left)]
     right = max(near.max(), threshold)
     return left, right if right>left else left+1

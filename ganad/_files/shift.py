@@ -27,7 +27,8 @@ def alarms_expected(reference, # Scores of held-out normal rows
 
 def false_alarms_differ(reference, threshold, scores)->bool: # `scores`: of new rows that are normal
     "Are there other false alarms than the held-out rows promise, by two of a hundred rows or more?"
-    n, flagged = len(scores), int((np.asarray(scores)>threshold).sum())
+    n = len(scores)
+    flagged = int((np.asarray(scores)>threshold).sum())
     if n<_LEAST or not len(reference): return False
     expected = (np.asarray(reference)>threshold).mean()
     is_large = abs(flagged/n - expected)>=.02
@@ -49,7 +50,8 @@ def share_above_usual(reference, # Scores of normal rows
                       allowed:float=.2, # Share of anomalies that is no shift
                      )->float|None: # Share of the rows that lies too high; None: no more than is allowed
     "By how much new scores lie above those of normal rows, if chance and anomalies do not explain it"
-    n, m = int(np.sum(counts)), len(reference)
+    n = int(np.sum(counts))
+    m = len(reference)
     if n<_LEAST or m<_LEAST: return None
     usual = np.searchsorted(np.sort(reference), places(reference), 'right')/m
     difference = (usual - np.cumsum(counts)[:-1]/n).max()
@@ -59,7 +61,8 @@ def share_above_usual(reference, # Scores of normal rows
 def share_below_usual(reference, counts, # As for `share_above_usual`
                      )->float|None: # Share of the rows that lies too low; None: less than a tenth, or chance
     "By how much new scores lie below those of normal rows, which no anomaly explains"
-    n, m = int(np.sum(counts)), len(reference)
+    n = int(np.sum(counts))
+    m = len(reference)
     if n<_LEAST or m<_LEAST: return None
     usual = np.searchsorted(np.sort(reference), places(reference), 'right')/m
     difference = (np.cumsum(counts)[:-1]/n - usual).max()
@@ -78,13 +81,15 @@ class Moments:
     def __init__(self):
         self.n = 0
         self.sum = self.squares = np.zeros(1)
-        self.low, self.high = np.inf, -np.inf           # of each feature, after the first rows
+        self.low = np.inf                               # of each feature, after the first rows
+        self.high = -np.inf
 
     def add(self, features): # (N,F), 0 and 1 being their mean and deviation in training
         "Take in some rows"
         features = np.asarray(features, float)
         if not len(features): return
-        self.low, self.high = np.minimum(self.low, features.min(0)), np.maximum(self.high, features.max(0))
+        self.low = np.minimum(self.low, features.min(0))
+        self.high = np.maximum(self.high, features.max(0))
         clipped = features.clip(-3, 3)
         self.n += len(clipped)
         self.sum = self.sum + clipped.sum(0)

@@ -150,7 +150,8 @@ def threshold_warnings(line, # `Threshold`
     "What is wrong with the scores that the threshold was drawn from"
     if not line.held_out: return []
     found = []
-    reference, n = line.reference, len(line.reference)
+    reference = line.reference
+    n = len(reference)
     tied = int(np.isclose(reference, line.value, rtol=1e-9, atol=0).sum())
     above = int((reference>line.value).sum())
     if wanted and tied>1 and above+1<.5*wanted*n:
