@@ -1,5 +1,6 @@
 "Every method as a scikit-learn outlier detector"
 from ._explain import overlay
+from ._fitted import FewRowsWarning
 from ._modelfile import info
 from ._preprocess import ConstantScoreWarning, NewValueWarning
 from .estimator import Estimator, auroc_scorer, estimators, load, make

@@ -60,6 +60,7 @@ def _flags(texts, # (N,)
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #2a6d94c3
 _FAR = 1e6       # deviations from the mean
+_TINY = 1e-100   # squares of smaller numbers lose digits, or are 0
 _MOST_CATEGORIES = 256      # of a column
 _MANY_ROWS = 10_000         # are enough to see how columns hang together
 
@@ -85,8 +86,10 @@ def _sha256(shape, names, blocks): # Of the whole; of its columns; some rows aft
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #4a3bf4cf
 def _spread(values)->float: # Of one feature
-    "Standard deviation, of values far from 0 too; no less than some roundings of the largest"
-    return max(values.std(), 8*np.spacing(abs(values).max()))
+    "Standard deviation, of values far from 0 too, or tiny; no less than some roundings of the largest"
+    largest = abs(values).max()
+    unit = largest if 0<largest<_TINY else 1.
+    return max((values/unit).std()*unit, 8*np.spacing(largest))
 
 @dataclass
 class Table:
@@ -173,7 +176,8 @@ class Table:
         self.mean  = [*(scaler.mean_.tolist()  if scaler else []), *[0.]*flags]
         self.scale = [*(scaler.scale_.tolist() if scaler else []), *[1.]*flags]
         self.constant = [] if not len(numbers) else np.flatnonzero((numbers==numbers[0]).all(0)).tolist()
-        for feature in np.flatnonzero(np.array(self.scale[:numbers.shape[1]])==1).tolist():
+        scale = np.array(self.scale[:numbers.shape[1]])
+        for feature in np.flatnonzero((scale==1) | (scale<_TINY)).tolist():
             self.scale[feature] = _spread(numbers[:,feature]) or 1.
         for feature in self.constant:
             self.mean[feature] = float(numbers[0,feature])

@@ -20,7 +20,7 @@ from ..detector import PRECISIONS, Detector, detectors, plain_settings
 from . import _modelfile as modelfile
 from ._columns import is_frame, names_of, take_rows
 from ._explain import enlarged, explain, learn_units
-from ._fitted import FittedDetector, check_training, seeded
+from ._fitted import FittedDetector, check_training, say_few_rows, seeded
 from ._inputs import (as_data, check_frame, check_pictures, kind_of, known_anomalies,
                                      numbers_in, with_names_of_one_type)
 from ._preprocess import (KINDS, ConstantScoreWarning, EmptyColumnWarning, Images,
@@ -119,6 +119,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             self.detector_, untrained = self._train(data, roles, checkpoint)
             self.line_ = self._draw_line(data, roles.training, roles.held_out)
             self._check_training(untrained)
+            say_few_rows(self.detector_, stacklevel=3)
             self._say_if_alike(data, roles.training)
             if prep.kind=='table': learn_units(prep, self.detector_, self._normal_rows(data, roles))
         self._note(data, roles)
