@@ -45,7 +45,8 @@ def seeded(random_state): # As scikit-learn takes it
     "Seed everything for a block, and leave the random states as they were; threads take turns"
     with _turn:
         seed = check_random_state(random_state).randint(2**31)
-        python, numpy = random.getstate(), np.random.get_state()
+        python = random.getstate()
+        numpy = np.random.get_state()
         try:
             with torch.random.fork_rng(), _single_precision(), _may_train():
                 set_seed(seed)
