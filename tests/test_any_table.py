@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from project import ROOT
 
 from ganad.core import DataError, GanadError
-from ganad.estimator import MeanRowDetector, PCADetector, estimators
+from ganad.estimator import FewRowsWarning, KNNDetector, MeanRowDetector, PCADetector, estimators
 from ganad.estimator._preprocess import ConstantScoreWarning
 
 
@@ -35,6 +35,26 @@ def test_degenerate_tables(name, x):
     far = np.vstack([x, 1e60*np.ones((1, x.shape[1])), -x[:1]])
     assert np.isfinite(e.anomaly_score(far)).all()
     assert {*e.predict(far)}<={-1, 1}
+
+
+@pytest.mark.parametrize('name', ['alad', 'pca', 'knn', 'autoencoder'])
+@pytest.mark.parametrize('unit', [1e-150, 1e-200, 1e-300])
+def test_tiny_numbers_score_as_others_do(name, unit):
+    "Their squares are 0, and so would a deviation be that is computed by them"
+    x = table(100)
+    usual = small(name).fit(x).anomaly_score(x)
+    scores = small(name).fit(unit*x).anomaly_score(unit*x)
+    assert np.allclose(scores, usual, rtol=1e-3, atol=1e-5)
+
+
+def test_more_neighbours_than_rows_are_said():
+    x = table(30)
+    with pytest.warns(FewRowsWarning, match='k=50 neighbours of 24 training rows.* smaller k'):
+        KNNDetector(k=50, false_alarms=.2, random_state=0).fit(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', FewRowsWarning)
+        KNNDetector(k=30).fit(x)
+        PCADetector(k=4).fit(x[:3])
 
 
 @pytest.mark.parametrize('name', ['alad', 'pca', 'lookup', 'ganomaly'])

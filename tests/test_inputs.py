@@ -23,6 +23,7 @@ NUMERIC = dict(
     pandas=lambda x: pd.DataFrame(x, columns=[*'abcd']),
     polars=lambda x: pl.DataFrame(x, schema=[*'abcd']),
     arrow=lambda x: pa.table({name:x[:, i] for i, name in enumerate('abcd')}),
+    batch=lambda x: pa.record_batch({name:x[:, i] for i, name in enumerate('abcd')}),
     fortran=np.asfortranarray,
     object=lambda x: x.astype(object))
 
@@ -37,7 +38,7 @@ def test_numbers_in_any_container(kind):
     assert np.allclose(e.anomaly_score(contained), want)
     assert np.allclose(e.anomaly_score(x), want)
     assert e.n_features_in_==4
-    assert hasattr(e, 'feature_names_in_')==(kind in ('pandas', 'polars', 'arrow'))
+    assert hasattr(e, 'feature_names_in_')==(kind in ('pandas', 'polars', 'arrow', 'batch'))
 
 
 PLACES = ['air', 'land', 'sea']
@@ -46,8 +47,10 @@ MIXED = dict(
     pandas=lambda d: d,
     polars=lambda d: pl.DataFrame(d.to_dict('list')),
     arrow=lambda d: pa.Table.from_pandas(d),
+    batch=lambda d: pa.RecordBatch.from_pandas(d),
     category=lambda d: d.astype({'🌍':'category'}),
     dictionary=lambda d: pa.Table.from_pandas(d.astype({'🌍':'category'})),
+    dictionary_batch=lambda d: pa.RecordBatch.from_pandas(d.astype({'🌍':'category'})),
     nullable=lambda d: d.convert_dtypes(),
     objects=lambda d: d.astype(object),
     enum=lambda d: pl.DataFrame(d.to_dict('list')).with_columns(pl.col('🌍').cast(pl.Enum(PLACES))))

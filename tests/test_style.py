@@ -90,9 +90,9 @@ def test_old_habits_are_gone(habit):
 
 
 def is_of_the_course(path):
-    "Of the package, without the rooms of users' files and estimators, which still have some of these"
+    "Of the package, without the room of users' files, which still has some of these"
     room = path.relative_to(ROOT).parts[1]
-    return path.is_relative_to(ROOT/'ganad') and room not in ('_files', 'estimator', 'cli.py')
+    return path.is_relative_to(ROOT/'ganad') and room not in ('_files', 'cli.py')
 
 
 def is_of_files(path): return path.relative_to(ROOT).parts[1] in ('_files', 'cli.py')

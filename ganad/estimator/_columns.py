@@ -280,7 +280,8 @@ def _with_none(values)->np.ndarray: # (N,) of numbers, str and None
     found[is_truth] = [str(value) for value in found[is_truth]]               # else 1 and True are equal
     return found
 
-def _still_numbers(values, strays_are_gaps, may_be_true): # (N,) with str; numbers in training
+def _still_numbers(values, strays_are_gaps, may_be_true): # (N,) with str
+    "The numbers of a column that held numbers in training"
     of = {None:None, **_numbers({*values} - {None})}
     if not may_be_true: of = {value:None if _is_truth(value) else number for value, number in of.items()}
     strays = {value for value, number in of.items() if number is None} - {None}
@@ -371,7 +372,8 @@ def read_columns(X, # Frame, or array (N,n) of numbers
     if not number_at: return Columns(np.empty((X.shape[0], 0)), number_at, text, names)
     return Columns(np.stack([columns[i] for i in number_at], 1), number_at, text, names)
 
-def _say_mixed(name, column): # As read, as words
+def _say_mixed(name, column): # As read
+    "Warn of words half of which are numbers, or more"
     note = mixed_text(name, *count_numbers(column))
     if note: warnings.warn(note, stacklevel=4)
 

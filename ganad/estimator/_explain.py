@@ -54,7 +54,8 @@ def _own_surprise(share, shares): # Of the words that stand there (N,); of all w
     below = np.searchsorted(shares, share + 1e-9)
     return chdtri(1, np.append(0, shares.cumsum())[below].clip(1e-4, 1))
 
-def _features_of_columns(prep)->list: # Of each column: the indices of its features
+def _features_of_columns(prep)->list:
+    "Of each column, the indices of its features"
     owner = prep.owner
     counts = np.bincount(owner, minlength=len(prep.values))
     return np.split(np.argsort(owner, kind='stable'), np.cumsum(counts)[:-1])

@@ -23,6 +23,7 @@ def as_data(X):
         has_gaps = np.ma.getmaskarray(X).any()
         return X.astype(float).filled(np.nan) if has_gaps else X.data
     if getattr(getattr(X, 'dtype', None), 'names', None): raise _no_rows("a structured array", _FRAME)
+    if type(X).__name__=='RecordBatch': return _table_of_batch(X)
     if is_frame(X) or hasattr(X, 'toarray') or isinstance(X, np.ndarray): return X
     if isinstance(X, (dict, str, bytes)) or not isinstance(X, Sequence) and not hasattr(X, '__array__'):
         raise _no_rows(f"X of type {type(X).__name__}", _FRAME if isinstance(X, dict) else _ROWS)
@@ -34,6 +35,11 @@ def as_data(X):
         return np.asarray(X)
     except ValueError as error:
         raise DataError("the rows have different lengths", "make them alike") from error
+
+def _table_of_batch(X):
+    "PyArrow's piece of a table as a table, which scikit-learn knows the columns of"
+    from pyarrow import Table                                              # who has a batch has it
+    return Table.from_batches([X])
 
 _FRAME = "give pandas.DataFrame(X)"
 _ROWS = "give an array, a list of rows or a data frame; of a data set or a loader, its rows stacked"

@@ -40,7 +40,10 @@ def _is_size(value): return _is_whole(value) and 1<=value<=1_000_000
 def _is_positive(value): return _is_number(value) and value>0
 def _is_weight(value): return _is_number(value) and value>=0
 def _is_auroc(value): return _is_number(value) and 0<=value<=1
-def _is_place(value): return _is_number(value) and abs(value)<1e7       # among scaled rows
+def _is_place(value):
+    "Among scaled rows"
+    return _is_number(value) and abs(value)<1e7
+
 def _is_spread(value): return _is_number(value) and 1e-7<value<1e7
 def _is_label(value): return value is None or _is_text(value) or _is_number(value) or _is_flag(value)
 def _is_text(value): return isinstance(value, str)
@@ -70,26 +73,31 @@ def _map_of(fits):
 def _is_range(value): return _list_of(_is_number, 2)(value) and value[0]<value[1]
 def _is_interval(value): return _list_of(_is_number, 2)(value) and value[0]<=value[1]
 def _are_categories(value): return _list_of(_is_text)(value) and value==sorted({*value}) and len(value)>0
-def _is_shape(value): # Of pictures: channels, height, width
+def _is_shape(value):
+    "Of pictures: channels, height, width"
     return _list_of(_is_size, 3)(value) and value[0] in (1, 3) and max(value)<=1024
 
 def _dict_of(needed=True, **schema):
     def check(value): return isinstance(value, dict) and _first_misfit(schema, value, needed) is None
     return check
 
-def _is_sign(value): # Between two values of a text file, or in a number
+def _is_sign(value):
+    "Between two values of a text file, or in a number"
     return _is_text(value) and len(value)==1 and value not in '"\r\n' and not value.isalnum()
 
-def _is_layout(value): # As the options of `ganad fit`; what is not there is as usual
+def _is_layout(value):
+    "As the options of `ganad fit`; what is not there is as usual"
     schema = dict(sep=_is_sign, thousands=_is_sign, decimal=_is_sign, comment=_is_sign, skip_rows=_is_tally,
                   header=_one_of('first', 'none'))
     if not _dict_of(False, **schema)(value) or not {*value}<={*schema}: return False
     return value.get('thousands')!=value.get('decimal', '.')
 
-def _are_levels(value): # Bits of a value → what is black, what is white
+def _are_levels(value):
+    "Bits of a value → what is black, what is white"
     return _map_of(_is_range)(value) and {*value}<={'8', '16'}
 
-def _is_bare(settings): # Of a detector without preprocessing
+def _is_bare(settings):
+    "Of a detector without preprocessing"
     shape = settings.get('shape') if isinstance(settings, dict) else None
     return _is_size(shape) or _list_of(_is_size, 1)(shape) or _is_shape(shape)
 
@@ -144,7 +152,8 @@ def misfit(header:dict, # Of the newest format
     "The first word or tensor of a model file that has another type or range, or does not fit the others"
     return _misfit_of_words(header, FORMAT) or _misfit_of_tensors(header, state)
 
-def _misfit_of_words(header, number): # Of this format
+def _misfit_of_words(header, number):
+    "The first word that a header of format `number` must not have as it has it"
     found = _first_misfit(_WORDS_OF[number], header) or _first_misfit(_MAY_SAY, header, needed=False)
     if found or number==1: return found
     kind, prep = header['kind'], header['prep']
@@ -209,7 +218,8 @@ def _misfit_of_tensors(header, state):
 def _misfit_of_worth(header, scores): # Of normal rows, sorted
     "What a new value adds to a score: as much for any column, so that it lies above those of normal rows"
     prep = header['prep']
-    worth, lowest = {*prep.get('worth', [])} - {0}, prep.get('lowest', 0)
+    worth = {*prep.get('worth', [])} - {0}
+    lowest = prep.get('lowest', 0)
     if not prep.get('worth'): return None
     if not scores: return 'reference'
     added = max(worth, default=0)
@@ -257,7 +267,8 @@ def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scalin
             rows[torch.tensor(is_new, dtype=torch.bool),feature] = new_value
     return rows
 
-def _surprised(prep, detector, rows): # As `_rows_with_new_values` makes them → (N,)
+def _surprised(prep, detector, rows):
+    "Their scores, (N,), with what new values add"
     read = prep.as_read(rows)
     scores = prep.novelty.added_to(detector.scores(read), prep.new_values(read.numpy()))
     return torch.as_tensor(scores).double()

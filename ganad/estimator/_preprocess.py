@@ -60,6 +60,7 @@ def _flags(texts, # (N,)
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #2a6d94c3
 _FAR = 1e6       # deviations from the mean
+_TINY = 1e-100   # squares of smaller numbers lose digits, or are 0
 _MOST_CATEGORIES = 256      # of a column
 _MANY_ROWS = 10_000         # are enough to see how columns hang together
 
@@ -78,15 +79,18 @@ class EmptyColumnWarning(UserWarning):
 
 def _no_value(name): return DataError(f"no value at all in {_title(name)}", "drop it")
 
-def _sha256(shape, names, blocks): # Of the whole; of its columns; some rows after the other
+def _sha256(shape, names, blocks):
+    "A digest of rows that come some after the other, of the shape of all and the names of their columns"
     digest = hashlib.sha256(repr((tuple(shape), names)).encode())
     for block in blocks: digest.update(block.tobytes())
     return digest.hexdigest()
 
 # %% ../../nbs/estimator/10_preprocess.ipynb #4a3bf4cf
 def _spread(values)->float: # Of one feature
-    "Standard deviation, of values far from 0 too; no less than some roundings of the largest"
-    return max(values.std(), 8*np.spacing(abs(values).max()))
+    "Standard deviation, of values far from 0 too, or tiny; no less than some roundings of the largest"
+    largest = abs(values).max()
+    unit = largest if 0<largest<_TINY else 1.
+    return max((values/unit).std()*unit, 8*np.spacing(largest))
 
 @dataclass
 class Table:
@@ -131,14 +135,16 @@ class Table:
 
     def may_be_true(self)->list: # Of each column
         "Were all of its numbers 0 or 1 in training? Only then is their mean that of their squares"
-        mean, variance = np.array(self.mean), np.array(self.scale)**2
+        mean = np.array(self.mean)
+        variance = np.array(self.scale)**2
         variance[self.constant] = 0
         of_feature = iter((mean>=0) & (mean<=1) & (abs(mean**2 + variance - mean)<1e-6))
         return [known is not None or bool(next(of_feature)) for known in self.values]
 
     def fit(self, X): # As `read` takes it, or gives it
         "Learn what is usual in each column of these rows, the categories, and the scales"
-        self.names, self.values = None, []
+        self.names = None
+        self.values = []
         if self.impute is not None: pick(self.impute, _FILLS, 'way to impute')
         columns = X if isinstance(X, Columns) else self.read(X)
         self.names = columns.names
@@ -173,7 +179,8 @@ class Table:
         self.mean  = [*(scaler.mean_.tolist()  if scaler else []), *[0.]*flags]
         self.scale = [*(scaler.scale_.tolist() if scaler else []), *[1.]*flags]
         self.constant = [] if not len(numbers) else np.flatnonzero((numbers==numbers[0]).all(0)).tolist()
-        for feature in np.flatnonzero(np.array(self.scale[:numbers.shape[1]])==1).tolist():
+        scale = np.array(self.scale[:numbers.shape[1]])
+        for feature in np.flatnonzero((scale==1) | (scale<_TINY)).tolist():
             self.scale[feature] = _spread(numbers[:,feature]) or 1.
         for feature in self.constant:
             self.mean[feature] = float(numbers[0,feature])
@@ -351,10 +358,12 @@ def brightness_range(x:np.ndarray)->tuple: # What is black, what is white
     if fitting[0]==(0, 255) and high<=63: return 0, 2**math.ceil(math.log2(high+1)) - 1
     return fitting[0]
 
-def _largest(dtype): # Value of whole numbers; signed ones may be bytes as well as anything else
+def _largest(dtype):
+    "Value of whole numbers; signed ones may be bytes as well as anything else"
     return 255 if dtype.kind=='i' else int(np.iinfo(dtype).max)
 
-def _is_narrow(x, black, white): # Is that less than what the type of these values usually stands for?
+def _is_narrow(x, black, white):
+    "Is that less than what the type of these values usually stands for?"
     if x.dtype.kind=='f': return (black, white) not in ((0, 1), (-1, 1), (0, 255))
     return x.dtype!=bool and (black, white)!=(0, _largest(x.dtype))
 
@@ -474,7 +483,8 @@ class Images:
         squares[:,:,top:top+height,left:left+width] = x
         return squares
 
-    def _checked_range(self, x)->tuple: # (N,C,H,W) → what is black, what is white
+    def _checked_range(self, x)->tuple:
+        "What is black and what is white in these, if they are like those of the training"
         black, white = self._range_for(x)
         low, high = float(x.min()), float(x.max())
         slack = (white-black)/100
@@ -490,11 +500,13 @@ class Images:
                           stacklevel=2)
         return black, white
 
-    def _scaled(self, x, black, white): # (N,C,H,W) → float32 in [-1,1]
+    def _scaled(self, x, black, white):
+        "float32 in [-1,1]"
         scaled = (x.astype('f4') - black)*(2/(white-black)) - 1
         return torch.from_numpy(scaled.clip(-1, 1))
 
-    def _range_for(self, x): # What is black and what is white in these
+    def _range_for(self, x):
+        "What is black and what is white in these, by their type"
         black, white = self.range
         if x.dtype.kind not in 'bu' or x.dtype.name==self.dtype: return black, white
         largest = 1 if x.dtype==bool else int(np.iinfo(x.dtype).max)
@@ -515,7 +527,8 @@ class Images:
         values = X.reshape(len(X), -1)
         return (values.min(1)<black) | (values.max(1)>white)
 
-    def _say_outside(self, x, black, white): # Whole numbers of the type of the training
+    def _say_outside(self, x, black, white):
+        "Warn of whole numbers, of the type of the training, that are cut off: no reason to refuse them"
         is_outside = self.outside(x)
         found = f"from {x.min():g} to {x.max():g}"
         warnings.warn(f"{is_outside.sum():,} of {len(x):,} images have values outside of the training's "

@@ -15,7 +15,8 @@ def settings_of(cls:type[Detector])->dict: # Name → default
     "What the `__init__` of a method takes besides `shape`, and those of its parents behind `**kw`"
     return {name:parameter.default for name, parameter in _parameters_of(cls).items()}
 
-def _parameters_of(cls)->dict: # Name → as `inspect` knows it
+def _parameters_of(cls)->dict:
+    "Name → parameter, as `inspect` knows it"
     found:dict = {}
     for parent in cls.__mro__:
         if '__init__' not in vars(parent): continue

@@ -41,7 +41,8 @@ def rows_needed(rate:float, # Wanted rate of false alarms, 0 < rate < 1
     what = f"false_alarms={rate} is no rate"
     raise DataError(what, "give one between 0 and 1, as 0.05", option='false_alarms')
 
-def _rank(n, rate): # Of the threshold among n scores in ascending order, from 1
+def _rank(n, rate):
+    "Of the threshold among n scores in ascending order, from 1"
     return np.ceil((n+1)*(1-rate) - 1e-9).astype(int)
 
 def by_false_alarms(reference, # Scores of the held-out normal rows
@@ -88,7 +89,8 @@ def hold_out(normal:np.ndarray, # Indices of normal rows
 def _in_whole_groups(groups, n): # Of each row; rows to choose, at most → (N,) bool
     "Which rows belong to groups drawn at random, each that still fits in; the smallest, if none does"
     names, sizes = np.unique(groups, return_counts=True)
-    chosen, taken = [], 0
+    chosen = []
+    taken = 0
     for i in np.random.permutation(len(names)):
         if taken+sizes[i]>n: continue
         chosen.append(names[i])
@@ -126,7 +128,8 @@ def odd_tail(scores, # Of rows that are said to be normal
     if len(scores)<50: return 0
     return max(_far(scores), _crowd(scores))
 
-def _far(scores): # In ascending order
+def _far(scores):
+    "How many of these, in ascending order, are far above the edge of the others"
     n = len(scores)
     middle = scores[n//2]
     found = 0
@@ -136,7 +139,8 @@ def _far(scores): # In ascending order
         if share*n>=10 and edge>middle and far>=share*n/3: found = max(found, far)
     return found
 
-def _crowd(scores): # In ascending order
+def _crowd(scores):
+    "How many of these, in ascending order, lie where the density rises again"
     edge = scores[math.ceil(.8*len(scores)) - 1]
     values, counts = np.unique(scores[scores>edge], return_counts=True)
     if len(values)<8: return 0

@@ -15,12 +15,13 @@ import numpy as np, sklearn, torch
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted, validate_data
 import ganad
-from ..core import CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, first_line, pick
+from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, ShapeError, UnknownName,
+                        first_line, pick)
 from ..detector import PRECISIONS, Detector, detectors, plain_settings
 from . import _modelfile as modelfile
 from ._columns import is_frame, names_of, take_rows
 from ._explain import enlarged, explain, learn_units
-from ._fitted import FittedDetector, check_training, seeded
+from ._fitted import FittedDetector, check_training, say_few_rows, seeded
 from ._inputs import (as_data, check_frame, check_pictures, kind_of, known_anomalies,
                                      numbers_in, with_names_of_one_type)
 from ._preprocess import (KINDS, ConstantScoreWarning, EmptyColumnWarning, Images,
@@ -119,6 +120,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             self.detector_, untrained = self._train(data, roles, checkpoint)
             self.line_ = self._draw_line(data, roles.training, roles.held_out)
             self._check_training(untrained)
+            say_few_rows(self.detector_, stacklevel=3)
             self._say_if_alike(data, roles.training)
             if prep.kind=='table': learn_units(prep, self.detector_, self._normal_rows(data, roles))
         self._note(data, roles)
@@ -130,7 +132,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         check_own(self.method, vars(self))
         pick(self.precision, PRECISIONS, 'precision')
 
-    def _known_anomalies(self, y, n): # (n,) bool
+    def _known_anomalies(self, y, n):
+        "Which of the rows are, (n,) bool; none for methods that learn from none"
         if not self.method.labelled: return np.zeros(n, bool)
         return known_anomalies(y, n, type(self).__name__)
 
@@ -154,7 +157,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         if not is_frame(X) and X.ndim!=2: return Images(self.size)
         return Table(self.impute, words=None if self.words is None else [*map(str, self.words)])
 
-    def _train(self, data, roles, checkpoint): # → fitted; scores of some rows by the untrained network
+    def _train(self, data, roles, checkpoint):
+        "The fitted detector, and scores of some rows by the untrained network"
         model = self._new_model()
         x = self._rows(data, roles.normal)
         batch_size = min(self.batch_size, len(x))
@@ -166,7 +170,8 @@ class Estimator(OutlierMixin, BaseEstimator):
                   progress=self.progress, checkpoint=checkpoint, **anomalies)
         return FittedDetector(model, double), untrained
 
-    def _check_training(self, untrained): # Scores of some rows before it; None: there were none
+    def _check_training(self, untrained):
+        "Take back what ran away; `untrained`: scores of some rows before, None if there were none"
         try: check_training(self.detector_, untrained, self.reference_)
         except NonFiniteLoss:
             del self.detector_, self.line_
@@ -262,7 +267,8 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     # ---- score
 
-    def _scored(self, data, index=None, as_new=False): # → (N,); which values are new, (N, columns) bool
+    def _scored(self, data, index=None, as_new=False):
+        "Scores, (N,), and which values are new, (N, columns) bool"
         def parts_of(x):
             scores = self.detector_.scores(x, as_new)
             is_new = self.prep_.new_values(x)
@@ -271,7 +277,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         return [np.concatenate(part) for part in zip(*parts)]
 
     def _say_new_values(self, is_new):
-        rows, columns = is_new.any(1).sum(), np.flatnonzero(is_new.any(0))
+        rows = is_new.any(1).sum()
+        columns = np.flatnonzero(is_new.any(0))
         if not rows: return
         names = self.prep_.names or range(is_new.shape[1])
         where = ', '.join(repr(names[i]) for i in columns[:5]) + (', …' if columns[5:].size else '')
@@ -474,7 +481,9 @@ def make(cls:type[Detector])->type[Estimator]:
 
     def __init__(self, **settings):
         unknown = [name for name in settings if name not in known]
-        if unknown: raise TypeError(f"no setting {unknown[0]!r}; there are: {', '.join(known)}")
+        if unknown:
+            error = UnknownName(f"no setting {unknown[0]!r}", f"there are: {', '.join(known)}")
+            raise TypeError(str(error))                                     # as Python for an argument
         Estimator.__init__(self, **{**known, **settings})
 
     parameters = [inspect.Parameter('self', inspect.Parameter.POSITIONAL_OR_KEYWORD)]
