@@ -9,6 +9,7 @@ __all__ = ['in_folder', 'picture', 'settings_text', 'Pictures', 'rows_of', 'sha2
 import hashlib, io, os, zipfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -516,14 +517,20 @@ class Pictures(Rows):
         is_other_shape = not self.settings['pad'] and not least/1.1<=height/width<=most*1.1
         if is_small or is_large or is_other_shape: self.unlike.append(f'{shown}: {width}×{height}')
 
-    def _file_of(self, name): # One of `Chunk.names`
-        return next(file for file in self.files if _printable(file)==name)
+    @cached_property
+    def _file_of(self)->dict: # One of `Chunk.names` → its file
+        return {_printable(file):file for file in reversed(self.files)}
+
+    @cached_property
+    def _masks_of(self)->dict: # File of a picture → its masks
+        found:dict = {}
+        for mask, of in self.pictures_of.items(): found.setdefault(of, []).append(mask)
+        return found
 
     def mask(self, name, # One of `Chunk.names`
             )->np.ndarray|None: # (H,W) bool, as large as the picture; None: it has no mask
         "Where one of its masks is not black"
-        picture = self._file_of(name)
-        masks = [mask for mask, of in self.pictures_of.items() if of==picture]
+        masks = self._masks_of.get(self._file_of[name])
         if not masks: return None
         shape = self.shape(name)
         return np.any([self._read_mask(mask, shape) for mask in masks], axis=0)
@@ -542,7 +549,7 @@ class Pictures(Rows):
 
     def shape(self, name)->tuple: # Height, width
         "Of a picture as a person sees it"
-        with _opened(self._open(self._file_of(name))) as opened:
+        with _opened(self._open(self._file_of[name])) as opened:
             is_turned = opened.getexif().get(_ORIENTATION, 1)>4
             width, height = opened.size
         return (width, height) if is_turned else (height, width)
@@ -552,7 +559,7 @@ class Pictures(Rows):
                 )->np.ndarray: # uint8 (H,W,3)
         "The picture at its own size and in its own shape, or smaller if it is very large"
         levels = self.settings['levels'] if self.settings else {}
-        with _opened(self._open(self._file_of(name))) as opened:
+        with _opened(self._open(self._file_of[name])) as opened:
             depth, values = _unfolded(opened)
             image = _as_bytes(depth, values, levels).convert('RGB')
         image.thumbnail((most, most))
