@@ -341,7 +341,7 @@ def _ganomaly_fashion():
 
 # %% ../../nbs/evidence/01_matrices.ipynb #2a7b76f6
 def _choices():
-    "what defaults were chosen by: averages, weights, turns, lengths; on rows set aside or on other data"
+    "what defaults were chosen by: averages, weights, turns, lengths, batches; on rows set aside or other data"
     return _chosen_on_kdd99() + _chosen_on_clothes() + _chosen_on_small_digits()
 
 def _chosen_on_kdd99():
@@ -350,7 +350,14 @@ def _chosen_on_kdd99():
                    {**usual_fit('kdd99'), **fit}, label=label, flagged=.2)
     return [*(run('alad', seed, f'alad w_rec {w:g}', dict(w_rec=w)) for w in (10.,100.) for seed in (0,1,2)),
             *(run('alice', seed, f'alice w_x {w:g}', dict(w_x=w)) for w in (10.,100.) for seed in (0,1,2,7)),
-            *(run('ganomaly', 0, f'ganomaly ema {ema}', ema=ema) for ema in (0,.99))]
+            *(run('ganomaly', 0, f'ganomaly ema {ema}', ema=ema) for ema in (0,.99)), *_batches()]
+
+def _batches():
+    "One pass over all rows, in batches of 64, as large as 2,000 steps allow, and larger"
+    def run(method, bs):
+        return Run(method, 'kdd99', data.KDD99(choose=True), 0, fit=dict(epochs=1, bs=bs),
+                   label=f'{method} batch {bs}', flagged=.2)
+    return [run(method, bs) for method in ('alad', 'egbad', 'ganomaly') for bs in (64, 100, 512)]
 
 def _chosen_on_clothes():
     def run(method, normal, label, settings=None, **fit):
