@@ -61,7 +61,7 @@ def _fit(parser):
     option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
     option('--words', metavar='A,B', help='columns of words, even if they look like numbers, as codes do')
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
-    option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64)')
+    option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64, more for more than 128,000 rows)')
     option('--set', action='append', metavar='NAME=VALUE',
            help='a setting of the method, as nz=8; repeatable')
     threshold = parser.add_mutually_exclusive_group().add_argument

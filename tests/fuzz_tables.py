@@ -23,7 +23,7 @@ from said import run_command
 
 from ganad.core import GanadError
 from ganad.estimator import PCADetector, load
-from ganad.estimator._preprocess import read_column
+from ganad.estimator._columns import read_column
 
 WORDS = 'tea', 'milk, hot', 'say "hi"', 'Łódź', 'x y'
 ODD_TEXTS = ['', ' ', 'NA', 'nan', 'NaN', 'None', 'null', 'inf', '-inf', '1e400', '-1e-400', '1e5',

@@ -14,7 +14,8 @@ from sklearn.base import clone
 
 from ganad.core import DataError, GanadError
 from ganad.estimator import KNNDetector, MeanRowDetector, PCADetector, estimators
-from ganad.estimator._preprocess import EmptyColumnWarning, NewValueWarning, is_changed
+from ganad.estimator._new_values import is_changed
+from ganad.estimator._preprocess import EmptyColumnWarning, NewValueWarning
 from ganad.metrics import auroc
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ganad.core import DataError, GanadError, UnknownName
 from ganad.estimator import load
-from ganad.estimator._preprocess import read_columns
+from ganad.estimator._columns import read_columns
 from ganad._files.pictures import rows_of
 from ganad._files.readers import (CSV, NPZ, Layout, Parquet, types_of, csv_line, fields_of, joined,
                                  records, writing)

@@ -12,7 +12,7 @@ from ganad._files.report import histogram_range, reasons
 from ganad.cli import main
 from ganad.data import masked_pictures
 from ganad.estimator import estimators, load
-from ganad.estimator._preprocess import as_word
+from ganad.estimator._columns import as_word
 from ganad.estimator._units import Units
 from ganad.metrics import auprc, pixel_auroc, pixel_rows
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np, pandas as pd, torch
 from ..core import CheckpointError, DataError, NonFiniteLoss, pick, writable
 from ..detector import PrecisionWarning
-from ..estimator import estimators, info, load
+from ..estimator import FewRowsWarning, estimators, info, load
 from ..estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, wanted
 from ..estimator._threshold import rows_needed
-from ..estimator.estimator import STEPS, seeded, settings_of
+from ..estimator.estimator import seeded, settings_of
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels
 from .outputs import (output_separator, refuse_overwriting, score_columns, text_output,
                                   with_scores, with_separator)
@@ -112,8 +112,7 @@ def time_note(est, x)->list: # Unfitted; normal pictures; sentences
     "How long a training on pictures will take, if it is long, and what shortens it"
     if est.method.once or hasattr(x, 'iloc') or len(x)<2: return []
     n = len(x) if est.false_alarms is None else len(x) - round(est.holdout*len(x))
-    rows = min(est.batch_size, n)                                            # of a step
-    epochs = est.epochs or math.ceil(STEPS*rows/n)
+    epochs, rows = est.training_length(n)                                    # rows of a step
     a_pass = _seconds_of_step(est, x, rows)*math.ceil(n/rows)
     if epochs*a_pass<_LONG: return []
     minutes = f'{epochs*a_pass/60:.0f} min'
@@ -256,7 +255,7 @@ def _train(est, rows, learned, checkpoint)->list: # `_RowsToLearn`; file that a 
                  learned.groups)
     return [f'{warning.message}.' for warning in said if warning.category in _NOTED]
 
-_NOTED = NewValueWarning, ConstantScoreWarning, PrecisionWarning    # notes of the command line, too
+_NOTED = NewValueWarning, ConstantScoreWarning, FewRowsWarning, PrecisionWarning      # also on the command line
 
 def _notes_on_model(est, rows, learned)->list: # Sentences
     "What to be wary of, now that the model is there"

@@ -21,8 +21,8 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator._preprocess import (NEARLY_ALL, count_numbers, is_code, is_date, mixed_text,
-                                        says_nothing, unit_of, read_column)
+from ..estimator._columns import (NEARLY_ALL, count_numbers, is_code, is_date, mixed_text, read_column,
+                                      says_nothing, unit_of)
 from ..data import disk, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8

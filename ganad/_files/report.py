@@ -20,7 +20,7 @@ from ..core import GanadError
 from ..detector import detectors
 from ..estimator import info, load
 from ..estimator._explain import overlay
-from ..estimator._preprocess import as_word
+from ..estimator._columns import as_word
 from .fit_and_score import settings_that_count
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, agreement, kind_of_label
 from .outputs import check_ending, refuse_overwriting

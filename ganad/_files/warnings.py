@@ -13,7 +13,8 @@ from collections import Counter
 from pathlib import Path
 import numpy as np, torch
 from ..core import DataError
-from ..estimator._preprocess import count_numbers, mixed_text, as_word, is_changed
+from ..estimator._columns import as_word, count_numbers, mixed_text
+from ..estimator._new_values import is_changed
 from ..estimator._threshold import rows_for_interval
 from .readers import (count_text, drop_option, layout_options, listing, options_text,
                                   skipped_text)

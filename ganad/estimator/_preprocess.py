@@ -18,8 +18,6 @@ from sklearn.preprocessing import StandardScaler
 from ..core import DataError, GanadError, ShapeError, pick
 from ._columns import (HUGE, Columns, as_word, has_value, is_frame, names_of, read_columns,
                                       take_column, take_rows)
-from ._columns import (NEARLY_ALL, count_numbers, is_code, is_date, mixed_text,  # noqa: F401
-                                      read_column, say_strays, says_nothing, unit_of)
 from ._new_values import NewValues, is_changed
 from ._units import Units
 

@@ -40,7 +40,7 @@ _SHARE = Allowed(is_share, 'a number between 0 and 1')
 _WANTED = dict(epochs=_COUNT, batch_size=_COUNT, false_alarms=_SHARE, holdout=_SHARE,
                contamination=Allowed(_is_minority, 'a number above 0, at most 0.5'),
                threshold=Allowed(is_number, 'a number'))
-_MAY_BE_NONE = 'epochs', 'false_alarms', 'threshold'
+_MAY_BE_NONE = 'epochs', 'batch_size', 'false_alarms', 'threshold'
 
 def check_numbers(settings:dict)->None: # Name → value
     "`DataError` if a setting that all estimators have is not the number that it should be"

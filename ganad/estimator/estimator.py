@@ -68,7 +68,7 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def __init__(self, *,
                  epochs:Any=None, # Passes over all rows; None: about 2,000 steps, or one pass
-                 batch_size:Any=64, # Rows a step, at most
+                 batch_size:Any=None, # Rows a step, at most; None: 64, more where a pass would take over 2,000 steps
                  random_state:Any=None, # Same seed, same scores
                  device:Any='cpu', # As for `Detector.fit`
                  precision:Any='fp32', # Of the training, as for `Detector.fit`
@@ -157,12 +157,16 @@ class Estimator(OutlierMixin, BaseEstimator):
         if not is_frame(X) and X.ndim!=2: return Images(self.size)
         return Table(self.impute, words=None if self.words is None else [*map(str, self.words)])
 
+    def training_length(self, n:int)->tuple: # Rows to learn from; passes over them, rows a step
+        "As asked for, or 2,000 steps, and one pass at least"
+        batch_size = min(self.batch_size or max(64, math.ceil(n/STEPS)), n)
+        return self.epochs or math.ceil(STEPS*batch_size/n), batch_size
+
     def _train(self, data, roles, checkpoint):
         "The fitted detector, and scores of some rows by the untrained network"
         model = self._new_model()
         x = self._rows(data, roles.normal)
-        batch_size = min(self.batch_size, len(x))
-        epochs = self.epochs or math.ceil(STEPS*batch_size/len(x))
+        epochs, batch_size = self.training_length(len(x))
         anomalies = dict(known=self._rows(data, roles.known)) if len(roles.known) else {}
         double = self.prep_.in_double
         untrained = None if model.once else FittedDetector(model, double).scores(x[:64])
