@@ -170,8 +170,7 @@ def test_known_anomalies_are_kept_out_and_measured(place):
 
 def test_more_neighbours_than_rows_are_said(run, place, tmp_path):
     "From the command line as from Python: all rows are neighbours then"
-    drop = '--drop', 'no', '--drop', 'bad'
-    argv = 'fit', place/'train.csv', *drop, '--set', 'k=5000', '--save', tmp_path/'m.safetensors'
+    argv = 'fit', place/'train.csv', *LABELS, '--set', 'k=5000', '--save', tmp_path/'m.safetensors'
     code, _, err = run(*argv)
     assert code==0 and 'k=5000 neighbours' in err and 'a smaller k' in err
 
