@@ -18,6 +18,19 @@ def _path(parser, *names, **options):
     "An option that is a path; no shell writes out the ~ of '~/x' or --out=~/x"
     parser.add_argument(*names, type=os.path.expanduser, **options).complete = _FILES
 
+class _AllOf(argparse.Action):
+    "Names that are typed in one go, A,B, or one after another: no name replaces another"
+    def __call__(self, parser, namespace, names, option=None):
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, names if before is None else f'{before},{names}')
+
+def _columns(parser):
+    option = parser.add_argument
+    option('--drop', action=_AllOf, metavar='A,B',
+           help='columns that are no features; in quotes a name with a comma')
+    option('--words', action=_AllOf, metavar='A,B',
+           help='columns of words, even if they look like numbers, as codes do')
+
 def _data(parser):
     _path(parser, 'data', help='CSV, Parquet or NPZ file, folder of pictures, or - for standard input')
 
@@ -58,10 +71,9 @@ def _fit(parser):
            help='one of `ganad methods` (default: knn; `ganad compare` says what is best on your rows)')
     option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
-    option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
-    option('--words', metavar='A,B', help='columns of words, even if they look like numbers, as codes do')
+    _columns(parser)
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
-    option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64, more for more than 128,000 rows)')
+    option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64, of over 128,000 rows more)')
     option('--set', action='append', metavar='NAME=VALUE',
            help='a setting of the method, as nz=8; repeatable')
     threshold = parser.add_mutually_exclusive_group().add_argument
@@ -101,8 +113,7 @@ def _compare(parser):
     option('--methods', default='alad', metavar='A,B', help='beside the baselines (default: alad)')
     option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
-    option('--drop', metavar='A,B', help='columns that are no features; in quotes a name with a comma')
-    option('--words', metavar='A,B', help='columns of words, even if they look like numbers, as codes do')
+    _columns(parser)
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     _held_out(parser)
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')

@@ -175,6 +175,12 @@ def test_more_neighbours_than_rows_are_said(run, place, tmp_path):
     assert code==0 and 'k=5000 neighbours' in err and 'a smaller k' in err
 
 
+def test_columns_left_out_one_by_one_are_all_left_out(run, place, tmp_path):
+    fit = 'fit', place/'train.csv', *PCA, '--label', 'bad', '--save', tmp_path/'m.safetensors'
+    assert run(*fit, '--drop', 'no', '--drop', 'flow')[0]==0
+    assert [*load(tmp_path/'m.safetensors').feature_names_in_]==['mode 🌡', 'speed', 'heat, °C']
+
+
 def test_labelled_method_gets_them(run, place, tmp_path):
     model = tmp_path/'c.safetensors'
     classifier = ['--save', model, '--method', 'classifier', '--epochs', '5']
