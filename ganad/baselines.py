@@ -163,6 +163,17 @@ def _nearest_distances(x:torch.Tensor, # (N,F)
     near = rows[torch.cat(places, 1).gather(1, candidates)]                     # (N,2k,F)
     return (x[:,None] - near).norm(dim=2).topk(min(k, len(rows)), largest=False).values
 
+def _mean_distance(x, rows, k):
+    "To the `k` nearest of `rows`, (N,)"
+    return _nearest_distances(x, rows, k).mean(1)
+
+def _distance_as_new(x, rows, k):
+    "The same of rows that are among `rows`, or were when these were drawn: nobody is a neighbour of himself"
+    if len(rows)==1: return _mean_distance(x, rows, k)
+    distances = _nearest_distances(x, rows, k+1)
+    is_kept = distances[:,0] <= 1e-6*x.norm(dim=1)                 # not in a sample: all of them are others
+    return torch.where(is_kept[:,None], distances[:,1:], distances[:,:-1]).mean(1)
+
 class KNN(_Baseline):
     "Mean Euclidean distance to the `k` nearest of (a sample of) the training rows"
     def __init__(self, shape,
@@ -182,15 +193,11 @@ class KNN(_Baseline):
 
     def score_batch(self, x):
         "Mean distance of each row to its neighbours, (N,)"
-        return _nearest_distances(x.flatten(1), self.rows, self.k).mean(1)
+        return _mean_distance(x.flatten(1), self.rows, self.k)
 
     def score_as_new(self, x):
         "The same of training rows, of which each has itself for a neighbour, at distance 0"
-        if len(self.rows)==1: return self.score_batch(x)
-        x = x.flatten(1)
-        distances = _nearest_distances(x, self.rows, self.k+1)
-        is_kept = distances[:,0] <= 1e-6*x.norm(dim=1)             # not in a sample: all of them are others
-        return torch.where(is_kept[:,None], distances[:,1:], distances[:,:-1]).mean(1)
+        return _distance_as_new(x.flatten(1), self.rows, self.k)
 
 # %% ../nbs/methods/80_baselines.ipynb #50d5c1d3
 class _OfLibrary(_Baseline):
@@ -201,14 +208,18 @@ class _OfLibrary(_Baseline):
         self.n = n
         self.estimator:Any = None
 
+    def new(self, n, seed): # Rows to learn from; seed
+        "The estimator, not fitted"
+        raise NotImplementedError
+
     def step(self, x):
         "Keep what the estimator is made of"
         self.keep(rows=_sample(x.flatten(1), self.n), seed=torch.randint(2**31, (1,)))
         self.estimator = None
         return {}
 
-    def made(self):
-        "The estimator, fitted"
+    def fitted(self):
+        "The estimator, made of the sample"
         if self.estimator is None:
             rows = self.rows.double().cpu().numpy()
             self.estimator = self.new(len(rows), self.seed.item()).fit(rows)
@@ -216,7 +227,7 @@ class _OfLibrary(_Baseline):
 
     def score_batch(self, x):
         "How little each row is like the sample, (N,)"
-        normality = self.made().score_samples(x.flatten(1).double().cpu().numpy())
+        normality = self.fitted().score_samples(x.flatten(1).double().cpu().numpy())
         return torch.tensor(-normality, dtype=x.dtype, device=x.device)
 
 class GaussianMixture(_OfLibrary):
@@ -264,7 +275,7 @@ class LOF(_OfLibrary):
 
     def score_as_new(self, x):
         "The same of training rows, without themselves among their neighbours"
-        search = self.made()
+        search = self.fitted()
         distance, place = search.kneighbors(x.flatten(1).double().cpu().numpy(), 1)
         alone = torch.tensor(-search.negative_outlier_factor_[place[:,0]], dtype=x.dtype, device=x.device)
         is_kept = torch.tensor(distance[:,0]==0, device=x.device)
@@ -360,7 +371,7 @@ class GeoTrans(Detector):
         self.register_buffer('unit', torch.ones(3))
         n_features = self.net.head.in_features
         self.net.head = nn.Identity()                            # nobody asks whether a row is real
-        self._keep(seen=torch.zeros(1, n_features), rows=torch.zeros(1, int(torch.Size(self.shape).numel())))
+        self._hold(seen=torch.zeros(1, n_features), rows=torch.zeros(1, int(torch.Size(self.shape).numel())))
         self.opt_c = adam(self.net, self.task, lr=lr)
 
     def step(self, x):
@@ -371,13 +382,12 @@ class GeoTrans(Detector):
         "What the network sees in rows that were changed in no way, or all in one, (N,d)"
         return self.net.features(x if self.turns else self.task.changed(x, 0))
 
-    def parts(self, x, skip:int=0): # Neighbours to leave out: 1 for training rows, which are their own
+    def parts(self, x, as_new=False): # Training rows, each as if it had not been one?
         "Doubt, distance of the features and of the rows to their neighbours in training, (N,3)"
-        skip = min(skip, len(self.rows)-1)
-        doubt = self.task.doubt(self.net, x)
-        seen = _nearest_distances(self.features(x), self.seen, self.k+skip)[:,skip:].mean(1)
-        near = _nearest_distances(x.flatten(1), self.rows, self.k+skip)[:,skip:].mean(1)
-        return torch.stack([doubt, seen, near], 1)
+        mean_distance = _distance_as_new if as_new else _mean_distance
+        return torch.stack([self.task.doubt(self.net, x),
+                            mean_distance(self.features(x), self.seen, self.k),
+                            mean_distance(x.flatten(1), self.rows, self.k)], 1)
 
     def scores(self, x):
         "Each half by itself, the distance of rows, and this with the doubt, (N,) each"
@@ -390,21 +400,22 @@ class GeoTrans(Detector):
 
     def score_as_new(self, x):
         "The same of training rows, which are not their own neighbours"
-        return (self.parts(x, skip=1)/self.unit)[:,:2].sum(1)
+        return (self.parts(x, as_new=True)/self.unit)[:,:2].sum(1)
 
     def _after_fit(self, x, val):
         "Where neighbours are searched, and the units of the halves"
         rows = _sample(x, self.n)
         seen = self._by_batch(self.features, rows, 512)
-        self._keep(seen=seen, rows=rows.flatten(1))
-        def parts(part): return self.parts(part, skip=int(val is None))
-        some = rows if val is None else val
-        found = self._by_batch(parts, some[::max(1, len(some)//1000)], 512)
+        self._hold(seen=seen, rows=rows.flatten(1))
+        def parts(batch): return self.parts(batch, as_new=val is None)
+        measured = rows if val is None else val
+        found = self._by_batch(parts, measured[::max(1, len(measured)//1000)], 512)
         self.unit.copy_(found.std(0, False).clamp_min(1e-9))
 
-    def _keep(self, **tensors):
+    def _hold(self, **tensors):
+        "Tensors as buffers, where the others are"
         for name, tensor in tensors.items(): self.register_buffer(name, tensor.to(self.unit))
 
     def grow(self, state):
         "Make room for what is in `state`"
-        self._keep(seen=torch.empty_like(state['seen']), rows=torch.empty_like(state['rows']))
+        self._hold(seen=torch.empty_like(state['seen']), rows=torch.empty_like(state['rows']))

@@ -260,7 +260,7 @@ def test_without_a_method_fit_takes_the_default_and_says_why(run, tmp_path):
     table(300, 0).drop(columns='bad').to_csv(tmp_path/'t.csv', index=False)
     code, out, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m')
     assert (code, err)==(0, '') and 'ganad compare' in out
-    assert 'knn is the default: of what learns within a minute it ranked first on 14 tables' in out
+    assert 'knn is the default: of five quick methods it ranked first on 14 tables' in out
     assert info(tmp_path/'m')['method']=='knn'
     assert 'holds 240 of the training rows' in info(tmp_path/'m')['extra']['card']['limits']
     _, out, _ = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'knn')

@@ -26,7 +26,8 @@ from ganad.core import DataError, GanadError
 from ganad.detector import detectors
 from ganad.estimator import (ALADDetector, AutoEncoderDetector, Estimator, KNNDetector, MeanRowDetector,
                              PCADetector, auroc_scorer, estimators, make)
-from ganad.estimator.estimator import FittedDetector, settings_of
+from ganad.estimator._fitted import FittedDetector
+from ganad.estimator._settings import settings_of
 from ganad.estimator._preprocess import Table
 from ganad.estimator._threshold import Threshold
 from ganad.metrics import auroc

@@ -7,7 +7,7 @@ from estimators import LABELLED, digits, frame, small, table
 from ganad.core import GanadError
 from ganad.detector import detectors
 from ganad.estimator import KNNDetector, PCADetector, estimators
-from ganad.estimator.estimator import FittedDetector
+from ganad.estimator._fitted import FittedDetector
 from ganad.estimator._explain import by_column, by_difference
 from ganad.estimator._preprocess import Images, NewValueWarning, Table
 

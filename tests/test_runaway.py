@@ -8,7 +8,7 @@ from ganad.cli import main
 from ganad.core import NonFiniteLoss, set_seed
 from ganad.detector import detectors
 from ganad.estimator import estimators
-from ganad.estimator.estimator import settings_of
+from ganad.estimator._settings import settings_of
 from ganad.estimator._threshold import Threshold
 
 WITH_LR = [name for name, cls in detectors().items() if 'lr' in settings_of(cls)]

@@ -90,18 +90,15 @@ def test_old_habits_are_gone(habit):
 
 
 def is_of_the_course(path):
-    "Of the package, without the room of users' files, which still has some of these"
+    "Of the package, without the room of users' files, where comments still stand for docstrings"
     room = path.relative_to(ROOT).parts[1]
     return path.is_relative_to(ROOT/'ganad') and room not in ('_files', 'cli.py')
 
 
-def is_of_files(path): return path.relative_to(ROOT).parts[1] in ('_files', 'cli.py')
-
-
 @pytest.mark.parametrize('habit', HABITS_OF_THE_COURSE, ids=lambda habit: habit.__name__)
-def test_old_habits_are_gone_from_the_course(habit):
+def test_old_habits_are_gone_from_the_package(habit):
     for path in CODE:
-        if not (is_of_the_course(path) or is_of_files(path)): continue
+        if not path.is_relative_to(ROOT/'ganad'): continue
         for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
             assert not habit(node), f'{path.relative_to(ROOT)}:{node.lineno}: {habit.__doc__}'
 

@@ -108,7 +108,7 @@ def test_seedless_trainings_take_turns_too():
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork on this system')
 @pytest.mark.filterwarnings('ignore:.*fork')
 def test_a_fork_beside_a_training_can_train(monkeypatch):
-    from ganad.estimator.estimator import seeded
+    from ganad.estimator._fitted import seeded
     inside, leave = threading.Event(), threading.Event()
     def hold():
         with seeded(0):

@@ -16,7 +16,8 @@ from ..detector import PrecisionWarning
 from ..estimator import FewRowsWarning, estimators, info, load
 from ..estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, wanted
 from ..estimator._threshold import rows_needed
-from ..estimator.estimator import seeded, settings_of
+from ..estimator._fitted import seeded
+from ..estimator._settings import settings_of
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels
 from .outputs import (output_separator, refuse_overwriting, score_columns, text_output,
                                   with_scores, with_separator)

@@ -65,6 +65,7 @@ def output_separator(rows, out)->str: # What was read; file to write, if any
     return ',' if name.endswith('.csv') and rows.sep=='\t' else rows.sep
 
 def with_separator(text, old, new)->list: # Records; what stands between their values; what shall stand there
+    "The same records with another separator"
     if old==new: return text
     return [csv_line(fields_of(record, old), new) for record in text]
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import DataError, pick
-from .._images import depth_of as _depth_of, opened as _opened, unfolded as _unfolded
+from .._images import depth_of, opened, unfolded
 from ..data import PICTURE_FORMATS, disk, masks_among, parts_among, picture_array, reading
 from ..estimator._preprocess import integer_range
 from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing, skipped_text,
@@ -158,14 +158,14 @@ def picture(file, # Path or open file
             pad:bool=False, # Keep proportions, if a size is given?
            )->np.ndarray: # uint8 (H,W,3), or (H,W,1)
     "A picture as a person sees it"
-    with _opened(file) as opened:
-        depth, values = _unfolded(opened)
+    with opened(file) as picture:
+        depth, values = unfolded(picture)
         image = _as_bytes(depth, values, levels or {})
     return _square(image, size, 'L' if grey else 'RGB', pad)
 
-def _pages(opened)->int: # Picture of PIL, which stays at the first
+def _pages(picture)->int: # Picture of PIL, which stays at the first
     "Pages of a TIFF, frames of an animation"
-    try: return getattr(opened, 'n_frames', 1)
+    try: return getattr(picture, 'n_frames', 1)
     except (EOFError, OSError, SyntaxError, ValueError): return 1                  # the first may be whole
 
 # %% ../../nbs/files/12_pictures.ipynb #7efd952f
@@ -222,9 +222,9 @@ class _Look:
 
 def _look_at(file)->_Look: # Path or open file
     "Unfold a picture, and say what it holds"
-    with _opened(file) as opened:
-        pages = _pages(opened)
-        depth, values = _unfolded(opened)
+    with opened(file) as picture:
+        pages = _pages(picture)
+        depth, values = unfolded(picture)
     if depth=='8': values = np.asarray(values if values.mode in ('L', 'RGB') else values.convert('RGB'))
     is_saved_in_colour = values.ndim==3
     is_grey = not is_saved_in_colour or _has_no_colour(values)
@@ -267,7 +267,7 @@ _BITS = {'8':'8 bits', '16':'more than 8 bits'}
 def _listed_bits(depths): return ' and '.join(_BITS[depth] for depth in depths)
 
 def _head_depth(file): # Path or open file
-    with _opened(file) as opened: return _depth_of(opened)
+    with opened(file) as picture: return depth_of(picture)
 
 def _doubled(looks)->list: # Name → `_Look`
     "'b.png is a.png' for each picture that is there already"
@@ -492,10 +492,10 @@ class Pictures(Rows):
 
     def _picture(self, file, name):
         settings = self.settings or dict(levels={}, pad=False)        # of a model from before they were kept
-        with _opened(file) as opened:
-            pages = _pages(opened)
+        with opened(file) as picture:
+            pages = _pages(picture)
             if pages>1: self.pages[_printable(name)] = pages
-            depth, values = _unfolded(opened)
+            depth, values = unfolded(picture)
             if self.settings: self._compare(name, depth, values)
             image = _as_bytes(depth, values, settings['levels'])
         has_colour = image.mode not in ('1', 'L') and not _has_no_colour(np.asarray(image.convert('RGB')))
@@ -537,7 +537,7 @@ class Pictures(Rows):
 
     def _read_mask(self, mask, shape):
         try:
-            with _opened(self._open(mask)) as image:
+            with opened(self._open(mask)) as image:
                 least = 127 if image.format=='JPEG' else 0             # whose black is not quite black
                 found = np.asarray(image.convert('L'))>least
         except Exception as error:
@@ -549,9 +549,9 @@ class Pictures(Rows):
 
     def shape(self, name)->tuple: # Height, width
         "Of a picture as a person sees it"
-        with _opened(self._open(self._file_of[name])) as opened:
-            is_turned = opened.getexif().get(_ORIENTATION, 1)>4
-            width, height = opened.size
+        with opened(self._open(self._file_of[name])) as picture:
+            is_turned = picture.getexif().get(_ORIENTATION, 1)>4
+            width, height = picture.size
         return (width, height) if is_turned else (height, width)
 
     def original(self, name, # One of `Chunk.names`
@@ -559,8 +559,8 @@ class Pictures(Rows):
                 )->np.ndarray: # uint8 (H,W,3)
         "The picture at its own size and in its own shape, or smaller if it is very large"
         levels = self.settings['levels'] if self.settings else {}
-        with _opened(self._open(self._file_of[name])) as opened:
-            depth, values = _unfolded(opened)
+        with opened(self._open(self._file_of[name])) as picture:
+            depth, values = unfolded(picture)
             image = _as_bytes(depth, values, levels).convert('RGB')
         image.thumbnail((most, most))
         return np.array(image)

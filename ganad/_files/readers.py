@@ -1014,7 +1014,8 @@ def skipped_text(skipped, # (name, why)
     more = f'; {len(skipped)-most} more' if len(skipped)>most else ''
     return ''.join(f'; {name}: {why}' for name, why in skipped[:most]) + more
 
-def error_cause(error): # In one line, without the path, which Pillow and the system put into their messages
+def error_cause(error):
+    "In one line, without the path, which Pillow and the system put into their messages"
     if isinstance(error, UnidentifiedImageError): return 'cannot identify image file'
     if isinstance(error, OSError) and error.strerror: return error.strerror.lower()
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -218,11 +218,16 @@ def mixed_text(name, numbers, total): # As `count_numbers` has them
     return f"{numbers:,} of {total:,} values of {name!r} are numbers; read as words"
 
 def says_nothing(text):
+    "Is it one of the words for a gap, or without any letter and digit?"
     return text.strip().lower() in _SAY_NOTHING or not any(map(str.isalnum, text))
 
-def is_date(value): return isinstance(value, str) and bool(_DATE.fullmatch(value.strip()))
+def is_date(value):
+    "Is it written as a date or a time?"
+    return isinstance(value, str) and bool(_DATE.fullmatch(value.strip()))
 
-def is_code(value): return isinstance(value, str) and value.isdigit() and value[0]=='0' and len(value)>1
+def is_code(value):
+    "Does it have a leading zero, as codes have?"
+    return isinstance(value, str) and value.isdigit() and value[0]=='0' and len(value)>1
 
 def _are_codes(values, codes): # Those with a leading zero
     "All have a leading zero, or all are digits of one width"

@@ -253,7 +253,7 @@ def probe(prep, # `Table` or `Images`, fitted
     shown = {'probe.rows':rows, 'probe.scores':scores}
     if not prep.novelty.worth: return shown
     rows = _rows_with_new_values(prep)
-    return {**shown, 'probe.new_rows':rows, 'probe.new_scores':_surprised(prep, detector, rows)}
+    return {**shown, 'probe.new_rows':rows, 'probe.new_scores':_with_new_values(prep, detector, rows)}
 
 def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scaling
     "Usual rows but for new values, in the first row in all columns that can have one, else in half of them"
@@ -267,7 +267,7 @@ def _rows_with_new_values(prep): # `Table` → (16,F), as they are before scalin
             rows[torch.tensor(is_new, dtype=torch.bool),feature] = new_value
     return rows
 
-def _surprised(prep, detector, rows):
+def _with_new_values(prep, detector, rows):
     "Their scores, (N,), with what new values add"
     read = prep.as_read(rows)
     scores = prep.novelty.added_to(detector.scores(read), prep.new_values(read.numpy()))
@@ -283,7 +283,7 @@ def check_probe(prep, detector, # As for `probe`
     if 'probe.new_rows' in state:
         rows, want = state['probe.new_rows'], state['probe.new_scores']
         are_same &= torch.allclose(rows, _rows_with_new_values(prep), rtol=1e-9, atol=0)
-        are_same &= _are_close(_surprised(prep, detector, rows), want, prep.rounding)
+        are_same &= _are_close(_with_new_values(prep, detector, rows), want, prep.rounding)
     if are_same: return
     what = "the model in the file gives other scores than when it was saved"
     raise CheckpointError(what, "get the original, or the version of ganad that made it")
@@ -386,11 +386,12 @@ class WholeScore(torch.nn.Module):
             if is_parametrized(layer, 'weight'): remove_parametrizations(layer, 'weight')
 
     def forward(self, x):
+        "Scores (N,) of rows as `encode` makes them"
         scaled = ((x - self.mean)/self.scale).clamp(-1e6, 1e6)
         scores = self.model.score_batch(scaled.float())
-        return self._surprised(scores, x) if self.prep.novelty.worth else scores
+        return self._with_new_values(scores, x) if self.prep.novelty.worth else scores
 
-    def _surprised(self, scores, x): # As they come
+    def _with_new_values(self, scores, x): # As they come
         "`NewValues.added_to`, in PyTorch"
         added = torch.zeros_like(scores)
         for i, worth in enumerate(self.prep.novelty.worth):

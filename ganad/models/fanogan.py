@@ -14,7 +14,7 @@ from .gan import GAN
 from ..networks import family
 
 # %% ../../nbs/methods/35_fanogan.ipynb #5e06c2e6
-def _without_zero(shape): # Features a row, or (C,H,W)
+def _without_last_bias(shape): # Features a row, or (C,H,W)
     "The usual family; the critic's last layer has no bias"
     networks = family(shape)
     usual = networks.critic
@@ -31,7 +31,7 @@ class FAnoGAN(GAN):
     SCORES = 'pixels', 'features'       # each half by itself
     ema = .99
 
-    def __init__(self, shape, nz:int=16, nets=_without_zero, lr:Positive=1e-3, # As for GAN
+    def __init__(self, shape, nz:int=16, nets=_without_last_bias, lr:Positive=1e-3, # As for GAN
                  k:WholeNumber=5, # Critic steps for each generator step
                  w_slope:float=10., # Weight of (2)
                  kappa:float=1.): # Weight of the features
@@ -65,13 +65,14 @@ class FAnoGAN(GAN):
 
     def e_loss(self, x):
         "(5): the guess draws the row again; G and D judge it, and stay as they are"
+        is_training = self.training
         self.G.eval()
         self.D.eval()
         xr = self.rec_batch(x)
         loss = (mse_loss(xr, x)                                             # mean (x - G(E(x)))²
               + self.kappa*mse_loss(self.D.features(xr), self.D.features(x)))
-        self.G.train()
-        self.D.train()
+        self.G.train(is_training)
+        self.D.train(is_training)
         return loss
 
     def step(self, x):
