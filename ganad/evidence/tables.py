@@ -153,7 +153,9 @@ def compare(recs:list, # Records
         return {(_rows_asked(r), r['seed']):r['metrics'][metric] for r in recs if r['label']==label}
     of_a,of_b = values(a),values(b)
     tasks = {task for task,_ in [*of_a, *of_b]}
-    if len(tasks)==1 and of_a and of_b: return _compare_seeds(a, b, [*of_a.values()], [*of_b.values()])
+    if len(tasks)==1 and of_a and of_b:
+        is_trained = any(r.get('fit') for r in recs if r['label'] in (a, b) and len(values(r['label']))==1)
+        return _compare_seeds(a, b, [*of_a.values()], [*of_b.values()], is_trained)
     differences = np.array([of_a[task]-of_b[task] for task in of_a if task in of_b])
     n = len(differences)
     if not n:
@@ -167,15 +169,16 @@ def compare(recs:list, # Records
     text = f'{a} is above {b} in {won} of {n} pairs, by {mean:+.3f} on average ({_chance(p)}): {verdict}.'
     return dict(pairs=n, won=won, mean=mean, p=p, text=text)
 
-def _compare_seeds(a, b, of_a, of_b): # Labels; a number a seed each, of one split: not pairs
-    "Mann and Whitney's test; a method that is the same from every seed is a constant to be above or below"
+def _compare_seeds(a, b, of_a, of_b, # Labels; a number a seed each, of one split: not pairs
+                   is_trained): # Is one of them a single training, which another seed would have changed?
+    "Mann and Whitney's test; a method that learns without chance is a constant to be above or below"
     differences = np.subtract.outer(of_a, of_b)
     n = max(len(of_a), len(of_b))
     if min(len(of_a), len(of_b))>1: p = mannwhitneyu(of_a, of_b).pvalue
     else: p = wilcoxon(differences.ravel()).pvalue if differences.any() else 1.
     mean = float(differences.mean())
     won = int(round((differences>0).mean()*n))
-    verdict = 'too few seeds to tell' if n<6 else _verdict(p, a if mean>0 else b)
+    verdict = 'too few seeds to tell' if n<6 or is_trained else _verdict(p, a if mean>0 else b)
     what = f'{len(of_a)} seeds against {len(of_b)}'
     where = 'above' if mean>0 else 'below'
     text = f'{a} is {abs(mean):.3f} {where} {b} on average, {what} ({_chance(p)}): {verdict}.'
