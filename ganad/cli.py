@@ -73,7 +73,7 @@ def _fit(parser):
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
     _columns(parser)
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
-    option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64, of over 128,000 rows more)')
+    option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64; more of over 128,000)')
     option('--set', action='append', metavar='NAME=VALUE',
            help='a setting of the method, as nz=8; repeatable')
     threshold = parser.add_mutually_exclusive_group().add_argument

@@ -256,7 +256,7 @@ def _train(est, rows, learned, checkpoint)->list: # `_RowsToLearn`; file that a 
                  learned.groups)
     return [f'{warning.message}.' for warning in said if warning.category in _NOTED]
 
-_NOTED = NewValueWarning, ConstantScoreWarning, FewRowsWarning, PrecisionWarning      # also on the command line
+_NOTED = NewValueWarning, ConstantScoreWarning, FewRowsWarning, PrecisionWarning    # also on the command line
 
 def _notes_on_model(est, rows, learned)->list: # Sentences
     "What to be wary of, now that the model is there"

@@ -341,7 +341,7 @@ def _ganomaly_fashion():
 
 # %% ../../nbs/evidence/01_matrices.ipynb #2a7b76f6
 def _choices():
-    "what defaults were chosen by: averages, weights, turns, lengths, batches; on rows set aside or other data"
+    "what defaults were chosen by: averages, weights, turns, lengths, batches; rows set aside or other data"
     return _chosen_on_kdd99() + _chosen_on_clothes() + _chosen_on_small_digits()
 
 def _chosen_on_kdd99():
