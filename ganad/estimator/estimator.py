@@ -68,7 +68,7 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def __init__(self, *,
                  epochs:Any=None, # Passes over all rows; None: about 2,000 steps, or one pass
-                 batch_size:Any=None, # Rows a step, at most; None: 64, or as many as make 2,000 steps of a pass
+                 batch_size:Any=None, # Rows a step, at most; None: 64, and more of over 128,000 rows
                  random_state:Any=None, # Same seed, same scores
                  device:Any='cpu', # As for `Detector.fit`
                  precision:Any='fp32', # Of the training, as for `Detector.fit`
