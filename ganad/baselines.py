@@ -8,11 +8,11 @@ __all__ = ['Random', 'LookUp', 'MeanRow', 'PCA', 'KNN', 'GaussianMixture', 'OneC
 
 # %% ../nbs/methods/80_baselines.ipynb #1c205e25
 import hashlib
-from typing import Any
-import torch
+from typing import Annotated, Any
+import numpy as np, torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from .core import Positive
+from .core import Allowed, Positive, is_number, is_whole
 from .detector import Detector, adam, update
 from .losses import l2
 from .models.ganomaly import Turn
@@ -112,7 +112,8 @@ class PCA(_Baseline):
         from sklearn.decomposition import PCA as SklearnPCA               # loads what only PCA needs
         x = x.flatten(1).cpu()
         half = x.shape[1]//2                                              # of one feature none: the mean row
-        pca = SklearnPCA(min(self.k, *x.shape, half), random_state=0).fit(x.numpy())
+        with np.errstate(divide='ignore', invalid='ignore'):              # rows that are all alike
+            pca = SklearnPCA(min(self.k, *x.shape, half), random_state=0).fit(x.numpy())
         self.keep(mean=torch.tensor(pca.mean_), basis=torch.tensor(pca.components_))
         if self.whiten: self._keep_variances(pca)
         return {}
@@ -176,6 +177,7 @@ def _distance_as_new(x, rows, k):
 
 class KNN(_Baseline):
     "Mean Euclidean distance to the `k` nearest of (a sample of) the training rows"
+    asks_neighbours = True
     def __init__(self, shape,
                  k:int=5, # Neighbours
                  n:int=10_000, # Training rows to keep, at most
@@ -200,10 +202,15 @@ class KNN(_Baseline):
         return _distance_as_new(x.flatten(1), self.rows, self.k)
 
 # %% ../nbs/methods/80_baselines.ipynb #50d5c1d3
+def _are_rows(value): return is_whole(value) and value>=2
+def _is_share(value): return is_number(value) and 0<value<1
+_Rows = Annotated[int, Allowed(_are_rows, 'a whole number, 2 or more')]
+_Share = Annotated[float, Allowed(_is_share, 'a number between 0 and 1')]
+
 class _OfLibrary(_Baseline):
     "An estimator of scikit-learn, made of a sample of the rows when it is first asked"
     def __init__(self, shape,
-                 n:int=10_000): # Rows to keep, at most
+                 n:_Rows=10_000): # Rows to keep, at most
         super().__init__(shape)
         self.n = n
         self.estimator:Any = None
@@ -222,7 +229,8 @@ class _OfLibrary(_Baseline):
         "The estimator, made of the sample"
         if self.estimator is None:
             rows = self.rows.double().cpu().numpy()
-            self.estimator = self.new(len(rows), self.seed.item()).fit(rows)
+            with np.errstate(divide='ignore', invalid='ignore'):          # rows that are all alike
+                self.estimator = self.new(len(rows), self.seed.item()).fit(rows)
         return self.estimator
 
     def score_batch(self, x):
@@ -235,7 +243,7 @@ class GaussianMixture(_OfLibrary):
     def __init__(self, shape,
                  k:int=5, # Gaussians, at most
                  components:int=32, # Of PCA, at most
-                 n:int=10_000): # As for `_OfLibrary`
+                 n:_Rows=10_000): # As for `_OfLibrary`
         super().__init__(shape, n)
         self.k = k
         self.components = components
@@ -250,8 +258,8 @@ class GaussianMixture(_OfLibrary):
 class OneClassSVM(_OfLibrary):
     "Scikit-learn's one-class support vector machine with a Gaussian kernel"
     def __init__(self, shape,
-                 nu:float=.1, # Share of the rows that may lie outside, at most
-                 n:int=5000): # As for `_OfLibrary`; twice as many take four times as long
+                 nu:_Share=.1, # Share of the rows that may lie outside, at most
+                 n:_Rows=5000): # As for `_OfLibrary`; twice as many take four times as long
         super().__init__(shape, n)
         self.nu = nu
 
@@ -264,7 +272,7 @@ class LOF(_OfLibrary):
     "Local outlier factor: how much thinner the rows lie around a row than around its neighbours"
     def __init__(self, shape,
                  k:int=20, # Neighbours
-                 n:int=10_000): # As for `_OfLibrary`
+                 n:_Rows=10_000): # As for `_OfLibrary`
         super().__init__(shape, n)
         self.k = k
 
@@ -410,7 +418,8 @@ class GeoTrans(Detector):
         def parts(batch): return self.parts(batch, as_new=val is None)
         measured = rows if val is None else val
         found = self._by_batch(parts, measured[::max(1, len(measured)//1000)], 512)
-        self.unit.copy_(found.std(0, False).clamp_min(1e-9))
+        least = 1e-3*found.abs().mean(0)                         # rows that are all alike have no spread
+        self.unit.copy_(torch.maximum(found.std(0, False), least).clamp_min(1e-9))
 
     def _hold(self, **tensors):
         "Tensors as buffers, where the others are"

@@ -450,6 +450,7 @@ def _bar(progress, **kw):
 class _Trainable(Scorer):
     "The one training loop, and what it asks of a model"
     registry:dict = {}  # every sub-class that can score, by lower-case name
+    asks_neighbours = False  # is its score a mean distance to `k` of its `rows`?
     baseline = False    # a yardstick, no GAN
     labelled = False    # learns from anomalies too: `fit(x, known)`
     once = False        # sees all rows in one `step`, whatever `epochs` says

@@ -47,6 +47,18 @@ def test_tiny_numbers_score_as_others_do(name, unit):
     assert np.allclose(scores, usual, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize('name', 'geotrans lof oneclasssvm gaussianmixture pca knn fanogan'.split())
+def test_rows_that_are_all_alike_are_learned(name):
+    "One score for what was seen, a higher one for what was not; nothing ran away, no library warns"
+    x = np.ones((40, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', RuntimeWarning)
+        warnings.simplefilter('ignore', UserWarning)
+        fitted = small(name).fit(x)
+        same, other = fitted.anomaly_score(x[:2]), fitted.anomaly_score(x[:2] + 5)
+    assert same[0]==same[1] and (other>same).all()
+
+
 def test_more_neighbours_than_rows_are_said():
     x = table(30)
     with pytest.warns(FewRowsWarning, match='k=50 neighbours of 24 training rows.* smaller k'):
@@ -54,6 +66,7 @@ def test_more_neighbours_than_rows_are_said():
     with warnings.catch_warnings():
         warnings.simplefilter('error', FewRowsWarning)
         KNNDetector(k=30).fit(x)
+        for name in ('lof', 'gaussianmixture', 'geotrans'): small(name).fit(x[:4])    # their k is another
         PCADetector(k=4).fit(x[:3])
 
 

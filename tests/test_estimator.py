@@ -256,6 +256,8 @@ def is_known(): return np.arange(len(table()))%5==0
 @pytest.mark.parametrize('name,kw', [
     ('pca', dict(k=0)), ('knn', dict(k=0)), ('knn', dict(n=0)), ('isolationforest', dict(trees=0)),
     ('gan', dict(k=0)), ('anogan', dict(tries=0)), ('anogan', dict(k=0)), ('egbad', dict(l_d=None)),
+    ('oneclasssvm', dict(nu=0)), ('oneclasssvm', dict(nu=1)), ('lof', dict(n=1)),
+    ('gaussianmixture', dict(n=1)),
     ('alad', dict(lr=0)), ('anogan', dict(lam=2)), ('anogan', dict(lr_z=((5, .1),))),
     ('anogan', dict(lr_z=()))])
 def test_none_of_something_that_is_needed(name, kw):

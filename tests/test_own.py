@@ -175,6 +175,18 @@ def test_more_neighbours_than_rows_are_said(run, place, tmp_path):
     assert code==0 and 'k=5000 neighbours' in err and 'a smaller k' in err
 
 
+TYPED = [('whiten=true', True), ('whiten=False', False), ('whiten=1', True)]
+
+
+@pytest.mark.parametrize('typed,learned', TYPED)
+def test_true_and_false_may_be_typed_in_any_way(run, place, tmp_path, typed, learned):
+    fit = 'fit', place/'train.csv', *PCA, *LABELS, '--save', tmp_path/'m.safetensors'
+    assert run(*fit, '--set', typed)[0]==0
+    assert load(tmp_path/'m.safetensors').whiten is learned
+    code, _, err = run(*fit, '--set', 'whiten=perhaps')
+    assert code==2 and "'perhaps' is neither true nor false" in err
+
+
 def test_columns_left_out_one_by_one_are_all_left_out(run, place, tmp_path):
     fit = 'fit', place/'train.csv', *PCA, '--label', 'bad', '--save', tmp_path/'m.safetensors'
     assert run(*fit, '--drop', 'no', '--drop', 'flow')[0]==0

@@ -30,9 +30,10 @@ def test_masks_are_left_out_and_counted(tmp_path):
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob('*.png')}
     rows = rows_of(tmp_path/'a')
     assert rows.files==[f'{i}.png' for i in range(4)], names
-    assert any('8 masks left out' in note for note in rows.notes())
+    assert any('8 masks not taken for pictures' in note for note in rows.notes())
     scored = rows_of(tmp_path/'a', size=8, grey=True, pictures=rows.settings)
-    assert scored.files==rows.files and any('8 masks left out' in note for note in scored.notes())
+    assert scored.files==rows.files
+    assert any('8 masks not taken for pictures' in note for note in scored.notes())
     assert len(rows_of(tmp_path/'a/ground_truth').files)==4, 'masks alone were asked for'
 
 

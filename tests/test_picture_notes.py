@@ -50,7 +50,7 @@ def test_what_is_odd_is_said_before_the_training(plates, tmp_path, capsys, monke
     assert stop.value.code==130
     with pytest.raises(SystemExit): main(command)
     lines = capsys.readouterr().err.splitlines()
-    assert sum('1 mask left out' in line for line in lines)==1
+    assert sum('1 mask not taken for pictures' in line for line in lines)==1
     assert sum('140×200 to 220×200 pixels become 64×64' in line for line in lines)==1
 
 

@@ -234,6 +234,19 @@ def test_a_mask_that_is_no_use_is_named(masked, damage, why):
     assert done['pixels']=={} and 'Pixels, against' not in page and done['labels']['auroc']>0
 
 
+def test_a_mask_that_contradicts_its_label_is_not_counted(masked):
+    "A black mask of a blot, and a white one of a good picture"
+    folder, _ = masked
+    Image.new('L', (40, 24)).save(folder/'masks/spot/2.png')
+    done, _ = reported(masked)
+    note, = (note for note in done['notes'] if 'its label contradicts' in note)
+    assert note.startswith('1 picture with a mask') and 'spot/2.png' in note
+    assert done['pixels']['pictures']==11
+    for mask in (folder/'masks/spot').iterdir(): Image.new('L', (40, 24)).save(mask)
+    done, _ = reported(masked)
+    assert done['pixels']=={} and any(note.startswith('No pixel AUROC') for note in done['notes'])
+
+
 def test_a_mask_of_no_picture_is_said(masked):
     folder, _ = masked
     (folder/'masks/spot/2.png').rename(folder/'masks/spot/77.png')

@@ -32,10 +32,15 @@ def _method_settings(cls, pairs)->dict: # Estimator; 'name=value', …
         if not equals:
             raise GanadError(f"--set {name}", "give name and value, with an equals sign between them")
         name = pick(name, known, f'setting of {method}')
-        found[name] = _value(text)
+        found[name] = _truth(name, text) if isinstance(known[name], bool) else _value(text)
         if isinstance(known[name], (int, float)) and not isinstance(found[name], (int, float)):
             raise GanadError(f"--set {name}: {text!r} is no number", "give one")
     return found
+
+def _truth(name, text):
+    truth = {'true':True, '1':True, 'false':False, '0':False}
+    if text.lower() in truth: return truth[text.lower()]
+    raise GanadError(f"--set {name}: {text!r} is neither true nor false", "give one of them")
 
 def _value(text): # A number, None, True or a text
     try: return ast.literal_eval(text)

@@ -168,11 +168,11 @@ def compare_files(train, test, out, # What to learn from; what to score, with la
     return dict(verdict=sentence, table=table, out=str(out), notes=notes)
 
 def _curves(competitors, most=100_000):
-    "ROC and precision-recall of the best five"
+    "ROC and precision-recall of the best five, or of all"
     kinds = competitors[0].kinds
     at = np.flatnonzero((kinds==ANOMALY) | (kinds==NORMAL_ROW))
     if len(at)>most: at = np.random.default_rng(0).choice(at, most, replace=False)
     y = kinds[at]==ANOMALY
     if y.all() or not y.any(): return None
     scores = {each.name:each.scores[at] for each in competitors[:5]}
-    return figure_of(plots.roc_pr(y, scores), 'ROC and precision-recall of the best five.')
+    return figure_of(plots.roc_pr(y, scores), f'ROC and precision-recall of the best {len(scores)}.')

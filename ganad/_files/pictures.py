@@ -342,7 +342,7 @@ def _pages_note(pages:dict): # Name → pages; sentences
             "only the first is looked at."]
 
 def _masks_note(masks):
-    return f"{count_text(len(masks), 'mask')} left out ({_examples(masks)})."
+    return f"{count_text(len(masks), 'mask')} not taken for pictures ({_examples(masks)})."
 
 # %% ../../nbs/files/12_pictures.ipynb #fff1312f
 _ORIENTATION = 0x112            # tag of EXIF: from 5 on, the picture lies on its side

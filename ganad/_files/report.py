@@ -42,6 +42,7 @@ class MaskedPixels:
         self.normal = np.zeros(_BINS, np.int64)
         self.pictures = 0                           # that were counted
         self.without = []                           # … that are not known to be normal, and have no mask
+        self.contradicted = []                      # … whose mask says otherwise than their label
         self.why_not = ''                           # nothing can be said
 
     def add(self, chunk):
@@ -57,12 +58,22 @@ class MaskedPixels:
         if mask is None and not self._is_normal(label):
             self.without.append(name)
             return
+        if mask is not None and self._contradicts(mask, label):
+            self.contradicted.append(name)
+            return
         if mask is None: mask = np.zeros(self.rows.shape(name), bool)
         self.count(self.rows.on_original(m, *mask.shape), mask)
 
-    def _is_normal(self, label):
-        try: return kind_of_label(label, self.labels.normal)==NORMAL_ROW
-        except GanadError: return False
+    def _is_normal(self, label): return self._kind(label)==NORMAL_ROW
+
+    def _kind(self, label): # None where nobody knows
+        try: return kind_of_label(label, self.labels.normal)
+        except GanadError: return None
+
+    def _contradicts(self, mask, label):
+        "A black mask of a known anomaly, or any other of a normal picture"
+        kind = self._kind(label)
+        return kind==ANOMALY and not mask.any() or kind==NORMAL_ROW and mask.any()
 
     def count(self, m, mask): # (H,W), not negative; (H,W) bool
         "Count the pixels of one picture in"
@@ -94,6 +105,12 @@ class MaskedPixels:
             pictures = count_text(len(self.without), 'picture')
             found.append(f"{pictures} without a mask, and not labelled normal ({listing(self.without, 3)}): "
                          "not counted in the pixel AUROC.")
+        if self.contradicted:
+            pictures = count_text(len(self.contradicted), 'picture')
+            found.append(f"{pictures} with a mask that its label contradicts ({listing(self.contradicted, 3)}): "
+                         "an anomaly whose mask is black, or a normal one whose mask is not; not counted in the "
+                         "pixel AUROC.")
+        if not self.defect.sum(): found.append("No pixel AUROC: no mask shows a defect.")
         return found
 
 def pixels_text(found)->str: # Of `MaskedPixels.agreement`

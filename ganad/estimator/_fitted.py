@@ -187,6 +187,6 @@ def say_few_rows(fitted:FittedDetector,
     "Warn, if the method keeps fewer rows than it was asked to look at"
     kept = dict(fitted.model.named_buffers()).get('rows')
     k = getattr(fitted.model, 'k', None)
-    if kept is None or k is None or k<=len(kept): return
+    if not fitted.model.asks_neighbours or kept is None or k is None or k<=len(kept): return
     warnings.warn(f"k={k} neighbours of {len(kept):,} training rows: the score is the distance to all of "
                   "them; give more rows, or a smaller k", FewRowsWarning, stacklevel=stacklevel)
