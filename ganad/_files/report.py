@@ -107,7 +107,8 @@ class MaskedPixels:
                          "not counted in the pixel AUROC.")
         if self.contradicted:
             pictures = count_text(len(self.contradicted), 'picture')
-            found.append(f"{pictures} with a mask that its label contradicts ({listing(self.contradicted, 3)}): "
+            named = listing(self.contradicted, 3)
+            found.append(f"{pictures} with a mask that its label contradicts ({named}): "
                          "an anomaly whose mask is black, or a normal one whose mask is not; not counted in the "
                          "pixel AUROC.")
         if not self.defect.sum(): found.append("No pixel AUROC: no mask shows a defect.")
