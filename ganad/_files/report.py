@@ -109,8 +109,8 @@ class MaskedPixels:
             pictures = count_text(len(self.contradicted), 'picture')
             named = listing(self.contradicted, 3)
             found.append(f"{pictures} with a mask that its label contradicts ({named}): "
-                         "an anomaly whose mask is black, or a normal one whose mask is not; not counted in the "
-                         "pixel AUROC.")
+                         "an anomaly whose mask is black, or a normal one whose mask is not; "
+                         "not counted in the pixel AUROC.")
         if not self.defect.sum(): found.append("No pixel AUROC: no mask shows a defect.")
         return found
 
