@@ -266,7 +266,9 @@ class OneClassSVM(_OfLibrary):
     def new(self, n, seed): # As for the mixture
         "The machine, not fitted"
         from sklearn import svm                                           # loads what only this needs
-        return svm.OneClassSVM(nu=self.nu)
+        machine = svm.OneClassSVM(nu=self.nu)
+        machine.random_state = seed               # else it would draw from the generator of the process
+        return machine
 
 class LOF(_OfLibrary):
     "Local outlier factor: how much thinner the rows lie around a row than around its neighbours"

@@ -288,7 +288,7 @@ def score_warnings(tally:Tally,
     return found
 
 def _counts(prep, name): # Is a new value of that column worth anything? Older files do not say it
-    worth = getattr(prep, 'worth', None)
+    worth = prep.novelty.worth
     return not worth or worth[prep.names.index(name)]>0
 
 # %% ../../nbs/files/15_warnings.ipynb #7927fb55
