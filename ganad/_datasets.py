@@ -14,8 +14,8 @@ import numpy as np, torch, torch.nn.functional as F
 from scipy.io import loadmat
 from .core import DataError,atomic,pick
 from ._images import read_folder,unpack
-from ._sources import (Source, cache_dir, digest, disk, download, find, is_in_cache, not_here, places,
-                            reading)
+from ._sources import (Source, cache_dir, digest, disk, download, find, find_by_hand, is_in_cache,
+                            not_here, places, reading)
 
 # %% ../nbs/toolkit/012_datasets.ipynb #1e65095b
 @dataclass
@@ -212,10 +212,8 @@ def _linnaeus5(root, size):
 @_source('cifar10-jpeg', 'cifar10-jpeg.zip')
 def _cifar10_jpeg(root):
     title = 'CIFAR-10 (JPEG copy)'
-    archive = find(root, 'cifar10-jpeg.zip')
-    if archive is None:
-        raise not_here(title, 'cifar10-jpeg.zip', 'it has no public address', places(root),
-                        "use 'cifar10', which is downloaded")
+    archive = find_by_hand(root, 'cifar10-jpeg.zip', title, 'it has no public address',
+                           "use 'cifar10', which is downloaded")
     with reading(archive): archive_digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
     kept = cache_dir()/f'cifar10-jpeg-{archive_digest}.npz'
     if not kept.exists(): _decode_archive(archive, kept)
@@ -235,10 +233,7 @@ def _decode_archive(archive, kept):
 # %% ../nbs/toolkit/012_datasets.ipynb #806d18cb
 @_source('pneumonia', 'pneumoniamnist.npz')
 def _pneumonia(root):
-    where = 'pneumoniamnist.npz'
-    path = find(root, where)
-    if path is None:
-        raise not_here('PneumoniaMNIST', where, 'it is one file of a collection', places(root),
+    path = find_by_hand(root, 'pneumoniamnist.npz', 'PneumoniaMNIST', 'it is one file of a collection',
                         'get it from medmnist.com')
     with reading(path), np.load(path, allow_pickle=False) as file:
         x,y = (np.concatenate([file[f'{part}_{kind}'] for part in ('train','val','test')])
@@ -342,10 +337,7 @@ def _read_mat(path, # MATLAB file with X (rows × features) and y (1 = anomaly)
 
 @_source('arrhythmia', 'arrhythmia/arrhythmia.mat')
 def _arrhythmia(root):
-    where = 'arrhythmia/arrhythmia.mat'
-    path = find(root, where)
-    if path is None:
-        raise not_here('Arrhythmia', where, 'it has no address that lasts', places(root),
+    path = find_by_hand(root, 'arrhythmia/arrhythmia.mat', 'Arrhythmia', 'it has no address that lasts',
                         'get arrhythmia.mat from the ODDS library, odds.cs.stonybrook.edu')
     return _read_mat(path, 'arrhythmia', 'Arrhythmia')
 
@@ -367,10 +359,8 @@ def _adbench(root, table=''):
         listed = ', '.join(names)
         raise DataError("'adbench' is many tables", f'name one, as adbench/wine; there are: {listed}')
     number = names.index(pick(table, names, 'table of ADBench'))
-    where = f'adbench/{_ADBENCH[number]}.npz'
-    path = find(root, where)
-    if path is None:
-        raise not_here(f'ADBench ({table})', where, 'it is one file of a repository', places(root),
+    path = find_by_hand(root, f'adbench/{_ADBENCH[number]}.npz', f'ADBench ({table})',
+                        'it is one file of a repository',
                         'get it from github.com/Minqi824/ADBench, folder datasets/Classical')
     with reading(path), np.load(path, allow_pickle=False) as file:
         content = {name: file[name] for name in ('X','y')}

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from pumps import pump
 
 MESSAGES = Path(__file__).parent/'messages.txt'
 LONGEST = 200                                                   # characters of a message that are kept
@@ -187,14 +188,8 @@ MISTAKES = {
 
 
 def pumps(n, seed=0, broken=0):
-    rng = np.random.default_rng(seed)
-    is_fast = rng.random(n)<.4
-    is_broken = np.arange(n)<broken
-    speed = np.where(is_fast, 50, 20) + rng.normal(0, 2, n)
-    heat = 30 + .5*speed + rng.normal(0, 1, n) + 15*is_broken
-    return pd.DataFrame(dict(no=[f'{i:05}' for i in range(n)], mode=np.where(is_fast, 'fast', 'eco'),
-                             speed=speed, heat=heat, flow=2*speed + rng.normal(0, 3, n),
-                             bad=is_broken.astype(int)))
+    "With names that need no care on a command line"
+    return pump(n, seed, broken).rename(columns={'mode 🌡':'mode', 'heat, °C':'heat'})
 
 
 TEXTS = {
