@@ -102,6 +102,7 @@ class ALAD(Detector):
                  lr:Positive=1e-3, # Of both players
                  dzz:bool=True, sn:bool=True, # The latent cycle; spectral norm in encoder and critics
                  w_rec:float|None=None, # Of the residual loss, not the paper's; None: tables 100, images 10
+                 w_adv:float=1., # Of the critics' terms; 0: no game, generator and encoder hear of no critic
                  by:str|None=None, # Score: 'l1', 'l2', 'logits', 'features'; None: tables L1, images features
                  watch:str='l2', # What `fit` follows on `val`: features are all alike before Dxx learns
                  height:bool|None=None): # Dxx sees two images one above the other; None: only in `paper`
@@ -110,6 +111,9 @@ class ALAD(Detector):
         self.by = pick(by or usual, self.SCORES, 'score')
         self.watch = pick(watch, self.SCORES, 'score')
         self.w_rec = w_default(w_rec, self.shape)
+        self.w_adv = w_adv
+        if not (w_adv or self.w_rec):
+            raise GanadError("w_adv and w_rec are both 0: nothing to learn from", "give one of them")
         self.nz = _code_size(nz, shape)
         wrap = spectral_norm if sn else unwrapped
         networks = _AladNetworks(nets(shape), shape, wrap, height)
@@ -136,13 +140,18 @@ class ALAD(Detector):
 
     def ge_loss(self, x, z, e, g, xr, zr):
         "(3): every label that generator and encoder can turn around; and the residual loss"
+        game = self.w_adv*self.game(x, z, e, g, xr, zr) if self.w_adv else 0
+        residual = self.w_rec*l1(x, xr).mean()/x[0].numel() if self.w_rec else 0
+        return game + residual
+
+    def game(self, x, z, e, g, xr, zr):
+        "What the critics ask of generator and encoder"
         of_rows, of_samples = _real_fake_logits(self.D, (x, e), (g, z))
         codes = real_loss(self.Dzz(z, zr)) if self.Dzz else 0            # -E_z log Dzz(z, zr)
-        residual = self.w_rec*l1(x, xr).mean()/x[0].numel() if self.w_rec else 0
         return (fake_loss(of_rows)                                       # -E_x log(1 - D(x, E(x)))
               + real_loss(of_samples)                                    # -E_z log D(G(z), z)
               + real_loss(self.Dxx(x, xr))                               # -E_x log Dxx(x, xr)
-              + codes + residual)
+              + codes)
 
     def step(self, x):
         "The three critics, then generator and encoder; one round trip serves both"

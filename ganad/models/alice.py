@@ -9,7 +9,7 @@ __all__ = ['w_default', 'ALICE']
 from collections.abc import Callable
 import torch
 import torch.nn.functional as F
-from ..core import Positive
+from ..core import GanadError, Positive
 from ..detector import Detector, adam
 from ..losses import fake_loss, real_loss
 from .bigan import BiGAN
@@ -31,12 +31,16 @@ class ALICE(BiGAN):
                  lr:Positive=1e-3, # Of both players
                  dist:Callable|None=F.l1_loss, # Mean distance of two batches; None: critics `Dxx`, `Dzz`
                  w_x:float|None=None, # Of the cycle x → E → G; 0: none; None: 100 for tables, 10 for images
-                 w_z:float=0.): # Weight of the cycle z → G → E; 0: none
+                 w_z:float=0., # Weight of the cycle z → G → E; 0: none
+                 w_adv:float=1.): # Of BiGAN's loss; 0: no game, generator and encoder hear of no critic
         Detector.__init__(self, shape)           # not BiGAN's: its critic is one of up to three here
         self.nz = nz
         self.dist = dist
         self.w_x = w_default(w_x, self.shape)
         self.w_z = w_z
+        self.w_adv = w_adv
+        if not (w_adv or self.w_x or w_z):
+            raise GanadError("w_adv, w_x and w_z are all 0: nothing to learn from", "give one of them")
         networks = nets(shape)
         self.G = networks.gen(nz)
         self.E = networks.enc(nz)
@@ -70,8 +74,10 @@ class ALICE(BiGAN):
         g = self.G(z)
         cycle_x = self.w_x*self.cycle(self.Dxx, x, self.G(e)) if self.w_x else 0
         cycle_z = self.w_z*self.cycle(self.Dzz, z, self.E(g)) if self.w_z else 0
-        return (fake_loss(self.D(x, e))                        # -E_x log(1 - D(x, E(x)))
-              + real_loss(self.D(g, z))                        # -E_z log D(G(z), z)
+        if not self.w_adv: return cycle_x + cycle_z
+        bigan = (fake_loss(self.D(x, e))                       # -E_x log(1 - D(x, E(x)))
+               + real_loss(self.D(g, z)))                      # -E_z log D(G(z), z)
+        return (self.w_adv*bigan
               + cycle_x                                        # w_x c(x, G(E(x)))
               + cycle_z)                                       # w_z c(z, E(G(z)))
 

@@ -7,7 +7,7 @@ __all__ = ['features', 'sigma_paper', 'sigma_code', 'EGBAD']
 
 # %% ../../nbs/methods/40_egbad.ipynb #0b002a79
 from torch.nn.functional import softplus
-from ..core import Fraction, Positive, pick
+from ..core import Fraction, GanadError, Positive, pick
 from ..losses import fake_loss, feature_matching, l1, l2, real_loss
 from .bigan import BiGAN
 from ..networks import family
@@ -53,13 +53,17 @@ class EGBAD(BiGAN):
                  l_d=features, # L_D: `features`, `sigma_paper` or `sigma_code`
                  l_g:str|None=None, # L_G: 'l1', the paper's, or 'l2'; None: tables l1, images l2
                  train_fm:bool=False, # Generator and encoder match features instead of fooling the critic
-                 w_rec:float=100.): # Weight of the residual loss; the paper has none
+                 w_rec:float=100., # Weight of the residual loss; the paper has none
+                 w_adv:float=1.): # Of the rest; 0: no game, generator and encoder hear of no critic
         super().__init__(shape, nz, nets, lr)
         self.alpha = alpha
         self.l_d = l_d
         self.l_g = _distance(l_g, self.shape)
         self.train_fm = train_fm
         self.w_rec = w_rec
+        self.w_adv = w_adv
+        if not (w_adv or w_rec):
+            raise GanadError("w_adv and w_rec are both 0: nothing to learn from", "give one of them")
 
     @classmethod
     def paper(cls, data:str, # 'mnist' or 'kdd99'
@@ -71,15 +75,16 @@ class EGBAD(BiGAN):
     def ge_loss(self, x, z):
         "(7): (5), or (6) if `train_fm`, and the residual"
         zr = self.E(x)
+        game = self.w_adv*self.game(x, z, zr) if self.w_adv else 0
+        residual = self.w_rec*l1(x, self.G(zr)).mean()/x[0].numel() if self.w_rec else 0
+        return game + residual
+
+    def game(self, x, z, zr):
+        "(5): the pairs with the labels swapped; or (6): pairs whose features agree"
         g = self.G(z)
-        if self.train_fm:
-            loss = feature_matching(self.D.features(x, zr), self.D.features(g, z))
-        else:
-            loss = (fake_loss(self.D(x, zr))                 # -E_x log(1 - D(x, E(x)))
-                  + real_loss(self.D(g, z)))                 # -E_z log D(G(z), z)
-        if self.w_rec:
-            loss = loss + self.w_rec*l1(x, self.G(zr)).mean()/x[0].numel()
-        return loss
+        if self.train_fm: return feature_matching(self.D.features(x, zr), self.D.features(g, z))
+        return (fake_loss(self.D(x, zr))                     # -E_x log(1 - D(x, E(x)))
+              + real_loss(self.D(g, z)))                     # -E_z log D(G(z), z)
 
     def terms(self, x):
         "L_G and L_D of each row, from one code and one reconstruction"
