@@ -133,6 +133,7 @@ DISTANCE_X = ('dist(G(E(x)),x)', dict(ge='E G'))
 DISTANCE_Z = ('dist(E(G(z)),z)', dict(ge='E G'))
 RESIDUAL = ('l1(x,G(E(x)))', dict(ge='E G'))
 MATCHING = ('fm(f(x,E(x)),f(G(z),z))', dict(ge='E G'))
+NO_GAME = dict(w_adv=0.)                                 # critics learn, and nobody hears of them
 
 CRITICS = dict(dist=None, w_x=1., w_z=1.)                # ALICE with both cycles judged by critics
 L_D = dict(features=features, sigma_paper=sigma_paper, sigma_code=sigma_code)
@@ -152,24 +153,28 @@ METHODS = dict(
               *with_settings(dict(w_x=0, w_z=1.), *PAIRS, DISTANCE_Z),
               *with_settings(dict(w_x=1., w_z=1.), *PAIRS, DISTANCE_X, DISTANCE_Z),
               *with_settings(CRITICS, *PAIRS, *CYCLE_X, *CYCLE_Z),
-              *with_settings(dict(dist=None), *PAIRS, *CYCLE_X)],
-        weights=[({}, 'w_x', 'ge'), ({}, 'w_z', 'ge'), (dict(w_x=0.), 'w_z', 'ge'),
+              *with_settings(dict(dist=None), *PAIRS, *CYCLE_X),
+              *with_settings(NO_GAME, *PAIRS[:2], DISTANCE_X)],
+        weights=[({}, 'w_adv', 'ge'), (CRITICS, 'w_adv', 'ge'), ({}, 'w_x', 'ge'), ({}, 'w_z', 'ge'), (dict(w_x=0.), 'w_z', 'ge'),
                  (dict(dist=None), 'w_x', 'ge'), (dict(dist=None, w_x=0.), 'w_z', 'ge')],
         score=[({}, reconstruction), (CRITICS, reconstruction)]),
     egbad=Entry(
         flow=[*with_settings(dict(w_rec=0.), *PAIRS),
               *with_settings({}, *PAIRS, RESIDUAL),
+              *with_settings(NO_GAME, *PAIRS[:2], RESIDUAL),
               *with_settings(dict(train_fm=True, w_rec=0.), *PAIRS[:2], MATCHING),
               *with_settings(dict(train_fm=True, w_rec=.5), *PAIRS[:2], MATCHING, RESIDUAL)],
-        weights=[({}, 'w_rec', 'ge'), (dict(train_fm=True), 'w_rec', 'ge')],
+        weights=[(settings, weight, 'ge')
+                 for settings in ({}, dict(train_fm=True)) for weight in ('w_adv', 'w_rec')],
         score=[*[(dict(alpha=alpha, l_d=getattr(egbad, name)), mixture(alpha, l_d))
                  for alpha in (.9, .5, 0., 1.) for name, l_d in L_D.items()],
                *[(dict(l_g=l_g), mixture(.9, features, l_g)) for l_g in ('l1', 'l2')]]),
     alad=Entry(
         flow=[*with_settings({}, *PAIRS, *CYCLE_X, *CYCLE_Z, RESIDUAL),
               *with_settings(dict(w_rec=0.), *PAIRS, *CYCLE_X, *CYCLE_Z),
+              *with_settings(NO_GAME, *PAIRS[:2], *CYCLE_X[:2], *CYCLE_Z[:2], RESIDUAL),
               *with_settings(dict(dzz=False, sn=False, w_rec=0.), *PAIRS, *CYCLE_X)],
-        weights=[({}, 'w_rec', 'ge')],
+        weights=[({}, 'w_adv', 'ge'), ({}, 'w_rec', 'ge')],
         score=[(dict(by='l1'), reconstruction), (dict(by='l2'), distance),
                (dict(by='logits'), cycle_logits), (dict(by='features'), change)]),
     ganomaly=Entry(

@@ -2,6 +2,7 @@
 import pytest
 import torch
 from ganad.contract import toy_rows
+from ganad.core import GanadError
 from ganad.losses import fake_loss, real_loss
 from ganad.models.alice import ALICE
 from ganad.models.bigan import BiGAN
@@ -87,6 +88,14 @@ def test_ganomaly_without_terms_stands_still(shape, monkeypatch):
     nothing = dict(w_adv=0, w_con=0, w_enc=0)
     found, _ = gradients(make('ganomaly', shape, nothing), toy_rows(shape, 16), monkeypatch)
     assert not found['g'] and found['d']
+
+
+@pytest.mark.parametrize('name,settings', [('alice', dict(w_adv=0, w_x=0)),
+                                           ('egbad', dict(w_adv=0, w_rec=0)),
+                                           ('alad', dict(w_adv=0, w_rec=0))])
+def test_nothing_to_learn_from_is_refused(name, settings):
+    with pytest.raises(GanadError) as caught: make(name, 4, settings)
+    assert 'nothing to learn from' in caught.value.what
 
 
 # These tests notice: each of these has one defect
