@@ -338,7 +338,7 @@ _GAMES = 'alice', 'egbad', 'ganomaly', 'alad'      # that have a term beside the
 _RIVALS = 'autoencoder', 'knn', 'pca', 'meanrow'
 
 def _game():
-    "GANs with the game and without (`w_adv=0`), same networks and steps: digits, splits of Arrhythmia, clothes"
+    "GANs with the game and without (`w_adv=0`), same networks and steps: digits, splits of Arrhythmia"
     with_and_without = {'':{}, ' without game':dict(w_adv=0)}
     def arms(names, source, protocol, seed, **more):
         return [Run(name, source, protocol, seed, settings, usual_fit(source), label=f'{name}{what}', **more)
@@ -347,13 +347,11 @@ def _game():
         return [Run(name, source, protocol, seed, fit=_fit(name, source), **more) for name in _RIVALS]
     digits = [data.OneClass(digit) for digit in range(10)]
     splits = [data.Arrhythmia(seed=42+seed) for seed in range(10)]
-    clothes = [data.OneClass(normal, n_test=2000) for normal in range(10)]
     flagged = dict(flagged=FLAGGED['arrhythmia'])
     return [*(run for task in digits for run in arms(_GAMES, 'digits', task, 0)),
             *(run for task in digits for run in beside('digits', task, 0)),
             *(run for seed, task in enumerate(splits) for run in arms(_GAMES, 'arrhythmia', task, seed, **flagged)),
-            *(run for seed, task in enumerate(splits) for run in beside('arrhythmia', task, seed, **flagged)),
-            *(run for task in clothes for run in arms(['ganomaly'], 'fashion', task, 0))]
+            *(run for seed, task in enumerate(splits) for run in beside('arrhythmia', task, seed, **flagged))]
 
 def _ganomaly_fashion():
     "GANomaly on two classes of FashionMNIST, with and without averaged weights"
@@ -363,7 +361,7 @@ def _ganomaly_fashion():
 # %% ../../nbs/evidence/01_matrices.ipynb #2a7b76f6
 def _choices():
     "what defaults were chosen by: averages, weights, turns, lengths, batches; rows set aside or other data"
-    return _chosen_on_kdd99() + _chosen_on_clothes() + _chosen_on_small_digits() + _lengths()
+    return _chosen_on_kdd99() + _chosen_on_clothes() + _chosen_on_small_digits()
 
 def _chosen_on_kdd99():
     def run(method, seed, label, settings=None, **fit):
@@ -396,14 +394,6 @@ def _chosen_on_small_digits():
     return [*(Run('alad', 'mnist', task, 0, dict(nz=nz), fit, 8, f'alad nz {nz}')
               for nz in (8,32) for task in tasks),
             *(Run('meanrow', 'mnist', task, size=8) for task in tasks)]
-
-def _lengths():
-    "From 300 steps to 2,000, on a thousand pictures of three kinds of clothes"
-    def run(method, normal, steps):
-        task = data.OneClass(normal, n_train=1000, n_test=2000, choose=True)
-        return Run(method, 'fashion', task, 0, fit=dict(steps=steps, bs=64), label=f'{method} steps {steps}')
-    return [run(method, normal, steps)
-            for steps in (300, 600, 1200, 2000) for normal in (2, 6, 8) for method in ('ganomaly', 'alad')]
 
 def _precision():
     "what training in bfloat16 costs GANomaly, on rows set aside: five classes, two seeds, briefly trained"
