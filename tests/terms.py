@@ -155,7 +155,8 @@ METHODS = dict(
               *with_settings(CRITICS, *PAIRS, *CYCLE_X, *CYCLE_Z),
               *with_settings(dict(dist=None), *PAIRS, *CYCLE_X),
               *with_settings(NO_GAME, *PAIRS[:2], DISTANCE_X)],
-        weights=[({}, 'w_adv', 'ge'), (CRITICS, 'w_adv', 'ge'), ({}, 'w_x', 'ge'), ({}, 'w_z', 'ge'), (dict(w_x=0.), 'w_z', 'ge'),
+        weights=[({}, 'w_adv', 'ge'), (CRITICS, 'w_adv', 'ge'),
+                 ({}, 'w_x', 'ge'), ({}, 'w_z', 'ge'), (dict(w_x=0.), 'w_z', 'ge'),
                  (dict(dist=None), 'w_x', 'ge'), (dict(dist=None, w_x=0.), 'w_z', 'ge')],
         score=[({}, reconstruction), (CRITICS, reconstruction)]),
     egbad=Entry(

@@ -341,17 +341,19 @@ def _game():
     "GANs with the game and without (`w_adv=0`), same networks and steps: digits, splits of Arrhythmia"
     with_and_without = {'':{}, ' without game':dict(w_adv=0)}
     def arms(names, source, protocol, seed, **more):
-        return [Run(name, source, protocol, seed, settings, usual_fit(source), label=f'{name}{what}', **more)
+        return [Run(name, source, protocol, seed, settings, usual_fit(source), label=name+what, **more)
                 for name in names for what, settings in with_and_without.items()]
     def beside(source, protocol, seed, **more):
         return [Run(name, source, protocol, seed, fit=_fit(name, source), **more) for name in _RIVALS]
     digits = [data.OneClass(digit) for digit in range(10)]
     splits = [data.Arrhythmia(seed=42+seed) for seed in range(10)]
     flagged = dict(flagged=FLAGGED['arrhythmia'])
-    return [*(run for task in digits for run in arms(_GAMES, 'digits', task, 0)),
-            *(run for task in digits for run in beside('digits', task, 0)),
-            *(run for seed, task in enumerate(splits) for run in arms(_GAMES, 'arrhythmia', task, seed, **flagged)),
-            *(run for seed, task in enumerate(splits) for run in beside('arrhythmia', task, seed, **flagged))]
+    runs = []
+    for digit in digits: runs += [*arms(_GAMES, 'digits', digit, 0), *beside('digits', digit, 0)]
+    for seed, split in enumerate(splits):
+        runs += arms(_GAMES, 'arrhythmia', split, seed, **flagged)
+        runs += beside('arrhythmia', split, seed, **flagged)
+    return runs
 
 def _ganomaly_fashion():
     "GANomaly on two classes of FashionMNIST, with and without averaged weights"
@@ -452,7 +454,7 @@ _READ_BY = {
     'mnist-egbad':'scoreboard ablations', 'fashion-egbad':'ablations',
     'cifar-bird':'scoreboard', 'imbalance':'imbalance scoreboard', 'unseen':'imbalance scoreboard',
     'latent':'latent_size alad64',
-    'speed':'speed', 'ema':'bigan', 'alice':'alice', 'anogan':'anogan', 'fanogan':'fanogan',
+    'speed':'speed', 'ema':'bigan', 'alice':'alice', 'anogan':'anogan', 'fanogan':'fanogan xrays',
     'egbad':'egbad', 'egbad-kdd99':'egbad', 'ganomaly-encoder':'ganomaly ablations',
     'ganomaly-fashion':'ganomaly', 'game':'when_a_gan', 'alad':'alad', 'alad-ablation':'alad ablations',
     'imbalance-ablation':'imbalance ablations', 'imbalance-few':'imbalance', 'imbalance-sampling':'imbalance',
