@@ -417,7 +417,7 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
         if value.count(',')==1: mend += " (--decimal , if that is a fraction)"
     elif _COMMAS.fullmatch(value) and value.count(',')==1: mend = "--decimal , reads such numbers"
     elif is_usual and not kind: mend = f"write plain numbers, or {as_it_is}"
-    elif kind: mend = f"mend it; a model made with --impute takes it for a gap, one with {words} for a word"
+    elif kind: mend = f"mend it, or fit with --impute median to take it for a gap, with {words} for a word"
     is_number = value.count('.')==1 and _POINTS.fullmatch(value) and ',' not in value
     what = "may be a thousand or a fraction" if is_number else "is no number"
     return DataError(f"{value!r} {what}", mend, **place)
@@ -741,7 +741,8 @@ class CSV(Rows):
         value = fractions[0]
         option = '--thousands' if layout.thousands=='.' else '--decimal'
         what = f"{value!r} has a point before its fraction, as others have"
-        mend = f"leave {option} out; --words {shlex.quote(csv_line([name]))} keeps it as it is"
+        mend = f"leave {option} out"
+        if not self.types: mend += f"; --words {shlex.quote(csv_line([name]))} keeps it as it is"
         raise DataError(what, mend, row=[*values].index(value), column=name)
 
     def _has_no_number(self, text): return not any(map(_is_number_text, fields_of(text, self.sep)))
@@ -808,7 +809,7 @@ class Parquet(Rows):
         self.columns = [*index, *(name for name in schema.names if name not in index)]     # as in the file
         names = ['' if name in index and name.startswith('__index_level_') else name for name in self.columns]
         self.choose(names, [name for name in index if name in names])
-        for name in self.features: _check_type(schema.field(name), self.path)
+        for name in self.features: _check_type(schema.field(name), self.path, self.is_for_model)
         self.has_unnamed = '' in schema.names and '' not in index
 
     def notes(self):
@@ -867,7 +868,7 @@ def _index_columns(schema, path)->list: # Arrow's; the file, for the message
         raise DataError("what pandas says there of its index is damaged", "save it again", file=path)
     return [name for name in columns if isinstance(name, str) and name in schema.names]
 
-def _check_type(field, path): # A column of Arrow
+def _check_type(field, path, is_for_model): # A column of Arrow
     "`DataError` for values that are neither numbers nor text"
     kinds = import_extra('pyarrow.types', 'parquet', 'reading Parquet')
     kind = field.type.value_type if kinds.is_dictionary(field.type) else field.type
@@ -875,7 +876,8 @@ def _check_type(field, path): # A column of Arrow
               kinds.is_large_string, kinds.is_string_view, kinds.is_null)
     if any(is_wanted(kind) for is_wanted in wanted): return
     what = f"values of type {kind}, neither numbers nor text"
-    raise DataError(what, drop_option([field.name]), file=path, column=field.name)
+    mend = f"mend it, or fit without it ({drop_option([field.name])})"
+    raise DataError(what, mend if is_for_model else drop_option([field.name]), file=path, column=field.name)
 
 # %% ../../nbs/files/10_readers.ipynb #08bbc40c
 @dataclass

@@ -185,8 +185,10 @@ def file_warnings(rows)->list: # `Rows` → sentences
 class Tally:
     "What is remembered of rows that were scored, however many they are"
     def __init__(self, est, # Fitted
-                 threshold:float=math.inf): # That is in force
+                 threshold:float=math.inf, # That is in force
+                 has_file:bool=True): # Is there a model file, which `score` takes another threshold for?
         self.est = est
+        self.has_file = has_file
         self.threshold = threshold
         self.places = places(est.reference_)        # scores of normal rows
         self.counts = np.zeros(len(self.places)+1, int)         # of rows, up to each of them
@@ -266,8 +268,9 @@ def score_warnings(tally:Tally,
     if tally.rows<20: found.append(f"Only {count_text(tally.rows, 'row')} scored.")
     if tally.at_threshold>max(1, .01*tally.rows):
         below = float(np.nextafter(tally.threshold, -math.inf))
+        way_out = f"; score --threshold={below!r} flags them" if tally.has_file else ""
         found.append(f"{tally.at_threshold:,} of {tally.rows:,} rows score exactly the threshold "
-                     f"and are not flagged; score --threshold={below!r} flags them.")
+                     f"and are not flagged{way_out}.")
     if tally.empty:
         found.append(f"No row has a value in {listing(tally.empty)}: what is usual there was filled in, and "
                      "the scores say nothing of it.")
@@ -352,10 +355,11 @@ def _normals_note(tally, scores):
     whose = f"the {count_text(len(scores), 'row')} labelled normal"
     if false_alarms_differ(reference, threshold, scores):
         flagged, expected = (scores>threshold).mean(), (reference>threshold).mean()
+        way_out = ", or draw the threshold from them (score --threshold)" if tally.has_file else ""
         return [f"{flagged:.1%} of {whose} lie above the threshold, of those held out "
                 f"in training {expected:.1%}: they come from elsewhere (another unit or sensor?), and "
                 "the promised rate of false alarms does not hold for them. "
-                "Fit on rows like these, or draw the threshold from them (score --threshold)."]
+                f"Fit on rows like these{way_out}."]
     found = scores_differ(reference, scores)
     if not found: return []
     higher = 'higher' if np.median(scores)>np.median(reference) else 'lower'
