@@ -21,8 +21,8 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator._columns import (NEARLY_ALL, count_numbers, is_code, is_date, mixed_text, read_column,
-                                      says_nothing, unit_of)
+from ..estimator._columns import (NEARLY_ALL, count_numbers, is_blank, is_code, is_date, mixed_text,
+                                      read_column, refuse_unnamed, says_nothing, unit_of)
 from ..data import disk, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8
@@ -119,7 +119,7 @@ class Rows:
         if layout and self.unit!='line':
             mend = "leave --sep, --thousands, --decimal, --comment, --skip-rows and --header out"
             raise DataError("this is no text file", mend, file=self.path)
-        self.begin()
+        with _unless_damaged(self.path): self.begin()
 
     def begin(self)->None: "Look at the head of it"
 
@@ -187,11 +187,33 @@ class Rows:
 @contextmanager
 def at_lines(rows, names): # What is read; what each row handed over to the block is called
     "An error that speaks of a row names the file, and the line as an editor counts it"
-    try: yield
+    try:
+        with _unless_damaged(rows.path): yield
     except GanadError as error:
         if error.row is not None: error.at(line=rows.place(names[error.row]))
         if error.row is not None or error.column is not None: error.at(file=rows.path)
         raise
+
+@contextmanager
+def _unless_damaged(path): # File that is read in the block
+    "An error about what is in a file, unless the file is damaged: where it is packed, its end alone may tell"
+    try: yield
+    except GanadError:
+        _check_whole(path)
+        raise
+
+def _check_whole(path, most=2048): # File; megabytes to look at
+    "`DataError` if what is packed does not agree with its check sum"
+    def read_on(file):
+        for _ in range(most):
+            if not file.read(1<<20): return
+    with reading(path):
+        if path.suffix.lower()=='.gz':
+            with gzip.open(path) as file: read_on(file)
+        elif path.suffix.lower()=='.npz':
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.infolist():
+                    with archive.open(member) as file: read_on(file)
 
 # %% ../../nbs/files/10_readers.ipynb #523602f9
 class _Width(DataError):
@@ -477,7 +499,8 @@ _OTHER_TEXTS = {r'\s*<(!doctype|!--|html|head|body|table)\b':"HTML", r'\s*<\?xml
 def _csv_file(path, check_size): # Of `Rows`
     "Its lines"
     try:
-        with reading(path), _text_file(path) as file: yield _lines(file, path, check_size)
+        with _unless_damaged(path), reading(path), _text_file(path) as file:
+            yield _lines(file, path, check_size)
     except DataError as error:
         cause = error.__cause__
         if not isinstance(cause, UnicodeDecodeError): raise
@@ -518,8 +541,6 @@ def _csv_frame(text, # Rows as they stand in the file
     return df.set_axis(names, axis=1)
 
 # %% ../../nbs/files/10_readers.ipynb #51299c8e
-def _is_blank(name): return not name.strip()
-
 def _what_the_first_lines_are(lines): # Of the file
     "What to do about titles or comments above the names; '' if there are none"
     texts = [line.rstrip('\r\n') for line in lines]
@@ -578,8 +599,8 @@ class CSV(Rows):
             self.first = number
             names = [str(i) for i in range(len(names))]
         elif self.layout.header is None: self._check_names(names, below, number)
-        index = len([*takewhile(_is_blank, names)])  # pandas writes an index without a name
-        names = ['' if _is_blank(name) else name for name in names]
+        index = len([*takewhile(is_blank, names)])  # pandas writes an index without a name
+        names = ['' if is_blank(name) else name for name in names]
         self.unnamed = [i for i, name in enumerate(names) if not name and i>=index]
         self.index = [*range(index)]
         self.choose(names)
@@ -807,15 +828,23 @@ class Parquet(Rows):
         _unique(schema.names, self.path)
         index = _index_columns(schema, self.path)
         self.columns = [*index, *(name for name in schema.names if name not in index)]     # as in the file
-        names = ['' if name in index and name.startswith('__index_level_') else name for name in self.columns]
+        def is_unnamed(name): return is_blank(name) or name in index and name.startswith('__index_level_')
+        names = ['' if is_unnamed(name) else name for name in self.columns]
         self.choose(names, [name for name in index if name in names])
+        looked_at = {self.label, *self.drop, *self.features}
+        self.index = [name for name in index if name not in looked_at]
+        self.ignored = [name for name in self.ignored if name not in index]
         for name in self.features: _check_type(schema.field(name), self.path, self.is_for_model)
-        self.has_unnamed = '' in schema.names and '' not in index
+        unnamed = [*takewhile(is_blank, names[len(index):])]              # an index, as in CSV
+        if not self.is_for_model: refuse_unnamed(names, len(index)+len(unnamed), self.path)
+        self.has_unnamed = bool(unnamed)
 
     def notes(self):
-        "How values were read; whether there is a column that nobody can name"
-        if not self.has_unnamed: return super().notes()
-        return [*super().notes(), "A column without a name is left out; give it one to learn from it."]
+        "How values were read; what is left out"
+        notes = super().notes()
+        if self.index: notes.append(_index_note(self.index))
+        if self.has_unnamed: notes.append("A column without a name is left out; give it one to learn from it.")
+        return notes
 
     def _open(self): # With check sums, where the file has some
         return self.parquet.ParquetFile(self.path, page_checksum_verification=True)
@@ -867,6 +896,11 @@ def _index_columns(schema, path)->list: # Arrow's; the file, for the message
     if not isinstance(columns, list):
         raise DataError("what pandas says there of its index is damaged", "save it again", file=path)
     return [name for name in columns if isinstance(name, str) and name in schema.names]
+
+def _index_note(index): # Columns of the file
+    names = [name for name in index if not name.startswith('__index_level_')]
+    which = f" ({listing(names)})" if names else ''
+    return f"The index of pandas{which} is no feature; reset_index makes columns of it."
 
 def _check_type(field, path, is_for_model): # A column of Arrow
     "`DataError` for values that are neither numbers nor text"
