@@ -456,7 +456,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             extra={**getattr(self, 'extra_', {}), **extra})
 
     def to_onnx(self, path)->Path: # Where to, as 'm.onnx'
-        "Write the score as ONNX, of pictures from `prep_.rows`, of tables from `prep_.encode`"
+        "Write the score as ONNX, of pictures from `prep_.rows`, of tables from `prep_.encode` (float64)"
         check_is_fitted(self, 'detector_')
         if not getattr(self.model_, 'E', None):
             what = f"{type(self).__name__} has no encoder"
