@@ -67,7 +67,7 @@ def _held_out(parser):
     option = parser.add_argument
     option('--hold-out', choices=['random', 'last'], default='random',
            help='which rows draw the threshold; last: of a series in time (default: random)')
-    option('--groups', metavar='COLUMN', 
+    option('--groups', metavar='COLUMN',
            help='column whose equal values stay together when rows are held out: of one machine, patient '
                 'or day; no feature')
 

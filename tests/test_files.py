@@ -710,6 +710,26 @@ def test_other_encodings_and_files(tmp_path):
     assert error.value.file==tmp_path/'nothing.csv'
 
 
+def test_a_name_that_only_looks_the_same_is_told(run, tmp_path):
+    "An é of one sign and of two, as a Mac writes it; a blank behind a name"
+    for name, there in (('caf\u00e9', 'cafe\u0301'), ('heat', 'heat ')):
+        for file, title in (('train.csv', name), ('test.csv', there)):
+            write(tmp_path/file, f'{title},b\n' + ''.join(f'{i%7}.5,{i%5}\n' for i in range(120)))
+        assert run('fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet')[0]==0
+        scored = run('score', tmp_path/'test.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+        dropped = run('fit', tmp_path/'test.csv', '--save', tmp_path/'n', '--drop', name)
+        for code, _, err in (scored, dropped):
+            assert code==2 and ascii(there) in err and ascii(name) in err and 'looks like' in err
+
+
+def test_blanks_at_a_new_word_are_seen(run, tmp_path):
+    for file, end in (('train.csv', ''), ('test.csv', ' ')):
+        write(tmp_path/file, 'a,k\n' + ''.join(f'{i%7}.5,{"xyz"[i%3]}{end}\n' for i in range(120)))
+    assert run('fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--method', 'knn', '--quiet')[0]==0
+    code, _, err = run('score', tmp_path/'test.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+    assert code==0 and "never seen in training ('x ', 'y ', 'z ')" in err
+
+
 def test_a_flipped_byte_of_a_gzipped_table_is_damage_and_no_mistake_in_a_line(tmp_path):
     "Only the end of such a file says so; what its lines seem to hold is not believed before"
     rng = np.random.default_rng(0)

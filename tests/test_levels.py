@@ -148,7 +148,7 @@ DROPPED = {'grey with alpha': with_channels(2), 'colours with alpha': with_chann
 
 @pytest.mark.parametrize('kind', DROPPED)
 def test_pictures_of_which_pillow_drops_bits_are_refused_everywhere(run, tmp_path, kind):
-    "By one sentence, in folders and archives, by commands and in Python; nothing is learned from half a value"
+    "By one sentence, in folders and archives, by commands and in Python; half a value teaches nothing"
     why = 'more than 8 bits a value; save it with 8'
     rng = np.random.default_rng(0)
     plain = save_pictures(tmp_path/'plain', rng.integers(0, 256, (30, 8, 8)).astype('u1'))
@@ -166,7 +166,7 @@ def test_pictures_of_which_pillow_drops_bits_are_refused_everywhere(run, tmp_pat
     with pytest.raises(DataError, match=why): picture(tmp_path/'deep/0.png')
     (tmp_path/'deep/0.png').rename(plain/'odd.png')
     code, _, err = run('fit', plain, '--save', tmp_path/'new', '--method', 'pca')
-    assert code==0 and f'1 picture skipped; odd.png: {why}' in err                 # as any that cannot be read
+    assert code==0 and f'1 picture skipped; odd.png: {why}' in err                      # as a torn one
     code, _, err = run('fit', plain, '--save', tmp_path/'new', '--method', 'pca', '--strict')
     assert code==2 and 'odd.png' in err and why in err
 

@@ -8,7 +8,7 @@ __all__ = ['CELLS', 'Chunk', 'fields_of', 'csv_line', 'drop_option', 'listing', 
            'skipped_text', 'error_cause', 'writing']
 
 # %% ../../nbs/files/10_readers.ipynb #c6747801
-import csv, gzip, io, math, re, shlex, sys, zipfile
+import csv, gzip, io, math, re, shlex, sys, unicodedata, zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,13 +176,19 @@ class Rows:
         missing = [name for name in needed if name is not None and name not in self.position]
         if missing:
             option = 'label' if self.types is None and self.label in missing else None
-            mend = f"it has {listing(names)}"
+            mend = _twin_text(missing[0], names) or f"it has {listing(names)}"
             if option: mend += ". Rows that are all normal need no --label; score and report take it"
             raise DataError(f"no column {listing(missing)}", mend, file=self.path, option=option)
         if not self.features: raise DataError("no columns left to learn from", "drop fewer", file=self.path)
         self.header = csv_line(names, self.sep)
         looked_at = {self.label, *self.drop, *self.features}
         self.ignored = [name for name in names if name not in looked_at]
+
+def _twin_text(missing, names): # Of a column; of those that there are; '' if none looks like it
+    "What to do about a name that looks the same, and is made of other signs"
+    def plain(name): return unicodedata.normalize('NFKC', name).strip()
+    twin = next((name for name in names if plain(name)==plain(missing)), None)
+    return f"it has {ascii(twin)}, which looks like {ascii(missing)}: write one of them" if twin else ''
 
 @contextmanager
 def at_lines(rows, names): # What is read; what each row handed over to the block is called

@@ -283,12 +283,14 @@ def score_warnings(tally:Tally,
     if tally.rows>1 and tally.lowest==tally.highest:
         found.append(f"All rows have the same score ({tally.lowest:.4g}): no ranking.")
     for name, (count, examples) in tally.unseen.items():
-        shown = ', '.join(examples[:3]) + (', …' if examples[3:] else '')
+        shown = ', '.join(map(_visible, examples[:3])) + (', …' if examples[3:] else '')
         uncounted = "; no score counts them, for normal rows bring new ones, too"
         if _counts(tally.prep, name): uncounted = ""
         found.append(f"{count:,} of {tally.rows:,} values of {name!r} were never seen in training "
                      f"({shown}){uncounted}.")
     return found
+
+def _visible(word): return word if word==word.strip() else repr(word)
 
 def _counts(prep, name): # Is a new value of that column worth anything? Older files do not say it
     worth = prep.novelty.worth
