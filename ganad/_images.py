@@ -227,7 +227,7 @@ def read_folder(path, # Folder of one of the three layouts
                 test=torch.tensor([is_test for _,_,is_test in found]))
 
 # %% ../nbs/toolkit/011_images.ipynb #7c4f6562
-_ENDINGS = '.jpg','.jpeg','.png','.ppm','.bmp','.pgm','.tif','.tiff','.webp'
+_ENDINGS = '.jpg','.jpeg','.png','.ppm','.bmp','.pgm','.tif','.tiff','.webp','.jfif'
 
 def _pictures(folder, name):
     "(file, class) of every picture in the folders of `folder`, else in `folder` itself, as class `name`"

@@ -386,6 +386,9 @@ ASKED = {                                                            # text, wha
     'value without a name': (text_of([[*row, 'x'] for row in PLAIN], names=[*NAMES, '']), 'give the column'),
     'thousands': (text_of([[a, f'"{int(b) + 1000:,}"', c] for a, b, c in PLAIN]), '--thousands ,'),
     'decimal commas': (text_of([[a.replace('.', ','), b, c] for a, b, c in PLAIN], ';'), '--decimal ,'),
+    'Swiss thousands': ('a;b\n' + "1'200.5;1\n730;2\n"*9, "--thousands ''\"'\"'' reads"),
+    'French thousands': ('a;b\n' + '1\u202f200,5;1,5\n730;2,5\n'*9, "--thousands ' ' --decimal , reads"),
+    'quotes behind backslashes': ('a,k\n' + '1,"5\\" pipe, long"\n'*9, 'write quotes inside a value twice'),
     'Excel': ('PK\3\4 and so on', 'save the sheet as CSV'),
     'Parquet': ('PAR1 and so on PAR1', 'name it .parquet'),
     'titles of one width': ('Export,of,today\nmade,by,hand\n' + text_of(PLAIN), '--skip-rows 2'),
@@ -495,6 +498,13 @@ def test_more_lines_to_skip_than_there_are(tmp_path):
     with pytest.raises(DataError, match='it has 10 lines') as error:
         rows_of(path, layout=Layout(skip_rows=50))
     assert error.value.option=='skip_rows'
+
+
+@pytest.mark.parametrize('blank', [' ', '\u00a0', '\u202f'])
+def test_a_blank_between_thousands_is_any_blank(tmp_path, blank):
+    path = write(tmp_path/'t.csv', f'a;b\n1{blank}200,5;1\n-12{blank}345{blank}678;2\n817;3\n')
+    read = rows_of(path, layout=Layout(thousands=' ', decimal=',')).all().x.a.tolist()
+    assert read==[1200.5, -12345678, 817]
 
 
 def test_thousands_of_india_are_read(tmp_path):

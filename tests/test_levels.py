@@ -132,6 +132,17 @@ def test_pictures_of_another_depth_are_refused_as_in_python(tmp_path, deep):
         assert not (tmp_path/out).exists()
 
 
+def test_pictures_of_8_bits_among_those_of_16_are_not_called_black(tmp_path):
+    "Their values are smaller, and no darker"
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        of_type(f'u{1 + i%2}')(rng.integers(0, 65536 if i%2 else 256, (8, 8)), tmp_path/f'{i}')
+    assert not [note for note in rows_of(tmp_path).notes() if 'black' in note]
+    of_type('u1')(np.full((8, 8), 1) + np.eye(8), tmp_path/'dark')
+    notes = rows_of(tmp_path).notes()
+    assert any('1 picture of one colour or nearly black (dark.png)' in note for note in notes)
+
+
 def with_channels(channels, clear=None):
     def save(x, path): deep_png(np.repeat(x[..., None], channels, 2), path, clear)
     return save

@@ -246,6 +246,8 @@ def records(lines, # Of text, with their line ends
             what = f"{fields} values, but {n} columns"
             if fields==n+1 and line.rstrip('\r\n').endswith(sep):
                 raise DataError(what, f"delete the {sep!r} at its end", file=path, line=start)
+            if '\\"' in line:
+                raise DataError(what, 'write quotes inside a value twice ("" for \\")', file=path, line=start)
             raise _Width(what, "mend the line", file=path, line=start)
         yield start, line.rstrip('\r\n')
 
@@ -271,6 +273,8 @@ def _quoted_record(line, lines, sep, path, start): # Its first line, more lines,
     return ''.join(taken), len(fields)
 
 # %% ../../nbs/files/10_readers.ipynb #a88ac5ea
+_BLANK = '[ \\u00a0\\u2009\\u202f]'                        # between thousands; French programs write a narrow one
+
 @dataclass(frozen=True)
 class Layout:
     "How a text file is written, where that is not as usual"
@@ -298,17 +302,18 @@ class Layout:
         "A number as Python writes it; what is none here is none there"
         if self==Layout(): return text
         sign = re.escape(self.thousands) if self.thousands else '(?!)'
+        if self.thousands==' ': sign = _BLANK
         in_india = rf'\d{{1,2}}(?:{sign}\d{{2}})+{sign}\d{{3}}'                             # 1,23,817
         thousands = rf'\d{{1,3}}(?:{sign}\d{{3}})+|{in_india}'
         decimal = re.escape(self.decimal)
         number = rf' *([-+]?)({thousands}|\d*)(?:{decimal}(\d*))?([eE][-+]?\d+)? *'
         found = re.fullmatch(number, text)
         if not found: return text.replace('.', '·') if self.decimal!='.' else text
-        sign, whole, fraction, power = (part or '' for part in found.groups())
+        minus, whole, fraction, power = (part or '' for part in found.groups())
         if self.thousands:
-            whole = whole.replace(self.thousands, '')
+            whole = re.sub(sign, '', whole)
             if len(fraction)==3: fraction += '0'                # 1.050 is a fraction now, and no thousand
-        return f'{sign}{whole}.{fraction}{power}' if fraction else f'{sign}{whole}{power}'
+        return f'{minus}{whole}.{fraction}{power}' if fraction else f'{minus}{whole}{power}'
 
 def layout_options(layout)->dict: # `Layout`, or None → option → value
     "What a person types for it, where that is not as usual"
@@ -411,6 +416,8 @@ def _read_texts(values, # (N,) of str: a column as it stands in the file
 _COMMAS = re.compile(r' *[-+]?\d+(,\d+)+(\.\d*)? *')
 _THOUSANDS = re.compile(r' *[-+]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})+,\d{3})(\.\d*)? *')
 
+_OTHER_THOUSANDS = re.compile(rf" *[-+]?\d{{1,3}}(['’]|{_BLANK})\d{{3}}(\1\d{{3}})*([.,]\d*)? *")
+
 _POINTS = re.compile(r' *[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)? *')
 _FRACTION = re.compile(r'(?<![\d.])\d*\.\d+(?![\d.])')
 
@@ -444,6 +451,10 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
         mend = "--thousands , reads such numbers"
         if value.count(',')==1: mend += " (--decimal , if that is a fraction)"
     elif _COMMAS.fullmatch(value) and value.count(',')==1: mend = "--decimal , reads such numbers"
+    elif not kind and (parts := _OTHER_THOUSANDS.fullmatch(value)):
+        fraction = " --decimal ," if ',' in value else ""
+        sign = shlex.quote(re.sub(_BLANK, ' ', parts[1]))
+        mend = f"--thousands {sign}{fraction} reads such numbers; {as_it_is}"
     elif is_usual and not kind: mend = f"write plain numbers, or {as_it_is}"
     elif kind: mend = f"mend it, or fit with --impute median to take it for a gap, with {words} for a word"
     is_number = value.count('.')==1 and _POINTS.fullmatch(value) and ',' not in value
@@ -849,7 +860,8 @@ class Parquet(Rows):
         "How values were read; what is left out"
         notes = super().notes()
         if self.index: notes.append(_index_note(self.index))
-        if self.has_unnamed: notes.append("A column without a name is left out; give it one to learn from it.")
+        if self.has_unnamed:
+            notes.append("A column without a name is left out; give it one to learn from it.")
         return notes
 
     def _open(self): # With check sums, where the file has some
