@@ -91,6 +91,7 @@ MISTAKES = {
     'one sign for thousands and fractions': 'fit train.csv --save new --thousands .',
     # rows to learn from
     'one row': 'fit one-row.csv --save new --method pca',
+    'numbers that are called words': 'fit numbers.csv --save new --words x',
     'name in each row': 'fit names.csv --save new',
     'column without values': 'fit no-values.csv --save new --method pca',
     'gaps': 'fit gaps.csv --save new --label bad --drop no',
@@ -218,6 +219,7 @@ TEXTS = {
     'blanks.csv': 'a b\n1 2\n3 4\n', 'sheet.csv': 'PK\3\4',
     'categories.csv': ''.join(['a,b\n', *(f'{i},c{i//3}\n' for i in range(900))]),
     'one-group.csv': 'a,site\n' + '1,x\n2,x\n'*99,
+    'numbers.csv': 'x,y\n' + ''.join(f'{i}.5,{i%3}\n' for i in range(99)),
     'unlabelled.csv': 'a,bad\n' + '1,\n2,unknown\n'*9,
     'anomalous.csv': 'a,bad\n' + '1,1\n2,1\n'*9, 'words.csv': 'a,bad\n' + '1,ok\n2,no\n'*9,
 }

@@ -98,8 +98,11 @@ def refuse_names(x, path)->None: # Normal rows; the file, for the message
     if not names: return
     what = f"the text in column {listing(names)} differs from row to row"
     mend = drop_option(names)
-    mixed = [note for name in names if (note := mixed_text(name, *count_numbers(x[name])))]
-    if mixed: mend = f"{mixed[0]}: mend the others, or {mend}"
+    counts = {name:count_numbers(x[name]) for name in names}
+    mixed = [note for name, of in counts.items() if (note := mixed_text(name, *of))]
+    are_numbers = [name for name, (numbers, total) in counts.items() if numbers==total]
+    if are_numbers: mend = f"leave {listing(are_numbers)} out of --words, or {mend}"
+    elif mixed: mend = f"{mixed[0]}: mend the others, or {mend}"
     elif len(names)==x.shape[1] and Path(path).suffix!='.parquet':
         mend += ", or --header none if the first line is a row"
     raise DataError(what, mend, file=path)

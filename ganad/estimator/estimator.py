@@ -128,6 +128,8 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def _check_settings(self):
         check_numbers(vars(self))
+        if isinstance(self.words, str):                                   # whose letters would be the names
+            raise DataError(f"words={self.words!r}", f"give a list, as [{self.words!r}]", option='words')
         pick(self.holdout_rows, ('random', 'last'), 'way to hold out rows')
         check_own(self.method, vars(self))
         pick(self.precision, PRECISIONS, 'precision')
