@@ -61,7 +61,8 @@ def _reading(parser):
 def _threshold(parser):
     option = parser.add_mutually_exclusive_group().add_argument
     option('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
-    option('--contamination', type=float, metavar='P', help='instead: share of anomalies in the training rows')
+    option('--contamination', type=float, metavar='P',
+           help='instead: share of anomalies in the training rows')
 
 def _held_out(parser):
     option = parser.add_argument

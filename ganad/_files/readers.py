@@ -273,7 +273,7 @@ def _quoted_record(line, lines, sep, path, start): # Its first line, more lines,
     return ''.join(taken), len(fields)
 
 # %% ../../nbs/files/10_readers.ipynb #a88ac5ea
-_BLANK = '[ \\u00a0\\u2009\\u202f]'                        # between thousands; French programs write a narrow one
+_BLANK = '[ \\u00a0\\u2009\\u202f]'             # between thousands; French programs write a narrow one
 
 @dataclass(frozen=True)
 class Layout:

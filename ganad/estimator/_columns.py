@@ -33,7 +33,8 @@ def refuse_unnamed(names, # Of all columns
                   )->None:
     "`DataError` for a column that nobody can name"
     unnamed = [i for i, name in enumerate(names) if i>=first and is_blank(name)]
-    if unnamed: raise DataError(f"column {unnamed[0]+1} has no name", "give it one, or take it out", file=file)
+    if not unnamed: return
+    raise DataError(f"column {unnamed[0]+1} has no name", "give it one, or take it out", file=file)
 
 def take_rows(X, at):
     "The rows `at` (a slice, or their indices) of a frame, of an array or of `Columns`"
