@@ -55,16 +55,18 @@ def opened(file): # Path or open file
         with content, open_picture(content) as image: yield image
 
 def depth_of(image)->str: # Picture of PIL, not yet unfolded
-    "'8' or '16' bits a value, as its head says"
+    "'8' or '16' bits a value, as its head says; `DataError` if PIL would drop some of them"
+    if _is_scrambled(image):
+        raise DataError('more than 8 bits a colour, a plane for each', 'save it with 8, or pixel by pixel')
     is_deep_colour = image.mode=='RGB' and bool(image.tile) and 'transparency' not in image.info
     is_deep_colour = is_deep_colour and all(_other_half(tile.args) for tile in image.tile)
-    return '16' if is_deep_colour or image.mode[0]=='I' else '8'
+    if is_deep_colour or image.mode[0]=='I': return '16'
+    if _drops_bits(image): raise DataError('more than 8 bits a value', 'save it with 8')
+    return '8'
 
 def unfolded(image): # Picture of PIL → bits a value; picture, or of '16' bits an array of whole numbers
     "The values of a picture, upright"
     depth = depth_of(image)
-    if _is_scrambled(image):
-        raise DataError('more than 8 bits a colour, a plane for each', 'save it with 8, or pixel by pixel')
     if depth=='16' and image.mode=='RGB': return depth, _deep_colours(image)
     image = upright(image)
     return (depth, image) if depth=='8' else (depth, np.asarray(image))
@@ -122,12 +124,10 @@ def _few_pixels(file): # That is being opened
 def _read_picture(file, size=None):
     "uint8 (H,W,3)"
     with reading(file), _few_pixels(file), opened(file) as image:
-        depth = depth_of(image)
-        if depth=='8' and not _drops_bits(image):
-            try: return picture_array(upright(image), size)
-            except DataError as error: raise error.at(file=file) from None
-    mend = 'save it with 8, or use ganad fit' if depth=='16' else 'save it with 8'
-    raise DataError('more than 8 bits a value', mend, file=file)
+        try:
+            if depth_of(image)=='8': return picture_array(upright(image), size)
+            raise DataError('more than 8 bits a value', 'save it with 8, or use ganad fit')
+        except DataError as error: raise error.at(file=file) from None
 
 # %% ../nbs/toolkit/011_images.ipynb #c9b156a5
 _PARTS = dict(train='train', training='train', test='test', testing='test',
@@ -227,7 +227,7 @@ def read_folder(path, # Folder of one of the three layouts
                 test=torch.tensor([is_test for _,_,is_test in found]))
 
 # %% ../nbs/toolkit/011_images.ipynb #7c4f6562
-_ENDINGS = '.jpg','.jpeg','.png','.ppm','.bmp','.pgm','.tif','.tiff','.webp'
+_ENDINGS = '.jpg','.jpeg','.png','.ppm','.bmp','.pgm','.tif','.tiff','.webp','.jfif'
 
 def _pictures(folder, name):
     "(file, class) of every picture in the folders of `folder`, else in `folder` itself, as class `name`"

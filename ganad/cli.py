@@ -58,11 +58,19 @@ def _reading(parser):
     option('--max-gb', type=float, default=1, metavar='N',
            help='memory that a small, packed file may take (default: 1 GB, or 100 times its size)')
 
+def _threshold(parser):
+    option = parser.add_mutually_exclusive_group().add_argument
+    option('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
+    option('--contamination', type=float, metavar='P',
+           help='instead: share of anomalies in the training rows')
+
 def _held_out(parser):
     option = parser.add_argument
     option('--hold-out', choices=['random', 'last'], default='random',
            help='which rows draw the threshold; last: of a series in time (default: random)')
-    option('--groups', metavar='COLUMN', help='hold out whole groups: machines, patients, days; no feature')
+    option('--groups', metavar='COLUMN',
+           help='column whose equal values stay together when rows are held out: of one machine, patient '
+                'or day; no feature')
 
 def _fit(parser):
     _path(parser, '--save', required=True, metavar='FILE', help='model file to write, as m.safetensors')
@@ -76,10 +84,7 @@ def _fit(parser):
     option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64; more of over 128,000)')
     option('--set', action='append', metavar='NAME=VALUE',
            help='a setting of the method, as nz=8; repeatable')
-    threshold = parser.add_mutually_exclusive_group().add_argument
-    threshold('--false-alarms', type=float, metavar='P', help='wanted rate of false alarms (default: 0.05)')
-    threshold('--contamination', type=float, metavar='P',
-              help='instead: share of anomalies in the training rows')
+    _threshold(parser)
     _held_out(parser)
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
@@ -115,6 +120,7 @@ def _compare(parser):
     option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
     _columns(parser)
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
+    _threshold(parser)
     _held_out(parser)
     option('--impute', metavar='HOW', help='fill gaps: median, mean or most_frequent (default: refuse them)')
     option('--size', type=int, metavar='N', help='pixels a side of pictures (default: their own, or 32)')
@@ -324,9 +330,8 @@ def _error_text(error, arguments)->str:
     if error.option in _MENDS:
         error.mend = _MENDS[error.option]
         return str(error)
-    is_option = hasattr(arguments, error.option)
-    typed = f"--{error.option.replace('_', '-')}" if is_option else f'--set {error.option}=…'
-    return f'{error} ({typed})'
+    if hasattr(arguments, error.option): return f"{error} (--{error.option.replace('_', '-')})"
+    return f'{error} (--set {error.option}=…)' if hasattr(arguments, 'set') else str(error)
 
 # %% ../nbs/files/50_cli.ipynb #6dc0564b
 _REFUSALS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EACCES, errno.EPERM, errno.EROFS,

@@ -2,6 +2,7 @@
 import os
 
 import pytest
+from advised import wrong_advice
 from browser import chrome, docs, serve          # noqa: F401 (fixtures, the same for every file)
 
 os.environ['OMP_NUM_THREADS'] = '1'         # of processes that tests start, too
@@ -45,10 +46,13 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture
 def run(capsys):
-    "Exit code, stdout and stderr of `ganad …`"
+    "Exit code, stdout and stderr of `ganad …`, which must not advise options that it does not have"
     from ganad.cli import main
 
     def run_command(*arguments):
-        with pytest.raises(SystemExit) as stop: main([str(argument) for argument in arguments])
-        return stop.value.code, *capsys.readouterr()
+        argv = [str(argument) for argument in arguments]
+        with pytest.raises(SystemExit) as stop: main(argv)
+        out, err = capsys.readouterr()
+        assert not (wrong := wrong_advice(argv, out, err)), f'{wrong} advised by {argv}'
+        return stop.value.code, out, err
     return run_command

@@ -249,6 +249,8 @@ def test_words_that_cannot_be():
     d = readings(20, 3, 0)
     for rows, words in ((d, ['nowhere']), (d[['a']].to_numpy(), ['a'])):
         with pytest.raises(GanadError): PCADetector(words=words).fit(rows)
+    letters = pd.DataFrame(dict(a=[1, 2, 3], b=[1, 2, 3]))
+    with pytest.raises(GanadError, match=r"give a list, as \['ab'\]"): PCADetector(words='ab').fit(letters)
 
 
 SPELLINGS = dict(

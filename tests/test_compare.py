@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from advised import wrong_advice, wrong_options
 from project import cracked_plates
 
 from ganad.cli import parser
@@ -140,6 +141,49 @@ def test_what_a_message_advises_is_an_option():
     for name, there in options.items(): assert advised<=there, (name, advised - there)
 
 
+def test_labels_of_the_training_are_told_from_those_of_the_test(run, files):
+    "'Label counts as an anomaly' of which file?"
+    for name, seed, word in (('train.csv', 0, 'crack'), ('test.csv', 1, 'hole')):
+        frame = table(400, seed, 20)
+        frame['status'] = np.where(frame.bad==1, word, 'ok')
+        frame.drop(columns='bad').to_csv(files/name, index=False)
+    done, _ = compared(run, files, '--label', 'status', '--normal', 'ok')
+    said = [note for note in done['notes'] if 'counts as an anomaly' in note]
+    assert [note.split(':')[0] for note in said if "'hole'" in note]==['all methods']
+    assert [note.split(':')[0] for note in said if "'crack'" in note]==['all methods, in training']
+    assert len(said)==2
+
+
+def test_notes_of_a_comparison_advise_what_it_has(run, files):
+    "Odd rows among those held out, rows that score the threshold, normal rows from elsewhere; `run` looks"
+    train, test = table(400, 0), table(300, 1, 30)
+    train.loc[:39, ['a', 'b']] += 40
+    test.loc[100:, ['a', 'b']] += 5
+    train.drop(columns='bad').to_csv(files/'train.csv', index=False)
+    test.to_csv(files/'test.csv', index=False)
+    done, _ = compared(run, files, '--label', 'bad')
+    assert any('(--contamination)' in note for note in done['notes'])
+    typed, _ = compared(run, files, '--label', 'bad', '--contamination', '.1')
+    assert not any('(--contamination)' in note for note in typed['notes'])
+    assert typed['table']!=done['table']
+    train = table(400, 0)[['a', 'b']]
+    train.to_csv(files/'train.csv', index=False)
+    for n in (300, 20):                                      # many draw the line again, few cannot be told
+        test = table(300, 1, 30)[['a', 'b', 'bad']]
+        test.loc[300-n:, ['a', 'b']] += 3
+        test.to_csv(files/'test.csv', index=False)
+        done, _ = compared(run, files, '--label', 'bad')
+        moved = [note for note in done['notes'] if 'Fit on rows like these' in note]
+        assert bool(moved)==(n==300) and all(note.endswith('Fit on rows like these.') for note in moved)
+
+
+def test_advice_that_is_none_is_found():
+    assert wrong_options('compare', 'ganad: give --prefix, or --label')==['--prefix']
+    assert wrong_options('score', 'ganad: fit without it (--drop a); --drop')==[]
+    assert wrong_options('score', 'ganad: drop it (--drop a)')==['--drop']
+    assert wrong_advice(['score', 'x'], '--what', 'ganad: --prefix\nelse --what')==[]
+
+
 MISTAKES = [[], ['--label', 'good'], ['--label', 'a'], ['--label', 'bad', '--normal', '7']]
 
 
@@ -222,12 +266,15 @@ def test_each_note_says_which_methods_it_is_about(run, files):
     kinds = np.repeat([1, 0], [5, 20])
     rows = [competitor(name, np.arange(25.), kinds, *notes)
             for name, notes in (('knn', ['A.', 'B.']), ('pca', ['B.', 'C.']), ('bigan', ['B.', 'C.']))]
-    assert notes_by_method(rows)==['knn: A.', 'all methods: B.', 'pca, bigan: C.']
+    assert notes_by_method(rows)==['knn, in training: A.', 'all methods, in training: B.',
+                                   'pca, bigan, in training: C.']
+    rows[0].doubts = ['B.']                                                  # of the file that was scored
+    assert notes_by_method(rows)[0]=='knn: B.' and len(notes_by_method(rows))==4
     table(120, 0).drop(columns='bad').to_csv(files/'train.csv', index=False)
     done, page = compared(run, files, '--label', 'bad')
     few = [note for note in done['notes'] if 'Only 120 rows to learn from' in note]
-    assert len(few)==1 and few[0].startswith('all methods: ') and 'all methods: Only 120' in page
-    names = {row['method'] for row in done['table']} | {'all methods'}
+    assert len(few)==1 and few[0].startswith('all methods, in training: Only 120') and few[0] in page
+    names = {row['method'] for row in done['table']} | {'all methods', 'in training'}
     for note in done['notes']: assert {*note.split(': ')[0].split(', ')}<=names, note
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganad.core import DataError, GanadError, UnknownName
-from ganad.estimator import load
+from ganad.estimator import PCADetector, load
 from ganad.estimator._columns import read_columns
 from ganad._files.pictures import rows_of
 from ganad._files.readers import (CSV, NPZ, Layout, Parquet, types_of, csv_line, fields_of, joined,
@@ -165,6 +165,51 @@ def test_a_label_or_a_dropped_column_may_be_the_index(tmp_path, kind):
     assert rows.features==['f']
     assert [*rows.all().label]==[str(value) for value in df.index.get_level_values(0)]
     assert Parquet(tmp_path/'t.parquet', drop=[name]).features==['f']
+
+
+SAID = {'named': "The index of pandas ('order') is no feature", 'named time': "('when') is no feature",
+        'filtered': 'The index of pandas is no feature', 'levels': "('site') is no feature", 'range': ''}
+
+
+@pytest.mark.parametrize('kind', SAID)
+def test_what_becomes_of_an_index_is_said_by_fit_and_by_score(run, tmp_path, kind):
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(rng.normal(size=(120, 2)), index=INDEXES[kind](120), columns=['a', 'b'])
+    df.to_parquet(tmp_path/'t.parquet')
+    fit = run('fit', tmp_path/'t.parquet', '--save', tmp_path/'m', '--method', 'pca')
+    score = run('score', tmp_path/'t.parquet', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+    for code, _, err in (fit, score):
+        assert code==0 and err.count('index of pandas')==bool(SAID[kind]) and SAID[kind] in err
+        assert 'does not know' not in err
+    if kind=='named': assert 'index' not in run('fit', tmp_path/'t.parquet', '--save', tmp_path/'m',
+                                                '--method', 'pca', '--drop', 'order')[2]
+
+
+UNNAMED = '', ' ', '\t', '\xa0'
+
+
+@pytest.mark.parametrize('name', UNNAMED)
+@pytest.mark.parametrize('end', ['csv', 'tsv', 'parquet', 'frame'])
+def test_a_column_without_a_name_is_refused_unless_it_may_be_an_index(tmp_path, name, end):
+    "First in a file it may be one: left out, and said"
+    rng = np.random.default_rng(0)
+    values, a = rng.normal(size=(2, 40))
+    def opened(df):
+        if end=='parquet': df.to_parquet(tmp_path/'t.parquet', index=False)
+        else: df.to_csv(tmp_path/f't.{end}', index=False, sep='\t' if end=='tsv' else ',')
+        rows = rows_of(tmp_path/f't.{end}')
+        rows.all()
+        return rows
+    for df in (pd.DataFrame({'a':a, name:values}), pd.DataFrame({name:values, 'a':a})):
+        if end=='frame':
+            with pytest.raises(DataError, match='has no name'): PCADetector().fit(df)
+        elif [*df][0]=='a':
+            with pytest.raises(DataError, match='no name|without a name') as error: opened(df)
+            assert 'give' in error.value.mend and error.value.file==tmp_path/f't.{end}'
+        else:
+            rows = opened(df)
+            assert rows.features==['a'] and len(rows.notes())==1
+            assert rows.notes()[0].startswith('A column without a name')
 
 
 # Numbers, words, and what is neither
@@ -341,6 +386,9 @@ ASKED = {                                                            # text, wha
     'value without a name': (text_of([[*row, 'x'] for row in PLAIN], names=[*NAMES, '']), 'give the column'),
     'thousands': (text_of([[a, f'"{int(b) + 1000:,}"', c] for a, b, c in PLAIN]), '--thousands ,'),
     'decimal commas': (text_of([[a.replace('.', ','), b, c] for a, b, c in PLAIN], ';'), '--decimal ,'),
+    'Swiss thousands': ('a;b\n' + "1'200.5;1\n730;2\n"*9, "--thousands ''\"'\"'' reads"),
+    'French thousands': ('a;b\n' + '1\u202f200,5;1,5\n730;2,5\n'*9, "--thousands ' ' --decimal , reads"),
+    'quotes behind backslashes': ('a,k\n' + '1,"5\\" pipe, long"\n'*9, 'write quotes inside a value twice'),
     'Excel': ('PK\3\4 and so on', 'save the sheet as CSV'),
     'Parquet': ('PAR1 and so on PAR1', 'name it .parquet'),
     'titles of one width': ('Export,of,today\nmade,by,hand\n' + text_of(PLAIN), '--skip-rows 2'),
@@ -450,6 +498,13 @@ def test_more_lines_to_skip_than_there_are(tmp_path):
     with pytest.raises(DataError, match='it has 10 lines') as error:
         rows_of(path, layout=Layout(skip_rows=50))
     assert error.value.option=='skip_rows'
+
+
+@pytest.mark.parametrize('blank', [' ', '\u00a0', '\u202f'])
+def test_a_blank_between_thousands_is_any_blank(tmp_path, blank):
+    path = write(tmp_path/'t.csv', f'a;b\n1{blank}200,5;1\n-12{blank}345{blank}678;2\n817;3\n')
+    read = rows_of(path, layout=Layout(thousands=' ', decimal=',')).all().x.a.tolist()
+    assert read==[1200.5, -12345678, 817]
 
 
 def test_thousands_of_india_are_read(tmp_path):
@@ -665,6 +720,68 @@ def test_other_encodings_and_files(tmp_path):
     assert error.value.file==tmp_path/'nothing.csv'
 
 
+def test_a_name_that_only_looks_the_same_is_told(run, tmp_path):
+    "An é of one sign and of two, as a Mac writes it; a blank behind a name"
+    for name, there in (('caf\u00e9', 'cafe\u0301'), ('heat', 'heat ')):
+        for file, title in (('train.csv', name), ('test.csv', there)):
+            write(tmp_path/file, f'{title},b\n' + ''.join(f'{i%7}.5,{i%5}\n' for i in range(120)))
+        assert run('fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--method', 'pca', '--quiet')[0]==0
+        scored = run('score', tmp_path/'test.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+        dropped = run('fit', tmp_path/'test.csv', '--save', tmp_path/'n', '--drop', name)
+        for code, _, err in (scored, dropped):
+            assert code==2 and ascii(there) in err and ascii(name) in err and 'looks like' in err
+
+
+def test_blanks_at_a_new_word_are_seen(run, tmp_path):
+    for file, end in (('train.csv', ''), ('test.csv', ' ')):
+        write(tmp_path/file, 'a,k\n' + ''.join(f'{i%7}.5,{"xyz"[i%3]}{end}\n' for i in range(120)))
+    assert run('fit', tmp_path/'train.csv', '--save', tmp_path/'m', '--method', 'knn', '--quiet')[0]==0
+    code, _, err = run('score', tmp_path/'test.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+    assert code==0 and "never seen in training ('x ', 'y ', 'z ')" in err
+
+
+def test_a_flipped_byte_of_a_gzipped_table_is_damage_and_no_mistake_in_a_line(tmp_path):
+    "Only the end of such a file says so; what its lines seem to hold is not believed before"
+    rng = np.random.default_rng(0)
+    text = 'load,heat,mode\n' + ''.join(f'{a:.3f},{b:.2f},eco\n' for a, b in rng.normal(size=(300, 2)))
+    whole = gzip.compress(text.encode(), mtime=0)
+    path = tmp_path/'t.csv.gz'
+    for place in [10, 11, *rng.integers(12, len(whole), 80)]:
+        path.write_bytes(whole[:place] + bytes([whole[place]^1<<place%8]) + whole[place+1:])
+        with pytest.raises(DataError) as error: rows_of(path).all()
+        assert 'damaged' in error.value.what and error.value.line is None, place
+
+
+@pytest.mark.parametrize('end', ['csv.gz', 'npz'])
+def test_damage_is_told_from_a_value_that_cannot_be_used(run, tmp_path, end):
+    "The value is refused by the model, long after it was read"
+    def write_rows(name, value, is_damaged):
+        path = tmp_path/f'{name}.{end}'
+        x = np.random.default_rng(0).normal(size=(300, 2))
+        x[5, 0] = 7
+        if end=='npz':
+            np.savez(path, x=x)
+            old, new = np.float64(7).tobytes(), np.float64(value).tobytes()
+            if not is_damaged: np.savez(path, x=np.where(x==7, value, x))
+            else: path.write_bytes(path.read_bytes().replace(old, new))
+        else:
+            text = 'a,b\n' + ''.join(f'{a},{b}\n' for a, b in x)
+            good = gzip.compress(text.encode(), 0)                                   # stored as it is
+            bad = gzip.compress(text.replace('7.0', value).encode(), 0)
+            path.write_bytes(good.replace(b'7.0', value.encode()) if is_damaged else bad)
+        return path
+    value = np.inf if end=='npz' else 'inf'
+    good = write_rows('good', 7 if end=='npz' else '7.0', False)
+    assert run('fit', good, '--save', tmp_path/'m', '--method', 'knn', '--quiet')[0]==0
+    for is_damaged, word in ((False, '6' if end=='npz' else 'line 7'), (True, 'damaged')):
+        path = write_rows('other', value, is_damaged)
+        for command in (['fit', path, '--save', tmp_path/'new', '--method', 'knn'],
+                        ['score', path, '--model', tmp_path/'m', '--out', tmp_path/'s.csv']):
+            code, _, err = run(*command)
+            assert code==2 and word in err and ('damaged' in err)==is_damaged and err.count('\n')==1
+        assert not (tmp_path/'s.csv').exists()
+
+
 def test_names_may_be_anything(tmp_path):
     path = write(tmp_path/'t.csv', ',🌡 °C,"a,b","two\nlines",=1+1\n0,1,2,3,4\n1,2,3,4,5\n')
     rows = CSV(path)
@@ -809,9 +926,9 @@ def test_fit_and_score_say_that_a_file_may_be_cut(run, tmp_path):
             assert code==0 and err.count('is the file whole?')==is_cut, err
 
 
-def test_a_column_of_parquet_without_a_name_is_said(run, tmp_path):
+def test_a_first_column_of_parquet_without_a_name_is_said_by_fit(run, tmp_path):
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=['a', '', 'b'])
+    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=['', 'a', 'b'])
     frame.to_parquet(tmp_path/'t.parquet')
     rows = rows_of(tmp_path/'t.parquet')
     assert [*rows.all().x]==['a', 'b'] and len(rows.notes())==1 and 'without a name' in rows.notes()[0]

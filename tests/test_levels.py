@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from drawn import grain, is_one_line, of_type, pictures
+from drawn import grain, is_one_line, of_type, pictures, save_pictures, zipped
 from PIL import Image
 
 from ganad.core import DataError
@@ -15,20 +15,22 @@ from ganad.estimator import load as estimator_load
 from ganad.estimator._preprocess import Images
 from ganad._files.fit_and_score import fit_file, score_file
 from ganad._files.scored import open_for
-from ganad._files.pictures import Pictures, rows_of
+from ganad._files.pictures import Pictures, picture, rows_of
 from ganad._files.report import report_file
 
 
 # What is black and what is white
 
-def deep_png(x, path):
-    "A PNG of 16 bits a colour"
+def deep_png(x, path, clear=None): # One colour that is transparent
+    "A PNG of 16 bits a value: grey with alpha, colours, or colours with alpha"
     def block(kind, data):
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-    height, width, _ = x.shape
+    height, width, channels = x.shape
     rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in x)
-    head = struct.pack('>IIBBBBB', width, height, 16, 2, 0, 0, 0)
-    blocks = block(b'IHDR', head) + block(b'IDAT', zlib.compress(rows)) + block(b'IEND', b'')
+    head = struct.pack('>IIBBBBB', width, height, 16, {2:4, 3:2, 4:6}[channels], 0, 0, 0)
+    see_through = block(b'tRNS', clear.astype('>u2').tobytes()) if clear is not None else b''
+    data = block(b'IDAT', zlib.compress(rows))
+    blocks = block(b'IHDR', head) + see_through + data + block(b'IEND', b'')
     path.write_bytes(b'\x89PNG\r\n\x1a\n' + blocks)
 
 
@@ -128,6 +130,56 @@ def test_pictures_of_another_depth_are_refused_as_in_python(tmp_path, deep):
             function(tmp_path/'m.safetensors', tmp_path/'test', tmp_path/out)
         assert error.value.file==tmp_path/'test' and 'alike' in error.value.mend and is_one_line(error)
         assert not (tmp_path/out).exists()
+
+
+def test_pictures_of_8_bits_among_those_of_16_are_not_called_black(tmp_path):
+    "Their values are smaller, and no darker"
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        of_type(f'u{1 + i%2}')(rng.integers(0, 65536 if i%2 else 256, (8, 8)), tmp_path/f'{i}')
+    assert not [note for note in rows_of(tmp_path).notes() if 'black' in note]
+    of_type('u1')(np.full((8, 8), 1) + np.eye(8), tmp_path/'dark')
+    notes = rows_of(tmp_path).notes()
+    assert any('1 picture of one colour or nearly black (dark.png)' in note for note in notes)
+
+
+def with_channels(channels, clear=None):
+    def save(x, path): deep_png(np.repeat(x[..., None], channels, 2), path, clear)
+    return save
+
+
+def deep_ppm(x, path):
+    head = f'P6 {x.shape[1]} {x.shape[0]} 65535\n'.encode()
+    path.write_bytes(head + np.repeat(x[..., None], 3, 2).astype('>u2').tobytes())
+
+
+DROPPED = {'grey with alpha': with_channels(2), 'colours with alpha': with_channels(4), 'PPM': deep_ppm,
+           'one clear colour': with_channels(3, np.arange(3))}
+
+
+@pytest.mark.parametrize('kind', DROPPED)
+def test_pictures_of_which_pillow_drops_bits_are_refused_everywhere(run, tmp_path, kind):
+    "By one sentence, in folders and archives, by commands and in Python; half a value teaches nothing"
+    why = 'more than 8 bits a value; save it with 8'
+    rng = np.random.default_rng(0)
+    plain = save_pictures(tmp_path/'plain', rng.integers(0, 256, (30, 8, 8)).astype('u1'))
+    (tmp_path/'deep').mkdir()
+    for i in range(6): DROPPED[kind](rng.integers(0, 65536, (8, 8)), tmp_path/f'deep/{i}.png')
+    assert run('fit', plain, '--save', tmp_path/'m', '--method', 'pca', '--quiet')[0]==0
+    model = '--model', tmp_path/'m', '--out'
+    for data in (tmp_path/'deep', zipped(tmp_path/'deep')):
+        for command in (['fit', data, '--save', tmp_path/'new'], ['score', data, *model, tmp_path/'s.csv'],
+                        ['report', data, *model, tmp_path/'r.html'],
+                        ['compare', data, plain, '--normal', 'plain', '--out', tmp_path/'c.html']):
+            code, _, err = run(*command)
+            assert code==2 and f'0.png: {why}' in err and err.count('\n')==1
+    with pytest.raises(DataError, match=why): load('folder', size=8, root=tmp_path/'deep')
+    with pytest.raises(DataError, match=why): picture(tmp_path/'deep/0.png')
+    (tmp_path/'deep/0.png').rename(plain/'odd.png')
+    code, _, err = run('fit', plain, '--save', tmp_path/'new', '--method', 'pca')
+    assert code==0 and f'1 picture skipped; odd.png: {why}' in err                      # as a torn one
+    code, _, err = run('fit', plain, '--save', tmp_path/'new', '--method', 'pca', '--strict')
+    assert code==2 and 'odd.png' in err and why in err
 
 
 @pytest.mark.parametrize('ending', ['tif', 'gif', 'png', 'webp'])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from advised import wrong_advice
 from PIL import Image
 from pumps import pump
 
@@ -90,6 +91,7 @@ MISTAKES = {
     'one sign for thousands and fractions': 'fit train.csv --save new --thousands .',
     # rows to learn from
     'one row': 'fit one-row.csv --save new --method pca',
+    'numbers that are called words': 'fit numbers.csv --save new --words x',
     'name in each row': 'fit names.csv --save new',
     'column without values': 'fit no-values.csv --save new --method pca',
     'gaps': 'fit gaps.csv --save new --label bad --drop no',
@@ -126,6 +128,7 @@ MISTAKES = {
     'seed': FIT + ' --seed -1',
     'last rows and whole groups': FIT + ' --method pca --groups mode --hold-out last',
     'groups in no column': FIT + ' --groups what',
+    'rows of one group': 'fit one-group.csv --save new --groups site',
     'groups of pictures': 'fit pictures --save new --groups good --method pca',
     'size': 'fit pictures --save new --size 30',
     'place of the model': FIT + ' --save none',
@@ -215,6 +218,8 @@ TEXTS = {
     'trailing.csv': 'a,b\n' + '1,2,\n'*9, 'unnamed.csv': 'a,,b\n1,,2\n1,7,2\n',
     'blanks.csv': 'a b\n1 2\n3 4\n', 'sheet.csv': 'PK\3\4',
     'categories.csv': ''.join(['a,b\n', *(f'{i},c{i//3}\n' for i in range(900))]),
+    'one-group.csv': 'a,site\n' + '1,x\n2,x\n'*99,
+    'numbers.csv': 'x,y\n' + ''.join(f'{i}.5,{i%3}\n' for i in range(99)),
     'unlabelled.csv': 'a,bad\n' + '1,\n2,unknown\n'*9,
     'anomalous.csv': 'a,bad\n' + '1,1\n2,1\n'*9, 'words.csv': 'a,bad\n' + '1,ok\n2,no\n'*9,
 }
@@ -320,6 +325,7 @@ def messages(folder):
         for kind, line in MISTAKES.items():
             code, err = outcome(line)
             assert code==2 and err.startswith('ganad: ') and err.count('\n')==1, (kind, code, err)
+            assert not (wrong := wrong_advice(shlex.split(line), '', err)), (kind, wrong)
             assert {*Path().rglob('*')}==there, f'{kind}: it left a file behind'
             text = err.removeprefix('ganad: ').strip()
             before, list_follows, _ = text.partition('there are: ')

@@ -148,6 +148,9 @@ def test_the_last_rows_and_whole_groups_can_be_held_out(run, tmp_path):
     new = pump(30, 1).drop(columns=['bad', 'no'])
     new.to_csv(tmp_path/'new.csv', index=False)                       # needs no such column
     assert run('score', tmp_path/'new.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')[0]==0
+    table.assign(machine=range(600)).to_csv(tmp_path/'each.csv', index=False)
+    code, _, err = run('fit', tmp_path/'each.csv', '--save', tmp_path/'n', '--groups', 'machine')
+    assert code==0 and 'is one row' in err and 'values that rows share' in err
     assert run(*fit, '--hold-out', 'last', '--drop', 'machine')[0]==0
     est = load(tmp_path/'m')
     last = table[-120:].drop(columns='machine')

@@ -1,6 +1,7 @@
 "Folders as they come: masks, parts of a data set, thumbnails; maps as large as pictures"
 import os
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,20 @@ def test_arrays_keep_their_proportions_where_files_did(tmp_path):
         maps = model.anomaly_map(new)
         assert maps.shape==new.shape
         assert pixel_auroc(maps, new==255)>.9
+
+
+def test_pictures_of_a_format_that_is_not_read_are_said(tmp_path):
+    "A telephone's .heic among others; what is no picture is nobody's concern, and .jfif is JPEG"
+    folder = save_pictures(tmp_path/'pics', grain(20, 8, 8))
+    Image.fromarray(grain(8, 8)).save(folder/'web.jfif', 'JPEG')
+    for name in ('phone.HEIC', 'scan.dcm', 'notes.txt', '.hidden.heic', 'boxes.json'): (folder/name).touch()
+    archive = folder.with_suffix('.zip')
+    with zipfile.ZipFile(archive, 'w') as file:
+        for path in sorted(folder.iterdir()): file.write(path, path.name)
+    for path in (folder, archive):
+        rows = rows_of(path)
+        assert 'web.jfif' in rows.all().names and len(rows.all())==21
+        why = 'a format that is not read'
+        assert rows.skipped==[('phone.HEIC', why), ('scan.dcm', why)]
+        _, about = fit_file(path, tmp_path/'m', method='pca')
+        assert any(note.startswith('2 pictures skipped; phone.HEIC: a format') for note in about['notes'])

@@ -160,6 +160,7 @@ def compare(arguments):
     done = compare_files(arguments.train, arguments.test, arguments.out, _column_names(arguments.methods),
                          arguments.label, arguments.normal, drop=_column_names(arguments.drop),
                          size=arguments.size, seed=arguments.seed, strict=arguments.strict,
+                         contamination=arguments.contamination, false_alarms=arguments.false_alarms,
                          holdout_rows=arguments.hold_out, groups=arguments.groups,
                          progress=_training_progress(arguments), **settings)
     table = pd.DataFrame(map(as_shown, done['table'])).to_string(index=False)

@@ -33,8 +33,8 @@ class Competitor:
     kinds:np.ndarray # (N,), as of `Labels.kinds`
     found:dict # As of `agreement`
     threshold:float
-    notes:list # Sentences
-    doubts:list = field(default_factory=list) # … on the rows that were scored
+    notes:list # Sentences on the training
+    doubts:list = field(default_factory=list) # … on the rows that were scored, and their labels
 
     def share_flagged(self, kind)->float:
         "Of the rows of one kind, which share lies above the threshold"
@@ -82,12 +82,12 @@ def compete(name, train, test, label=None, normal=None, # Method; files; as of `
                               **settings)
     seconds = time.perf_counter() - began
     est.extra_ = about                                  # as `load` would have them
-    scored = ScoredFile(est, test, label=label, normal=normal, must_have_labels=True, strict=strict,
-                        layout=layout, max_gb=max_gb).score_all()
+    scored = ScoredFile(est, test, label=label, normal=normal, must_have_labels=True, has_file=False,
+                        strict=strict, layout=layout, max_gb=max_gb).score_all()
     if 'auroc' not in scored.agreement:
         raise DataError("its labels must name normal rows and anomalies, some of both", file=test)
     return Competitor(name, seconds, np.array(scored.scores), scored.kinds, scored.agreement, est.threshold_,
-                      [*scored.on_labels, *about['notes']], scored.doubts)
+                      about['notes'], scored.notes)
 
 def _columns(path, **options): # Of a table, arrays of an NPZ; of pictures any, for they have folders
     rows = rows_of(path, **options)
@@ -139,9 +139,10 @@ def notes_by_method(competitors)->list: # Sentences
     "What is to be said of the methods, each sentence once, behind the names of those that it is about"
     of:dict = {}
     for each in competitors:
-        for note in dict.fromkeys([*each.doubts, *each.notes]): of.setdefault(note, []).append(each.name)
+        said = [*(('', note) for note in each.doubts), *((', in training', note) for note in each.notes)]
+        for sentence in dict.fromkeys(said): of.setdefault(sentence, []).append(each.name)
     names = {len(competitors):'all methods'}
-    return [f"{names.get(len(about), ', '.join(about))}: {note}" for note, about in of.items()]
+    return [f"{names.get(len(about), ', '.join(about))}{when}: {note}" for (when, note), about in of.items()]
 
 def compare_files(train, test, out, # What to learn from; what to score, with labels; HTML file to write
                   methods=('alad',), # Beside the baselines

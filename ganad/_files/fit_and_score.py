@@ -80,7 +80,7 @@ def fit_rows(est, x, anomalies, # Unfitted; normal rows, known anomalies
     if not est.method.labelled: return _fit(est, x, None, checkpoint, groups and groups[:len(x)])
     if not len(anomalies):
         mend = ("--label names the column that marks them, --normal the folder of normal pictures; "
-                "or change --method")
+                "or take another method")
         raise DataError(f"{est.method.__name__.lower()} learns from known anomalies", mend)
     both = pd.concat([x, anomalies]) if hasattr(x, 'iloc') else np.concatenate([x, anomalies])
     return _fit(est, both, np.arange(len(both))>=len(x), checkpoint, groups)
@@ -209,7 +209,7 @@ def _groups(rows, chunk, column, at)->list|None: # Of the rows `at`
     "The group of each row, as it stands in the file"
     if column is None: return None
     if rows.unit=='file' or hasattr(rows, 'heads'):
-        what = "groups are a column of CSV or Parquet"
+        what = "groups are the equal values of a column, in CSV or Parquet"
         raise DataError(what, "leave them out", file=rows.path, option='groups')
     place = rows.position[column]
     return [fields_of(chunk.text[i], rows.sep)[place] for i in at]
@@ -284,6 +284,8 @@ def _group_notes(est)->list: # Sentences
     n = est.data_.get('groups')
     if not est.calibrated_ and (n is not None or est.holdout_rows=='last'):
         return ["No rows were held out, so it does not matter which would have been."]
+    if n is not None and n==est.data_['held']:
+        return ["Each group that was held out is one row: --groups takes a column of values that rows share."]
     if n is None or n>=_MANY_GROUPS: return []
     return [f"{count_text(n, 'group')} held out: rows of one group are alike, so the rate of false alarms "
             "is less sure than its interval says."]

@@ -21,7 +21,9 @@ from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing
                                  error_cause, csv_line)
 
 # %% ../../nbs/files/12_pictures.ipynb #62d59a00
-_ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif']
+_ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.jfif']
+_UNREAD = ['.heic', '.heif', '.avif', '.jp2', '.j2k', '.jxl', '.dcm', '.tga', '.psd', '.svg', '.exr', '.hdr',
+           '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raw', '.npy']        # which hold pictures, too
 _LARGEST = 256<<20                                      # bytes of a picture in an archive
 
 _HIDDEN = '.', '__MACOSX', '@eaDir', '#recycle', '$RECYCLE'          # of systems and of disks in the network
@@ -29,10 +31,13 @@ _HIDDEN = '.', '__MACOSX', '@eaDir', '#recycle', '$RECYCLE'          # of system
 def _printable(name): # Of a file, which need not be text
     return os.fsencode(name).decode('utf-8', 'replace')
 
-def _is_picture(name): # A path inside the folder; what is hidden is none
+def _is_picture(name, endings=_ENDINGS): # A path inside the folder; what is hidden is none
     path = PurePosixPath(name)
     is_hidden = any(part.startswith(_HIDDEN) for part in path.parts)
-    return path.suffix.lower() in _ENDINGS and not is_hidden
+    return path.suffix.lower() in endings and not is_hidden
+
+def _unread(name): # As of `in_folder`: a picture of a format that is not read, to be said
+    return [(_printable(name), 'a format that is not read')] if _is_picture(name, _UNREAD) else []
 
 # %% ../../nbs/files/12_pictures.ipynb #42e22ee8
 def in_folder(root)->tuple[list, list]: # Names in order; (name, why) of what is left out
@@ -46,6 +51,7 @@ def in_folder(root)->tuple[list, list]: # Names in order; (name, why) of what is
         skipped += [((here/name).relative_to(root).as_posix(), 'a link to a folder') for name in links]
         for path in (here/file for file in sorted(files)):
             name = path.relative_to(root).as_posix()
+            skipped += _unread(name)
             if not _is_picture(name): continue
             why = _why_not(path, root)
             if why: skipped.append((_printable(name), why))
@@ -68,6 +74,7 @@ def _in_archive(archive, path)->tuple[dict, list]: # Open ZIP archive, its path 
         if inside.is_absolute() or '..' in inside.parts or ':' in str(inside).partition('/')[0]:
             raise DataError(f"refused: its member {member.filename!r} would leave the folder", file=path)
         name = inside.as_posix()
+        if not member.is_dir(): skipped += _unread(name)
         if member.is_dir() or not _is_picture(name):
             _check_name(archive, member)
             continue
@@ -277,9 +284,11 @@ def _doubled(looks)->list: # Name → `_Look`
 
 def _empty(looks)->list: # Name → `_Look`
     "Pictures of one colour, or nearly black where most are not"
-    brightness = {name:look.brightness for name, look in looks.items()}
-    usual = np.median([*brightness.values()])
-    return [name for name, look in looks.items() if look.is_one_colour or look.brightness<usual/20]
+    def usual_brightness(depth):
+        return np.median([look.brightness for look in looks.values() if look.depth==depth])
+    usual = {depth:usual_brightness(depth) for depth in {look.depth for look in looks.values()}}
+    return [name for name, look in looks.items()
+            if look.is_one_colour or look.brightness<usual[look.depth]/20]
 
 def _survey_notes(looks, settings, size, masks)->list: # Name → `_Look`; of `Pictures` → sentences
     "What was done with the pictures to learn from, and what is odd about them as a whole"

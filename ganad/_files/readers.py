@@ -8,7 +8,7 @@ __all__ = ['CELLS', 'Chunk', 'fields_of', 'csv_line', 'drop_option', 'listing', 
            'skipped_text', 'error_cause', 'writing']
 
 # %% ../../nbs/files/10_readers.ipynb #c6747801
-import csv, gzip, io, math, re, shlex, sys, zipfile
+import csv, gzip, io, math, re, shlex, sys, unicodedata, zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +21,8 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator._columns import (NEARLY_ALL, count_numbers, is_code, is_date, mixed_text, read_column,
-                                      says_nothing, unit_of)
+from ..estimator._columns import (NEARLY_ALL, count_numbers, is_blank, is_code, is_date, mixed_text,
+                                      read_column, refuse_unnamed, says_nothing, unit_of)
 from ..data import disk, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8
@@ -119,7 +119,7 @@ class Rows:
         if layout and self.unit!='line':
             mend = "leave --sep, --thousands, --decimal, --comment, --skip-rows and --header out"
             raise DataError("this is no text file", mend, file=self.path)
-        self.begin()
+        with _unless_damaged(self.path): self.begin()
 
     def begin(self)->None: "Look at the head of it"
 
@@ -176,7 +176,7 @@ class Rows:
         missing = [name for name in needed if name is not None and name not in self.position]
         if missing:
             option = 'label' if self.types is None and self.label in missing else None
-            mend = f"it has {listing(names)}"
+            mend = _twin_text(missing[0], names) or f"it has {listing(names)}"
             if option: mend += ". Rows that are all normal need no --label; score and report take it"
             raise DataError(f"no column {listing(missing)}", mend, file=self.path, option=option)
         if not self.features: raise DataError("no columns left to learn from", "drop fewer", file=self.path)
@@ -184,14 +184,42 @@ class Rows:
         looked_at = {self.label, *self.drop, *self.features}
         self.ignored = [name for name in names if name not in looked_at]
 
+def _twin_text(missing, names): # Of a column; of those that there are; '' if none looks like it
+    "What to do about a name that looks the same, and is made of other signs"
+    def plain(name): return unicodedata.normalize('NFKC', name).strip()
+    twin = next((name for name in names if plain(name)==plain(missing)), None)
+    return f"it has {ascii(twin)}, which looks like {ascii(missing)}: write one of them" if twin else ''
+
 @contextmanager
 def at_lines(rows, names): # What is read; what each row handed over to the block is called
     "An error that speaks of a row names the file, and the line as an editor counts it"
-    try: yield
+    try:
+        with _unless_damaged(rows.path): yield
     except GanadError as error:
         if error.row is not None: error.at(line=rows.place(names[error.row]))
         if error.row is not None or error.column is not None: error.at(file=rows.path)
         raise
+
+@contextmanager
+def _unless_damaged(path): # File that is read in the block
+    "An error about what is in a file, unless the file is damaged: where it is packed, its end alone may tell"
+    try: yield
+    except GanadError:
+        _check_whole(path)
+        raise
+
+def _check_whole(path, most=2048): # File; megabytes to look at
+    "`DataError` if what is packed does not agree with its check sum"
+    def read_on(file):
+        for _ in range(most):
+            if not file.read(1<<20): return
+    with reading(path):
+        if path.suffix.lower()=='.gz':
+            with gzip.open(path) as file: read_on(file)
+        elif path.suffix.lower()=='.npz':
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.infolist():
+                    with archive.open(member) as file: read_on(file)
 
 # %% ../../nbs/files/10_readers.ipynb #523602f9
 class _Width(DataError):
@@ -218,6 +246,8 @@ def records(lines, # Of text, with their line ends
             what = f"{fields} values, but {n} columns"
             if fields==n+1 and line.rstrip('\r\n').endswith(sep):
                 raise DataError(what, f"delete the {sep!r} at its end", file=path, line=start)
+            if '\\"' in line:
+                raise DataError(what, 'write quotes inside a value twice ("" for \\")', file=path, line=start)
             raise _Width(what, "mend the line", file=path, line=start)
         yield start, line.rstrip('\r\n')
 
@@ -243,6 +273,8 @@ def _quoted_record(line, lines, sep, path, start): # Its first line, more lines,
     return ''.join(taken), len(fields)
 
 # %% ../../nbs/files/10_readers.ipynb #a88ac5ea
+_BLANK = '[ \\u00a0\\u2009\\u202f]'             # between thousands; French programs write a narrow one
+
 @dataclass(frozen=True)
 class Layout:
     "How a text file is written, where that is not as usual"
@@ -270,17 +302,18 @@ class Layout:
         "A number as Python writes it; what is none here is none there"
         if self==Layout(): return text
         sign = re.escape(self.thousands) if self.thousands else '(?!)'
+        if self.thousands==' ': sign = _BLANK
         in_india = rf'\d{{1,2}}(?:{sign}\d{{2}})+{sign}\d{{3}}'                             # 1,23,817
         thousands = rf'\d{{1,3}}(?:{sign}\d{{3}})+|{in_india}'
         decimal = re.escape(self.decimal)
         number = rf' *([-+]?)({thousands}|\d*)(?:{decimal}(\d*))?([eE][-+]?\d+)? *'
         found = re.fullmatch(number, text)
         if not found: return text.replace('.', '·') if self.decimal!='.' else text
-        sign, whole, fraction, power = (part or '' for part in found.groups())
+        minus, whole, fraction, power = (part or '' for part in found.groups())
         if self.thousands:
-            whole = whole.replace(self.thousands, '')
+            whole = re.sub(sign, '', whole)
             if len(fraction)==3: fraction += '0'                # 1.050 is a fraction now, and no thousand
-        return f'{sign}{whole}.{fraction}{power}' if fraction else f'{sign}{whole}{power}'
+        return f'{minus}{whole}.{fraction}{power}' if fraction else f'{minus}{whole}{power}'
 
 def layout_options(layout)->dict: # `Layout`, or None → option → value
     "What a person types for it, where that is not as usual"
@@ -383,6 +416,8 @@ def _read_texts(values, # (N,) of str: a column as it stands in the file
 _COMMAS = re.compile(r' *[-+]?\d+(,\d+)+(\.\d*)? *')
 _THOUSANDS = re.compile(r' *[-+]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})+,\d{3})(\.\d*)? *')
 
+_OTHER_THOUSANDS = re.compile(rf" *[-+]?\d{{1,3}}(['’]|{_BLANK})\d{{3}}(\1\d{{3}})*([.,]\d*)? *")
+
 _POINTS = re.compile(r' *[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)? *')
 _FRACTION = re.compile(r'(?<![\d.])\d*\.\d+(?![\d.])')
 
@@ -416,8 +451,12 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
         mend = "--thousands , reads such numbers"
         if value.count(',')==1: mend += " (--decimal , if that is a fraction)"
     elif _COMMAS.fullmatch(value) and value.count(',')==1: mend = "--decimal , reads such numbers"
+    elif not kind and (parts := _OTHER_THOUSANDS.fullmatch(value)):
+        fraction = " --decimal ," if ',' in value else ""
+        sign = shlex.quote(re.sub(_BLANK, ' ', parts[1]))
+        mend = f"--thousands {sign}{fraction} reads such numbers; {as_it_is}"
     elif is_usual and not kind: mend = f"write plain numbers, or {as_it_is}"
-    elif kind: mend = f"mend it; a model made with --impute takes it for a gap, one with {words} for a word"
+    elif kind: mend = f"mend it, or fit with --impute median to take it for a gap, with {words} for a word"
     is_number = value.count('.')==1 and _POINTS.fullmatch(value) and ',' not in value
     what = "may be a thousand or a fraction" if is_number else "is no number"
     return DataError(f"{value!r} {what}", mend, **place)
@@ -477,7 +516,8 @@ _OTHER_TEXTS = {r'\s*<(!doctype|!--|html|head|body|table)\b':"HTML", r'\s*<\?xml
 def _csv_file(path, check_size): # Of `Rows`
     "Its lines"
     try:
-        with reading(path), _text_file(path) as file: yield _lines(file, path, check_size)
+        with _unless_damaged(path), reading(path), _text_file(path) as file:
+            yield _lines(file, path, check_size)
     except DataError as error:
         cause = error.__cause__
         if not isinstance(cause, UnicodeDecodeError): raise
@@ -518,8 +558,6 @@ def _csv_frame(text, # Rows as they stand in the file
     return df.set_axis(names, axis=1)
 
 # %% ../../nbs/files/10_readers.ipynb #51299c8e
-def _is_blank(name): return not name.strip()
-
 def _what_the_first_lines_are(lines): # Of the file
     "What to do about titles or comments above the names; '' if there are none"
     texts = [line.rstrip('\r\n') for line in lines]
@@ -578,8 +616,8 @@ class CSV(Rows):
             self.first = number
             names = [str(i) for i in range(len(names))]
         elif self.layout.header is None: self._check_names(names, below, number)
-        index = len([*takewhile(_is_blank, names)])  # pandas writes an index without a name
-        names = ['' if _is_blank(name) else name for name in names]
+        index = len([*takewhile(is_blank, names)])  # pandas writes an index without a name
+        names = ['' if is_blank(name) else name for name in names]
         self.unnamed = [i for i, name in enumerate(names) if not name and i>=index]
         self.index = [*range(index)]
         self.choose(names)
@@ -741,7 +779,8 @@ class CSV(Rows):
         value = fractions[0]
         option = '--thousands' if layout.thousands=='.' else '--decimal'
         what = f"{value!r} has a point before its fraction, as others have"
-        mend = f"leave {option} out; --words {shlex.quote(csv_line([name]))} keeps it as it is"
+        mend = f"leave {option} out"
+        if not self.types: mend += f"; --words {shlex.quote(csv_line([name]))} keeps it as it is"
         raise DataError(what, mend, row=[*values].index(value), column=name)
 
     def _has_no_number(self, text): return not any(map(_is_number_text, fields_of(text, self.sep)))
@@ -806,15 +845,24 @@ class Parquet(Rows):
         _unique(schema.names, self.path)
         index = _index_columns(schema, self.path)
         self.columns = [*index, *(name for name in schema.names if name not in index)]     # as in the file
-        names = ['' if name in index and name.startswith('__index_level_') else name for name in self.columns]
+        def is_unnamed(name): return is_blank(name) or name in index and name.startswith('__index_level_')
+        names = ['' if is_unnamed(name) else name for name in self.columns]
         self.choose(names, [name for name in index if name in names])
-        for name in self.features: _check_type(schema.field(name), self.path)
-        self.has_unnamed = '' in schema.names and '' not in index
+        looked_at = {self.label, *self.drop, *self.features}
+        self.index = [name for name in index if name not in looked_at]
+        self.ignored = [name for name in self.ignored if name not in index]
+        for name in self.features: _check_type(schema.field(name), self.path, self.is_for_model)
+        unnamed = [*takewhile(is_blank, names[len(index):])]              # an index, as in CSV
+        if not self.is_for_model: refuse_unnamed(names, len(index)+len(unnamed), self.path)
+        self.has_unnamed = bool(unnamed)
 
     def notes(self):
-        "How values were read; whether there is a column that nobody can name"
-        if not self.has_unnamed: return super().notes()
-        return [*super().notes(), "A column without a name is left out; give it one to learn from it."]
+        "How values were read; what is left out"
+        notes = super().notes()
+        if self.index: notes.append(_index_note(self.index))
+        if self.has_unnamed:
+            notes.append("A column without a name is left out; give it one to learn from it.")
+        return notes
 
     def _open(self): # With check sums, where the file has some
         return self.parquet.ParquetFile(self.path, page_checksum_verification=True)
@@ -867,7 +915,12 @@ def _index_columns(schema, path)->list: # Arrow's; the file, for the message
         raise DataError("what pandas says there of its index is damaged", "save it again", file=path)
     return [name for name in columns if isinstance(name, str) and name in schema.names]
 
-def _check_type(field, path): # A column of Arrow
+def _index_note(index): # Columns of the file
+    names = [name for name in index if not name.startswith('__index_level_')]
+    which = f" ({listing(names)})" if names else ''
+    return f"The index of pandas{which} is no feature; reset_index makes columns of it."
+
+def _check_type(field, path, is_for_model): # A column of Arrow
     "`DataError` for values that are neither numbers nor text"
     kinds = import_extra('pyarrow.types', 'parquet', 'reading Parquet')
     kind = field.type.value_type if kinds.is_dictionary(field.type) else field.type
@@ -875,7 +928,8 @@ def _check_type(field, path): # A column of Arrow
               kinds.is_large_string, kinds.is_string_view, kinds.is_null)
     if any(is_wanted(kind) for is_wanted in wanted): return
     what = f"values of type {kind}, neither numbers nor text"
-    raise DataError(what, drop_option([field.name]), file=path, column=field.name)
+    mend = f"mend it, or fit without it ({drop_option([field.name])})"
+    raise DataError(what, mend if is_for_model else drop_option([field.name]), file=path, column=field.name)
 
 # %% ../../nbs/files/10_readers.ipynb #08bbc40c
 @dataclass

@@ -184,6 +184,7 @@ class ScoredFile:
                  label=None, normal=None, # Column of labels; its value for normal rows; None: as in training
                  keep=True, # Scores and labels of all rows? Else only where labels were asked for
                  must_have_labels=False, # Also if nobody asked for them?
+                 has_file=True, # As for `Tally`
                  strict=False, layout=None, max_gb=1): # As for `open_for`
         self.est = est
         self.path = path
@@ -193,7 +194,7 @@ class ScoredFile:
         self.is_asked = must_have_labels or label is not None or normal is not None
         self.keeps_rows = keep or self.is_asked
         self.scores = array('d')                    # of all rows, if they are kept
-        self.tally = Tally(est, self.threshold)
+        self.tally = Tally(est, self.threshold, has_file)
         self.flagged = 0                            # rows above the threshold
         # what follows is known when all rows are scored
         self.kinds = None                           # as of `Labels.kinds`; None: there are no labels

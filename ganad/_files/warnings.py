@@ -98,8 +98,11 @@ def refuse_names(x, path)->None: # Normal rows; the file, for the message
     if not names: return
     what = f"the text in column {listing(names)} differs from row to row"
     mend = drop_option(names)
-    mixed = [note for name in names if (note := mixed_text(name, *count_numbers(x[name])))]
-    if mixed: mend = f"{mixed[0]}: mend the others, or {mend}"
+    counts = {name:count_numbers(x[name]) for name in names}
+    mixed = [note for name, of in counts.items() if (note := mixed_text(name, *of))]
+    are_numbers = [name for name, (numbers, total) in counts.items() if numbers==total]
+    if are_numbers: mend = f"leave {listing(are_numbers)} out of --words, or {mend}"
+    elif mixed: mend = f"{mixed[0]}: mend the others, or {mend}"
     elif len(names)==x.shape[1] and Path(path).suffix!='.parquet':
         mend += ", or --header none if the first line is a row"
     raise DataError(what, mend, file=path)
@@ -185,8 +188,10 @@ def file_warnings(rows)->list: # `Rows` → sentences
 class Tally:
     "What is remembered of rows that were scored, however many they are"
     def __init__(self, est, # Fitted
-                 threshold:float=math.inf): # That is in force
+                 threshold:float=math.inf, # That is in force
+                 has_file:bool=True): # Is there a model file, which `score` takes another threshold for?
         self.est = est
+        self.has_file = has_file
         self.threshold = threshold
         self.places = places(est.reference_)        # scores of normal rows
         self.counts = np.zeros(len(self.places)+1, int)         # of rows, up to each of them
@@ -266,8 +271,9 @@ def score_warnings(tally:Tally,
     if tally.rows<20: found.append(f"Only {count_text(tally.rows, 'row')} scored.")
     if tally.at_threshold>max(1, .01*tally.rows):
         below = float(np.nextafter(tally.threshold, -math.inf))
+        way_out = f"; score --threshold={below!r} flags them" if tally.has_file else ""
         found.append(f"{tally.at_threshold:,} of {tally.rows:,} rows score exactly the threshold "
-                     f"and are not flagged; score --threshold={below!r} flags them.")
+                     f"and are not flagged{way_out}.")
     if tally.empty:
         found.append(f"No row has a value in {listing(tally.empty)}: what is usual there was filled in, and "
                      "the scores say nothing of it.")
@@ -280,12 +286,14 @@ def score_warnings(tally:Tally,
     if tally.rows>1 and tally.lowest==tally.highest:
         found.append(f"All rows have the same score ({tally.lowest:.4g}): no ranking.")
     for name, (count, examples) in tally.unseen.items():
-        shown = ', '.join(examples[:3]) + (', …' if examples[3:] else '')
+        shown = ', '.join(map(_visible, examples[:3])) + (', …' if examples[3:] else '')
         uncounted = "; no score counts them, for normal rows bring new ones, too"
         if _counts(tally.prep, name): uncounted = ""
         found.append(f"{count:,} of {tally.rows:,} values of {name!r} were never seen in training "
                      f"({shown}){uncounted}.")
     return found
+
+def _visible(word): return word if word==word.strip() else repr(word)
 
 def _counts(prep, name): # Is a new value of that column worth anything? Older files do not say it
     worth = prep.novelty.worth
@@ -352,10 +360,11 @@ def _normals_note(tally, scores):
     whose = f"the {count_text(len(scores), 'row')} labelled normal"
     if false_alarms_differ(reference, threshold, scores):
         flagged, expected = (scores>threshold).mean(), (reference>threshold).mean()
+        way_out = ", or draw the threshold from them (score --threshold)" if tally.has_file else ""
         return [f"{flagged:.1%} of {whose} lie above the threshold, of those held out "
                 f"in training {expected:.1%}: they come from elsewhere (another unit or sensor?), and "
                 "the promised rate of false alarms does not hold for them. "
-                "Fit on rows like these, or draw the threshold from them (score --threshold)."]
+                f"Fit on rows like these{way_out}."]
     found = scores_differ(reference, scores)
     if not found: return []
     higher = 'higher' if np.median(scores)>np.median(reference) else 'lower'

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 import numpy as np, torch
 from ..core import DataError, ShapeError
-from ._columns import is_frame, read_column, say_strays
+from ._columns import is_frame, names_of, read_column, refuse_unnamed, say_strays
 
 # %% ../../nbs/estimator/42_inputs.ipynb #a7a31e62
 def as_data(X):
@@ -69,11 +69,12 @@ def numbers_in(X, # Array of any type
 
 # %% ../../nbs/estimator/42_inputs.ipynb #cfabd121
 def check_frame(X, to_learn:bool=False)->None: # Frame; to learn from it, or only to be scored?
-    "`DataError` if it has too few rows, or no column"
+    "`DataError` if it has too few rows, no column, or to learn from one without a name"
     rows, columns = X.shape
     least = 2 if to_learn else 1
     if rows<least or not columns:
         raise DataError(f"{rows} rows of {columns} columns", f"give {least} rows or more")
+    if to_learn: refuse_unnamed(names_of(X))
 
 def with_names_of_one_type(X):
     "A pandas frame whose names are numbers and texts, which scikit-learn refuses, with all of them as text"

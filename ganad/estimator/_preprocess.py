@@ -351,7 +351,8 @@ def brightness_range(x:np.ndarray)->tuple: # What is black, what is white
     fitting = [(black, white) for black, white in usual if black<=low and high<=white]
     if not fitting:
         what = f"images with values from {low:g} to {high:g}"
-        raise DataError(what, "give bytes, or 0…1, -1…1 or 0…255")
+        mend = "give bytes, or 0…1, -1…1 or 0…255; windows of a series as rows, X.reshape(len(X), -1)"
+        raise DataError(what, mend)
     if fitting[0]==(0, 1) and 0<high<=.25: return 0, 2.**math.ceil(math.log2(high))
     if fitting[0]==(0, 255) and high<=63: return 0, 2**math.ceil(math.log2(high+1)) - 1
     return fitting[0]

@@ -68,7 +68,9 @@ def checked_groups(groups, # Of each row, what it belongs to; None: each to itse
         raise DataError(f"groups of shape {groups.shape} for {n} rows", "give one for each")
     if how=='last':
         raise DataError("the last rows, and whole groups, cannot both be held out", "leave one out")
-    if len(np.unique(groups))<2: raise DataError("all rows are of one group", "leave groups out")
+    if len(np.unique(groups))<2:
+        what = f"all rows are of one group, {str(groups[0])!r}"
+        raise DataError(what, "give two groups or more, or none", option='groups')
     return groups
 
 def hold_out(normal:np.ndarray, # Indices of normal rows

@@ -128,6 +128,8 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def _check_settings(self):
         check_numbers(vars(self))
+        if isinstance(self.words, str):                                   # whose letters would be the names
+            raise DataError(f"words={self.words!r}", f"give a list, as [{self.words!r}]", option='words')
         pick(self.holdout_rows, ('random', 'last'), 'way to hold out rows')
         check_own(self.method, vars(self))
         pick(self.precision, PRECISIONS, 'precision')
@@ -456,7 +458,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             extra={**getattr(self, 'extra_', {}), **extra})
 
     def to_onnx(self, path)->Path: # Where to, as 'm.onnx'
-        "Write the score as ONNX, of pictures from `prep_.rows`, of tables from `prep_.encode`"
+        "Write the score as ONNX, of pictures from `prep_.rows`, of tables from `prep_.encode` (float64)"
         check_is_fitted(self, 'detector_')
         if not getattr(self.model_, 'E', None):
             what = f"{type(self).__name__} has no encoder"
