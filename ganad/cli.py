@@ -316,17 +316,18 @@ def _mistake(text)->int: # Exit code
     with suppress(OSError): print(f'ganad: {text}', file=sys.stderr)         # else nobody can be told
     return 2
 
-_MENDS = dict(impute='drop them, or fit with --impute median')    # of gaps: the API's words are Python's
-
 def _error_text(error, arguments)->str:
     "The error in one line, with the setting to change as it is typed"
     if error.option is None: return str(error)
-    if error.option in _MENDS:
-        error.mend = _MENDS[error.option]
-        return str(error)
-    is_option = hasattr(arguments, error.option)
-    typed = f"--{error.option.replace('_', '-')}" if is_option else f'--set {error.option}=…'
-    return f'{error} ({typed})'
+    return error.shown(_as_typed(error.option, error.choice, arguments))
+
+def _as_typed(option, choice, arguments)->str: # `choice`: its value, if that is known
+    "A setting as an option of this command, or of `fit`; else with `--set`"
+    of_fit = parser().parse_args(['fit', '-', '--save', '-'])
+    if not (hasattr(arguments, option) or hasattr(of_fit, option)):
+        return f"--set {option}={'…' if choice is None else choice}"
+    typed = f"--{option.replace('_', '-')}"
+    return typed if choice is None else f'{typed} {choice}'
 
 # %% ../nbs/files/50_cli.ipynb #6dc0564b
 _REFUSALS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EACCES, errno.EPERM, errno.EROFS,
