@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PICTURE_FORMATS', 'open_picture', 'upright', 'picture_array', 'opened', 'depth_of', 'unfolded', 'parts_among',
-           'masks_among', 'read_folder', 'masked_pictures', 'unpack']
+           'masks_among', 'read_folder', 'read_mask', 'masked_pictures', 'unpack']
 
 # %% ../nbs/toolkit/011_images.ipynb #6319e824
 import re,sys,warnings,zipfile
@@ -245,6 +245,20 @@ def _say_parts(path, folders, part_of): # Folders beside each other; those that 
         what = 'taken for the test' if folder in part_of else 'not read'
         warnings.warn(f'{path.name}: the pictures in {folder!r} are {what}', stacklevel=5)
 
+# %% ../nbs/toolkit/011_images.ipynb #a3c81e52
+def read_mask(file, # Path or open file
+              shape:tuple, # Height and width of its picture
+             )->np.ndarray: # (H,W) bool
+    "Where a mask is not black; `DataError` for one of another shape, or whose values would be cut off"
+    with opened(file) as image:
+        if _drops_bits(image): raise DataError('more than 8 bits a value', 'save it with 8')
+        least = 127 if image.format=='JPEG' else 0                        # whose black is not quite black
+        mask = np.asarray(image.convert('L'))>least
+    if mask.shape==shape: return mask
+    height,width = shape
+    what = f'a mask of {mask.shape[1]}×{mask.shape[0]} pixels, its picture has {width}×{height}'
+    raise DataError(what, 'make them alike')
+
 # %% ../nbs/toolkit/011_images.ipynb #5bd068ae
 def masked_pictures(folder): # Generator of (name, uint8 (H,W,3), bool (H,W))
     "Each picture to test, or each of a folder without parts, and where its mask is not black"
@@ -275,15 +289,11 @@ def _union(masks, shape):
     "Files; of the picture"
     found = np.zeros(shape, bool)
     for file in masks:
-        with reading(file), _few_pixels(file), opened(file) as image:
-            if _drops_bits(image): raise DataError('more than 8 bits a value', 'save it with 8', file=file)
-            least = 127 if image.format=='JPEG' else 0                    # whose black is not quite black
-            mask = np.asarray(image.convert('L'))>least
-        if mask.shape==shape: found |= mask
-        else:
-            height,width = shape
-            what = f'a mask of {mask.shape[1]}×{mask.shape[0]} pixels, its picture has {width}×{height}'
-            raise DataError(what, 'make them alike', file=file)
+        try:
+            with reading(file), _few_pixels(file): found |= read_mask(file, shape)
+        except DataError as error:
+            error.at(file=file)
+            raise
     return found
 
 # %% ../nbs/toolkit/011_images.ipynb #18ed8d97

@@ -322,16 +322,19 @@ def _mistake(text)->int: # Exit code
     with suppress(OSError): print(f'ganad: {text}', file=sys.stderr)         # else nobody can be told
     return 2
 
-_MENDS = dict(impute='drop them, or fit with --impute median')    # of gaps: the API's words are Python's
-
 def _error_text(error, arguments)->str:
     "The error in one line, with the setting to change as it is typed"
     if error.option is None: return str(error)
-    if error.option in _MENDS:
-        error.mend = _MENDS[error.option]
-        return str(error)
-    if hasattr(arguments, error.option): return f"{error} (--{error.option.replace('_', '-')})"
-    return f'{error} (--set {error.option}=…)' if hasattr(arguments, 'set') else str(error)
+    return error.shown(_as_typed(error.option, error.choice, arguments))
+
+def _as_typed(option, choice, arguments)->str: # `choice`: its value, if that is known
+    "A setting as an option of this command, or of `fit`; else with `--set`, and '' where there is none"
+    of_fit = parser().parse_args(['fit', '-', '--save', '-'])
+    if hasattr(arguments, option) or (choice is not None and hasattr(of_fit, option)):
+        typed = f"--{option.replace('_', '-')}"
+        return typed if choice is None else f'{typed} {choice}'
+    if not hasattr(arguments, 'set'): return ''
+    return f"--set {option}={'…' if choice is None else choice}"
 
 # %% ../nbs/files/50_cli.ipynb #6dc0564b
 _REFUSALS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EACCES, errno.EPERM, errno.EROFS,

@@ -44,6 +44,8 @@ class GanadError(ValueError):
                  row:int|None=None, # Place among the rows that were given, from 0
                  column=None, # Its name; its number from 0 where columns have no names
                  option:str|None=None, # Setting, or option of the command line, that is to be changed
+                 choice=None, # Value of it that helps
+                 hint:str|None=None, # What else may help: of who knows how it came to that
                 ):
         super().__init__(what)
         self.what = what
@@ -53,14 +55,20 @@ class GanadError(ValueError):
         self.row = row
         self.column = column
         self.option = option
+        self.choice = choice
+        self.hint = hint
 
-    def at(self, **place):
-        "This error, with what a caller knows of the place; what is known already stays"
-        for field, value in place.items():
+    def at(self, **fields):
+        "This error, with what a caller knows of it, as the place; what is known already stays"
+        for field, value in fields.items():
             if getattr(self, field) is None: setattr(self, field, value)
         return self
 
     def __str__(self):
+        return self.shown('' if self.choice is None else f'{self.option}={self.choice!r}')
+
+    def shown(self, setting:str)->str: # As a person types it, if it is to be shown
+        "All of it in one line"
         place = []
         if isinstance(self.line, int): place.append(f'line {self.line}')
         elif self.line is not None: place.append(str(self.line))
@@ -68,7 +76,8 @@ class GanadError(ValueError):
         if self.column is not None: place.append(f'column {self.column}')
         text = f'{self.file}: {self.what}' if self.file is not None else self.what
         if place: text += f" ({', '.join(place)})"
-        return printable(f'{text}; {self.mend}' if self.mend else text)
+        text = '; '.join(filter(None, [text, self.mend, self.hint]))
+        return printable(f'{text} ({setting})' if setting else text)
 
 class UnknownName(GanadError):
     "No data set, method, class or device of that name"

@@ -31,7 +31,9 @@ def with_gaps():
 def test_gaps_are_refused_and_counted():
     with pytest.raises(DataError) as e: PCADetector().fit(with_gaps())
     assert e.value.what=="missing values (NaN), 1 in '🌍', 2 in 'n'"
-    assert e.value.mend=="drop them, or fit with impute='median'"
+    assert (e.value.mend, e.value.option, e.value.choice)==(
+        "drop them, or fit with gaps filled in", 'impute', 'median')
+    assert str(e.value).endswith("filled in (impute='median')")
     assert (e.value.row, e.value.column)==(3, 'n'), 'the first of all'
     assert place_of_error(PCADetector().fit, with_gaps().fillna({'n':0}))==(7, '🌍')
     assert place_of_error(PCADetector().fit(frame()).predict, with_gaps())==(3, 'n')

@@ -21,6 +21,7 @@ from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import _num_samples
 
+from ganad.baselines import MeanRow
 from ganad.contract import toy_rows
 from ganad.core import DataError, GanadError
 from ganad.detector import detectors
@@ -381,16 +382,21 @@ LINEAR = [.127905, .169466, .221698, .132766, 1, .111798, .414462]
 UNIFY = [0, 0, 0, 0, 1, 0, .482981]
 
 
+class _OnlyFeature(MeanRow):
+    "Each row is its own score, scaled as all rows are"
+    def score_batch(self, x): return x[:, 0]
+
+
 @pytest.mark.parametrize('share', PYOD_SAYS)
-def test_pyods_own_numbers(share, monkeypatch):
+def test_pyods_own_numbers(share):
     "Its words, of its scores: 37 rows, so that a tenth is no whole number of them"
-    e = PCADetector(contamination=share, random_state=0).fit(table(37))
-    e.line_ = Threshold.draw(KNN_OF_37_ROWS, False, contamination=share)
-    e._scores_of_all = np.array(KNN_OF_37_ROWS)
-    new = table(7)
-    monkeypatch.setattr(e, 'anomaly_score', lambda X: np.array(NEW_ROWS), raising=False)
+    train, new = np.array(KNN_OF_37_ROWS)[:, None], np.array(NEW_ROWS)[:, None]
+    e = make(_OnlyFeature)(contamination=share, random_state=0).fit(train)
+    def as_pyods(scores): return scores*train.std() + train.mean()
+    assert np.allclose(as_pyods(e.decision_scores_), KNN_OF_37_ROWS, rtol=1e-12)
+    assert np.allclose(as_pyods(e.anomaly_score(new)), NEW_ROWS, rtol=1e-12)
     threshold, labels, predicted, confidence = PYOD_SAYS[share]
-    assert e.threshold_==pytest.approx(threshold, abs=1e-9)
+    assert as_pyods(e.threshold_)==pytest.approx(threshold, abs=1e-9)
     assert np.flatnonzero(e.labels_).tolist()==labels and e.labels_.dtype==int
     assert (e.predict(new)==-1).astype(int).tolist()==predicted
     assert np.allclose(e.predict_confidence(new), confidence, atol=1e-6)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganad.core import DataError, GanadError
-from ganad.estimator import info
+from ganad.estimator import info, load
 from ganad._files.labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
+from ganad._files.scored import ScoredFile
 
 BLANKS = ['', ' ', 'unknown', 'Unknown', '?', 'n/a', 'unlabelled', 'not_labelled', None, np.nan, pd.NA, 'TBD']
 PCA = ['--method', 'pca', '--set', 'k=2']
@@ -298,6 +299,17 @@ def test_labels_that_nobody_explains_are_named_with_their_row():
     labels.add(['0', '', '2'])
     with pytest.raises(DataError) as caught: labels.kinds()
     assert caught.value.row==2
+
+
+@pytest.mark.parametrize('rows_before', [0, 60_000])
+def test_labels_that_nobody_explains_are_named_with_their_line(normals, rows_before):
+    "Also where rows to score come a part at a time, and only their labels are kept"
+    path = normals/'words.csv'
+    whole = pd.concat([table().assign(status='1')]*(rows_before//300) + [table().assign(status='0')])
+    whole.assign(status=[*whole.status[:-2], 'what', 'what']).to_csv(path, index=False)
+    scored = ScoredFile(load(normals/'m'), path, label='status')
+    with pytest.raises(DataError) as caught: scored.score_all()
+    assert (caught.value.file, caught.value.line)==(path, len(whole))
 
 
 def test_pictures_of_an_npz_need_no_labels_to_be_scored(run, tmp_path):

@@ -70,9 +70,18 @@ def test_saved_and_loaded(tmp_path, name, data):
     assert header['data']['rows']==len(x)
     assert header['versions']['torch']
     again = load(loaded.save(tmp_path/'again.safetensors', n=2))
-    assert again.extra_==dict(note='ä', n=2)
+    assert again.extra_==loaded.extra_==dict(note='ä', n=2)
     refitted = clone(loaded).fit(x, y)
     assert np.array_equal(refitted.anomaly_score(x), e.anomaly_score(x)), 'settings are those of the training'
+
+
+def test_what_a_file_holds_besides_is_of_one_training(tmp_path):
+    e = PCADetector(random_state=0).fit(rows())
+    assert e.extra_=={}
+    e.save(tmp_path/'a', note='a trial')
+    again = load(e.save(tmp_path/'b', n=2))
+    assert e.extra_==again.extra_==dict(note='a trial', n=2)
+    assert again.fit(rows(50)).extra_=={}, 'of other rows'
 
 
 def test_same_fit_same_bytes(tmp_path):

@@ -16,7 +16,7 @@ from ganad.core import CheckpointError, DataError
 from ganad.detector import detectors
 from ganad.estimator import info, load
 from ganad._files.fit_and_score import score_file
-from ganad._files.scored import scored_chunks
+from ganad._files.scored import open_for, scored_chunks
 from ganad._files.pictures import rows_of
 from ganad._files.warnings import diversity, model_warnings
 
@@ -60,7 +60,11 @@ def test_options_of_its_own_replace_those_of_the_training(run, tmp_path):
     score = ['score', tmp_path/'plain.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv']
     rows.to_csv(tmp_path/'plain.csv', index=False)
     code, _, err = run(*score)
-    assert code==2 and "as in training: type others" in err and "--sep '|'" in err and err.count('\n')==1
+    assert code==2 and err.count('\n')==1
+    with pytest.raises(DataError) as error: open_for(load(tmp_path/'m'), tmp_path/'plain.csv')
+    typed = "--sep '|' --decimal , --comment '#' --skip-rows 1"
+    assert error.value.hint==f'it was read with {typed}, as in training: type others'
+    assert error.value.hint in err and 'training' not in error.value.mend
     assert run(*score, '--sep', ',')[0]==0
     rows.to_parquet(tmp_path/'new.parquet')                          # is no text file
     assert run('score', tmp_path/'new.parquet', '--model', tmp_path/'m', '--out', tmp_path/'p.csv')[0]==0

@@ -83,7 +83,7 @@ def test_parts_may_lie_in_the_classes(tmp_path):
 def test_a_normal_folder_that_lies_deeper_is_found(tmp_path):
     draw(tmp_path, [f'plant/line/{kind}/{i}.png' for kind in ('good', 'crack') for i in range(3)])
     with pytest.raises(UnknownName) as error: fit_file(tmp_path, tmp_path/'m', 'pca', normal='good')
-    assert error.value.mend.endswith(f"'good' lies deeper: give {tmp_path/'plant'/'line'}")
+    assert error.value.hint==f"'good' lies deeper: give {tmp_path/'plant'/'line'}"
 
 
 def test_a_folder_of_tables_says_what_to_do(tmp_path):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from said import run_command
+from small_data import deep_png
 
 from ganad._files.report import histogram_range, reasons
 from ganad.cli import main
@@ -224,6 +225,7 @@ def test_a_picture_without_a_mask_counts_only_if_it_is_normal(masked):
     (lambda path: path.write_bytes(b'no picture'), 'a mask cannot be read: neither BMP'),
     (lambda path: path.write_bytes((path.parent.parent.parent/'train/good/0.png').read_bytes()[:300]),
      'a mask cannot be read'),
+    (lambda path: path.write_bytes(deep_png(3)), 'more than 8 bits a value'),
     (lambda path: Image.new('L', (9, 9)).save(path), 'a mask of 9×9 pixels, its picture has 40×24')])
 def test_a_mask_that_is_no_use_is_named(masked, damage, why):
     folder, _ = masked

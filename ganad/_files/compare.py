@@ -81,7 +81,6 @@ def compete(name, train, test, label=None, normal=None, # Method; files; as of `
                               normal if has_label else None, strict=strict, layout=layout, max_gb=max_gb,
                               **settings)
     seconds = time.perf_counter() - began
-    est.extra_ = about                                  # as `load` would have them
     scored = ScoredFile(est, test, label=label, normal=normal, must_have_labels=True, has_file=False,
                         strict=strict, layout=layout, max_gb=max_gb).score_all()
     if 'auroc' not in scored.agreement:

@@ -44,7 +44,7 @@ def kinds_of_rows(chunk, # Rows of a file
     is_one_folder = len(labels.texts)==1 and normal is None
     if not is_table and (is_one_folder or not labels.are_given()): return np.full(len(chunk), NORMAL_ROW), []
     inner = '' if is_table else _folder_above(chunk.names, str(normal))
-    labels.check_normal(path, hint=f"; {normal!r} lies deeper: give {Path(path)/inner}" if inner else '')
+    labels.check_normal(path, hint=f"{normal!r} lies deeper: give {Path(path)/inner}" if inner else None)
     kinds = labels.kinds()
     if (kinds==NORMAL_ROW).any(): return kinds, labels.notes()
     if (kinds==ANOMALY).any():

@@ -73,16 +73,23 @@ class Labels:
         self.is_sure = is_sure
         self.numbers = array('i')                       # of each row: the number of its label
         self.texts:dict = {}                            # text of a label → its number
+        self.names:dict = {}                            # row that has it first → what that row is called
 
     def __len__(self): return len(self.numbers)
 
-    def add(self, labels)->np.ndarray: # (N,) bool
+    def add(self, labels, # Of some rows
+            names=None, # What these are called, for an error on one of them
+           )->np.ndarray: # (N,) bool
         "Take in the labels of some rows; which of these may be normal: all, where nobody says"
         number_here, texts = pd.factorize(np.asarray(labels, object), use_na_sentinel=False)
-        names = ['' if pd.isna(text) else str(text) for text in texts]
-        numbers = [self.texts.setdefault(name, len(self.texts)) for name in names]
+        texts = ['' if pd.isna(text) else str(text) for text in texts]
+        if names is not None:
+            first = np.unique(number_here, return_index=True)[1].tolist()
+            new = [row for text, row in zip(texts, first) if text not in self.texts]
+            self.names |= {len(self)+row:names[row] for row in new}
+        numbers = [self.texts.setdefault(text, len(self.texts)) for text in texts]
         self.numbers.extend(np.array(numbers, int)[number_here].tolist())
-        try: kinds = np.array([kind_of_label(name, self.normal) for name in names], int)
+        try: kinds = np.array([kind_of_label(text, self.normal) for text in texts], int)
         except DataError: return np.ones(len(number_here), bool)
         is_normal = kinds[number_here]==NORMAL_ROW
         return is_normal if is_normal.any() else ~is_normal
@@ -103,13 +110,13 @@ class Labels:
         return any(text.strip() for text in self.texts)
 
     def check_normal(self, path, may_lack=False, # For the message; is a file without normal rows right?
-                     hint=''): # What else the message is to say
+                     hint=None): # What else the message is to say
         "`DataError` if no row has the label that is to be normal, and that word may be a mistake"
         if self.normal is None or NORMAL_ROW in self._kind_of_each(): return
         is_right = self._is_unlike_normal() if self.is_sure is None else self.is_sure
         if may_lack and is_right and self.are_given(): return
         what = f"no label {str(self.normal)!r}"
-        raise UnknownName(what, f"there are: {', '.join(sorted(self.texts))}{hint}", file=path)
+        raise UnknownName(what, f"there are: {', '.join(sorted(self.texts))}", file=path, hint=hint)
 
     def _is_unlike_normal(self): # Is there but one word, and no misspelling of the normal one?
         words = {_canonical(text) for text in self.texts if kind_of_label(text, self.normal)==ANOMALY}

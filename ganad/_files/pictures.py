@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import DataError, pick
-from .._images import depth_of, opened, unfolded
+from .._images import depth_of, opened, read_mask, unfolded
 from ..data import PICTURE_FORMATS, disk, masks_among, parts_among, picture_array, reading
 from ..estimator._preprocess import integer_range
 from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing, skipped_text,
@@ -545,16 +545,14 @@ class Pictures(Rows):
         return np.any([self._read_mask(mask, shape) for mask in masks], axis=0)
 
     def _read_mask(self, mask, shape):
-        try:
-            with opened(self._open(mask)) as image:
-                least = 127 if image.format=='JPEG' else 0             # whose black is not quite black
-                found = np.asarray(image.convert('L'))>least
+        place = dict(file=self.path, line=_printable(mask))
+        try: return read_mask(self._open(mask), shape)
+        except DataError as error:
+            error.at(**place)
+            raise
         except Exception as error:
             what = f"a mask cannot be read: {_why_unreadable(error)}"
-            raise DataError(what, "replace or delete it", file=self.path, line=_printable(mask)) from error
-        if found.shape==shape: return found
-        what = f"a mask of {found.shape[1]}×{found.shape[0]} pixels, its picture has {shape[1]}×{shape[0]}"
-        raise DataError(what, "make them alike", file=self.path, line=_printable(mask))
+            raise DataError(what, "replace or delete it", **place) from error
 
     def shape(self, name)->tuple: # Height, width
         "Of a picture as a person sees it"

@@ -380,10 +380,14 @@ def _read_values(values, # (N,) of numbers, str and None
                  strays_are_gaps=False, # As for `Rows`
                  texts=None, # The same as they stand in the file
                  others=(), # Texts that show how fractions are written there
+                 above='', # What to do about the first row, if it may be none
                 )->np.ndarray: # (N,) float64 with NaN, or str with None
     "A column as numbers or as words; `DataError` with the row of a value that fits neither, and what helps"
     texts = values if texts is None else texts
-    def stray(row): return _stray(texts[row], name, kind, row, others, not _are_nearly_all_numbers(values))
+    def stray(row):
+        what, mend = _stray(texts[row], name, kind, others, not _are_nearly_all_numbers(values))
+        if above and row==0 and kind is None: mend = f"{above}; else {mend}"
+        return DataError(what, mend, row=row, column=name)
     is_text = None if kind is None else kind=='text'
     try: column = read_column(values, is_text, strays_are_gaps, may_be_true=kind!='no truth')
     except DataError as error:
@@ -403,13 +407,13 @@ def _are_nearly_all_numbers(values):
 def _read_texts(values, # (N,) of str: a column as it stands in the file
                 name, kind=None, strays_are_gaps=False, # As for `_read_values`
                 layout=None, # `Layout` of the file
-                others=(), # Some rows of it, as they stand there
+                others=(), above='', # Some rows of it, as they stand there; as for `_read_values`
                )->np.ndarray: # (N,) float64 with NaN, or str with None
     "A column of a text file as numbers or as words"
     if kind!='text':
         as_python = (layout or Layout()).as_python
         numbers = np.array([None if value in _GAPS else as_python(value) for value in values], object)
-        column = _read_values(numbers, name, kind, strays_are_gaps, values, others)
+        column = _read_values(numbers, name, kind, strays_are_gaps, values, others, above)
         if column.dtype.kind=='f': return column
     return read_column(np.array([value or None for value in values], object), True)
 
@@ -421,19 +425,17 @@ _OTHER_THOUSANDS = re.compile(rf" *[-+]?\d{{1,3}}(['’]|{_BLANK})\d{{3}}(\1\d{{
 _POINTS = re.compile(r' *[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)? *')
 _FRACTION = re.compile(r'(?<![\d.])\d*\.\d+(?![\d.])')
 
-def _stray(value, name, kind, row, # Among the values of a column; `kind` is None in training
+def _stray(value, name, kind, # Among the numbers of a column; `kind` is None in training
            others=(), # Texts that show how fractions are written
            is_usual=False, # Are most values of the column no numbers?
-          )->DataError: # To be raised
+          )->tuple: # Two texts
     "What is wrong with a value among numbers, and the ways out"
     words = f'--words {shlex.quote(csv_line([name]))}'
-    place = dict(row=row, column=name)
     if kind is None and is_date(value):
         mend = f"turn it into a number, or {drop_option([name])}"
-        return DataError(f"{value!r} is a date or a time", mend, **place)
+        return f"{value!r} is a date or a time", mend
     if kind is None and is_code(value):
-        what = f"{value!r} has a leading zero, as codes have"
-        return DataError(what, f"{words} keeps it as it is", **place)
+        return f"{value!r} has a leading zero, as codes have", f"{words} keeps it as it is"
     value = str(value)                                      # of Parquet also True and False
     mend = f"mend it; --impute median takes it for a gap, {words} for a word"
     as_it_is = f"{words} keeps it as it is"
@@ -459,7 +461,7 @@ def _stray(value, name, kind, row, # Among the values of a column; `kind` is Non
     elif kind: mend = f"mend it, or fit with --impute median to take it for a gap, with {words} for a word"
     is_number = value.count('.')==1 and _POINTS.fullmatch(value) and ',' not in value
     what = "may be a thousand or a fraction" if is_number else "is no number"
-    return DataError(f"{value!r} {what}", mend, **place)
+    return f"{value!r} {what}", mend
 
 # %% ../../nbs/files/10_readers.ipynb #d30cce11
 CELLS = 250_000                                        # values that a chunk of a table holds, about
@@ -644,8 +646,8 @@ class CSV(Rows):
         def values_of(text): return next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep))
         try: return [(line, values_of(text)) for line, text in rows]
         except _Width as error:
-            mend = self._heading() or error.mend
-            raise DataError(error.what, mend, file=error.file, line=error.line) from error
+            error.mend = self._heading() or error.mend
+            raise
 
     def _refuse_names_again(self, lines, text): # Number of each row's line; the rows as they stand there
         "`DataError` for a row that repeats the names of columns some of which hold numbers"
@@ -714,6 +716,7 @@ class CSV(Rows):
                   if name not in numbers and name in self.position]
         texts = self._texts(text, {name:self.position[name] for name in others})
         label = texts[self.label].to_numpy(object) if self.label in texts else None
+        above = self._above(lines, text)
         columns = {}
         with at_lines(self, names):
             if self.unnamed and not self.types: self._check_unnamed(names, text)
@@ -723,7 +726,7 @@ class CSV(Rows):
                     columns[name] = numbers[name].astype('f8')
                     continue
                 values = texts[name].to_numpy(object)
-                columns[name] = self._column(name, values, kinds.get(name), names, text)
+                columns[name] = self._column(name, values, kinds.get(name), text, above)
         self.only_words = all(column.dtype.kind=='O' for column in columns.values()) and not self.words
         return Chunk(_frame(columns), names, [*text], label)
 
@@ -747,16 +750,11 @@ class CSV(Rows):
         if not position: return {}
         return _csv_frame(text, position, self.sep, dtype=str, na_filter=False)
 
-    def _column(self, name, values, kind, lines, text):
+    def _column(self, name, values, kind, text, above):
         "Numbers or words; what was taken for a gap, or for a word, is kept to be said"
         others = text if self.layout.decimal=='.' else ()
         if kind!='text': self._refuse_points(name, values)
-        try: column = _read_texts(values, name, kind, self.strays_are_gaps, self.layout, others)
-        except DataError as error:
-            of_words = [*takewhile(self._has_no_number, text)]  # rows above the first with a number
-            if error.row==0 and of_words and len(of_words)<min(len(text), _MOST_TITLES) and not kind:
-                error.mend = f"{self._above(lines[len(of_words)-1])}; else {error.mend}"
-            raise
+        column = _read_texts(values, name, kind, self.strays_are_gaps, self.layout, others, above)
         is_number = column.dtype.kind=='f'
         if is_number:
             strays = [value for value, x in zip(values, column) if x!=x and value not in _GAPS]
@@ -785,13 +783,15 @@ class CSV(Rows):
 
     def _has_no_number(self, text): return not any(map(_is_number_text, fields_of(text, self.sep)))
 
-    def _above(self, line): # The last one of words
-        "What to do about a first row of words, where others hold numbers"
+    def _above(self, lines, text): # Number of each row's line; the rows as they stand there
+        "What to do about rows of words above the first with a number; '' if there are none"
+        of_words = [*takewhile(self._has_no_number, islice(text, _MOST_TITLES))]
+        if not 0<len(of_words)<min(len(text), _MOST_TITLES): return ''
         if self.layout.header=='none': return "leave --header none out if it holds names"
         sign = self.header[:1]
         if sign and sign in _COMMENT_SIGNS: return _comment_option(sign)
-        above = int(line)-1
-        return f"delete the line if it holds units; --skip-rows {above} if the names stand in line {above+1}"
+        last = int(lines[len(of_words)-1])
+        return f"delete the line if it holds units; --skip-rows {last-1} if the names stand in line {last}"
 
     def notes(self):
         "How values were read; whether the names may be a row"

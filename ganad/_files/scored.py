@@ -40,9 +40,8 @@ def open_for(est, path, # Of the estimator: what to read
                         pictures=est.extra_.get('pictures'), layout=layout or kept, max_gb=max_gb,
                         **_wants(prep))
     except DataError as error:
-        if kept:
-            options = options_text(layout_options(kept))
-            error.mend = f"{error.mend}; it was read with {options}, as in training: type others"
+        options = options_text(layout_options(kept))
+        if kept: error.at(hint=f"it was read with {options}, as in training: type others")
         raise
     rows.is_as_trained = kept is not None
     if rows.kind!=prep.kind:
@@ -155,8 +154,8 @@ def compared(labels, scores, path, is_asked, threshold=None, # … above which r
         labels.check_normal(path, may_lack=True)
         kinds = labels.kinds()
     except GanadError as error:
-        error.row = None                                # among all rows, of which only the labels were kept
-        if is_asked: raise error.at(file=path) from None
+        error.at(file=path)
+        if is_asked: raise
         return None, {}, [f"The labels were not used: {error.what}; {error.mend}."]
     return kinds, agreement(kinds, scores), [*labels.notes(), *_one_kind_note(kinds, scores, threshold)]
 
@@ -222,7 +221,7 @@ class ScoredFile:
         may_be_normal = None
         if self.keeps_rows:
             self.scores.extend(scores.tolist())
-            if chunk.label is not None: may_be_normal = self.labels.add(chunk.label)
+            if chunk.label is not None: may_be_normal = self.labels.add(chunk.label, chunk.names)
         self.tally.add(chunk, scores, features_of(self.est, read), may_be_normal)
         self.flagged += int((scores>self.threshold).sum())
         return read
@@ -231,7 +230,8 @@ class ScoredFile:
         if not self.tally.rows:
             raise DataError(f"no rows to score{skipped_text(self.rows.skipped)}", file=self.path)
         refuse_empty_columns(self.tally, self.path)
-        found = compared(self.labels, self.scores, self.path, self.is_asked, self.threshold)
+        with at_lines(self.rows, self.labels.names):
+            found = compared(self.labels, self.scores, self.path, self.is_asked, self.threshold)
         self.kinds, self.agreement, self.on_labels = found
         self.doubts = [*_doubts(self.tally, self.rows, self.kinds, self.scores), *file_warnings(self.rows)]
 

@@ -31,7 +31,7 @@ _FILLS = dict(median=np.median, mean=np.mean, most_frequent=_most_frequent)
 
 def refuse(bad:dict, # Name of a column, or its number → (N,) bool: which of its values are bad
            what:str, mend:str, # What is wrong with them; what to do
-           option:str|None=None, # The setting that helps
+           option:str|None=None, choice=None, # The setting that helps; its value
           )->None:
     "`DataError` at the first bad value, with a count for each column, if there are any"
     bad = {column:is_bad for column, is_bad in bad.items() if is_bad.any()}
@@ -40,7 +40,8 @@ def refuse(bad:dict, # Name of a column, or its number → (N,) bool: which of i
     more = f" and {len(counts)-5} columns more" if counts[5:] else ''
     first = min(bad, key=lambda column: bad[column].argmax())
     row = int(bad[first].argmax())
-    raise DataError(f"{what}, {', '.join(counts[:5])}{more}", mend, row=row, column=first, option=option)
+    what = f"{what}, {', '.join(counts[:5])}{more}"
+    raise DataError(what, mend, row=row, column=first, option=option, choice=choice)
 
 def _title(column): return f"'{column}'" if isinstance(column, str) else f'column {column}'
 
@@ -118,8 +119,8 @@ class Table:
         empty = [name for name, is_gap in gaps.items() if is_gap.all()]
         if empty and not self.values: raise _no_value(empty[0])
         if not self.impute:
-            mend = "drop them, or fit with impute='median'"
-            refuse(gaps, 'missing values (NaN)', mend, option='impute')
+            mend = "drop them, or fit with gaps filled in"
+            refuse(gaps, 'missing values (NaN)', mend, option='impute', choice='median')
         refuse(columns.infinite(), f'infinite values (inf, or beyond {HUGE:g})', 'mend such rows')
         return columns
 

@@ -63,7 +63,7 @@ class Estimator(OutlierMixin, BaseEstimator):
     line_:Threshold             # Says where normal ends
     data_:dict                  # Numbers of rows, held out, known to be anomalies; a digest
     metrics_:dict               # Last loss of each player
-    extra_:dict                 # What a model file held besides
+    extra_:dict                 # What its model file holds besides, as given to `save`
     n_features_in_:int
 
     def __init__(self, *,
@@ -154,6 +154,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         self.data_ = dict(rows=data.shape[0], held=len(roles.held_out), known=len(roles.known),
                           sha256=self.prep_.digest(data))
         if roles.n_groups is not None: self.data_['groups'] = roles.n_groups
+        self.extra_ = {}
 
     def _new_prep(self, X):
         if not is_frame(X) and X.ndim!=2: return Images(self.size)
@@ -268,7 +269,7 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def _in_proportion(self, X): # Pictures
         "The same in squares, if the model was fitted on files that were filled up to squares"
-        files = getattr(self, 'extra_', {}).get('pictures') or {}
+        files = self.extra_.get('pictures') or {}
         return self.prep_.filled_up(X) if files.get('pad') else X
 
     # ---- score
@@ -433,14 +434,17 @@ class Estimator(OutlierMixin, BaseEstimator):
              path, # Where to, as 'm.safetensors'
              **extra, # More for the header, as JSON holds it
             )->Path: # `path`
-        "Write the model, with everything that scoring needs"
+        "Write the model, with everything that scoring needs; what a file held before is kept"
         check_is_fitted(self, 'detector_')
+        extra = {**self.extra_, **extra}
         state = {f'model.{name}':tensor for name, tensor in self.model_.state_dict().items()}
         for name, values in self.history_.items():
             state[f'history.{name}'] = torch.tensor(values).double()
         state['reference'] = torch.tensor(self.reference_).double()
         state |= modelfile.probe(self.prep_, self.detector_)
-        return modelfile.write(path, self._header(extra), state)
+        path = modelfile.write(path, self._header(extra), state)
+        self.extra_ = extra
+        return path
 
     def _header(self, extra):
         settings, others = plain_settings(self.get_params(deep=False))
@@ -455,7 +459,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             columns=[*getattr(self, 'feature_names_in_', '')] or None,
             threshold=self.line_.value, calibrated=self.line_.held_out,
             data=self.data_, metrics=self.metrics_, versions=_versions(),
-            extra={**getattr(self, 'extra_', {}), **extra})
+            extra=extra)
 
     def to_onnx(self, path)->Path: # Where to, as 'm.onnx'
         "Write the score as ONNX, of pictures from `prep_.rows`, of tables from `prep_.encode` (float64)"
