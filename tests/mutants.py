@@ -166,7 +166,7 @@ class DetachedLoss(BiGAN):
 
 
 class GeneratorStopsEarly(GAN):
-    "The generator stops after the first epoch (one library's SO_GAAL compares a setting with a third of itself)"
+    "The generator stops after the first epoch (one library's SO-GAAL: a setting is above its third)"
     breaks = 'every_weight_learns'
     last_step = 1
     def fit(self, x, epochs=20, bs=64, **kw):

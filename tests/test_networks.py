@@ -47,7 +47,7 @@ def test_a_stage_of_the_decoder_stands_before_the_skipped_one():
     net = Skip([nn.Identity()]*3, [nn.Identity()]*3, noted)
     stages = [torch.tensor(float(stage)) for stage in (1, 2, 3)]
     assert net.dec(stages) == 3                                  # nothing but the code has passed
-    assert seen == [(3, 2), (3, 1)]                              # the decoder's, then the encoder's, deepest first
+    assert seen == [(3, 2), (3, 1)]                  # the decoder's, then the encoder's, deepest first
 
 
 @pytest.mark.parametrize('n_x', [1, 2])

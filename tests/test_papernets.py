@@ -169,7 +169,8 @@ def score_of(model):
     "Which score it is, by the names that its method gives to scores"
     if hasattr(model, 'by'): return model.by
     if isinstance(model, AnoGAN): return f'{1-model.lam:g} pixels + {model.lam:g} {model.l_d.__name__}'
-    if isinstance(model, EGBAD): return f'{model.alpha:g} {model.l_g.__name__} + {1-model.alpha:g} {model.l_d.__name__}'
+    if isinstance(model, EGBAD):
+        return f'{model.alpha:g} {model.l_g.__name__} + {1-model.alpha:g} {model.l_d.__name__}'
     if isinstance(model, GANomaly): return ' '.join(model.score_names())
     return model.error.__name__
 
@@ -186,7 +187,7 @@ STATED = {
     'alad-arrhythmia':   ('features', .999, 64, 1e-5, 'arrhythmia 1000 of batches of 32.'),
     'ganomaly-32, grey':   ('codes', 0, 100, 2e-4, 'fit(x, epochs=15, bs=64)'),
     'ganomaly-32, colour': ('codes', 0, 100, 2e-4, 'fit(x, epochs=15, bs=64)'),
-    'alad64-100':        ('features', .999, 100, 2e-4, '| epochs, step, average, batch | 100, .0002, .999, 32 | 100, .0002, .999, 64 |'),
+    'alad64-100':        ('features', .999, 100, 2e-4, '| 100, .0002, .999, 32 | 100, .0002, .999, 64 |'),
     'anogan-mnist':      (ANOGAN_SCORE, .999, 200, 1e-5, 'fit(x, epochs=100, bs=100)'),
     'anogan-kdd99':      (ANOGAN_SCORE, .9999, 32, 1e-5, 'KDD99 had 50 epochs of batches of 50,'),
     'anogan-cifar10':    (ANOGAN_SCORE, .999, 100, 2e-4, 'CIFAR-10 up to 100 epochs of batches of 32,'),
@@ -206,7 +207,7 @@ def prose(notebook):
 
 @pytest.mark.parametrize('name', PAPERS)
 def test_paper_sets_what_the_paper_says(name):
-    "Score, average, latent size and step size; epochs and batches are arguments of `fit`, which the lesson states"
+    "Score, average, latent and step size; epochs and batches are for `fit`, and the lesson states them"
     new, _ = PAPERS[name]
     score, average, nz, lr, training = STATED[name]
     model = new()
