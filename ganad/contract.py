@@ -209,7 +209,7 @@ def _steps_beside_a_copy(m, x, **fit):
 
 @promise
 def every_weight_learns(t):
-    "Every weight that should learn moves: most in the first epoch, all in 40"
+    "Every weight that should learn moves: most in the first epoch, all in 40; and no player stops early"
     set_seed(7)
     m = t.make()
     unmoved = {name: weight.detach().clone() for name,weight in m.named_parameters() if weight.requires_grad}
@@ -217,8 +217,28 @@ def every_weight_learns(t):
         m.fit(t.x, **{**t.fit, 'epochs':epochs, 'ema':0})
         now = dict(m.named_parameters())
         unmoved = {name: weight for name,weight in unmoved.items() if torch.equal(weight, now[name])}
-        if not unmoved: return
-    raise AssertionError(f"never moved: {', '.join(unmoved)}")
+        if not unmoved: break
+    assert not unmoved, f"never moved: {', '.join(unmoved)}"
+    idle = _idle_in_the_last_step(m, t.x, **{**t.fit, 'epochs':3})
+    assert not idle, f"stopped before the end: {', '.join(idle)}"
+
+def _idle_in_the_last_step(m, x, **fit):
+    "The players of whom no weight moves in the last `step` while `m` is fitted"
+    before:dict = {}
+    after:dict = {}
+    step = m.step
+    def copied():
+        weights = {player: _weights(opt) for player,opt in _optimisers(m).items()}
+        return copy.deepcopy(weights)
+    def noted(batch):
+        before.update(copied())
+        losses = step(batch)
+        after.update(copied())
+        return losses
+    m.step = noted
+    m.fit(x, **fit)
+    del m.step
+    return [name for name in before if all(map(torch.equal, before[name], after[name]))]
 
 @promise
 def each_loss_moves_its_player(t):

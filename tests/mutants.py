@@ -165,6 +165,20 @@ class DetachedLoss(BiGAN):
     def ge_loss(self, x, z): return real_loss(self.D(self.G(z), z)) + fake_loss(self.D(x, self.E(x))).item()
 
 
+class GeneratorStopsEarly(GAN):
+    "The generator stops after the first epoch (one library's SO-GAAL: a setting is above its third)"
+    breaks = 'every_weight_learns'
+    last_step = 1
+    def fit(self, x, epochs=20, bs=64, **kw):
+        self.last_step = -(-len(x)//bs)
+        return super().fit(x, epochs=epochs, bs=bs, **kw)
+    def step(self, x):
+        d = update(self.opt_d, self.d_loss(x, self.noise(x)))
+        g_loss = self.g_loss(self.noise(x))
+        is_over = len(self.history.get('g', []))>=self.last_step
+        return dict(d=d, g=g_loss.item() if is_over else update(self.opt_g, g_loss))
+
+
 class CriticTrainsGenerator(BiGAN):
     "The critic's optimiser holds the generator too"
     breaks = 'each_loss_moves_its_player'

@@ -11,7 +11,8 @@ import pytest
 import torch
 from ganad import _datasets, _images, data
 from ganad.core import UnknownName
-from ganad.data import KDD99, OneClass, adbench_tables, box, gaussians, load, ring
+from ganad.data import (KDD99, Imbalance, OneClass, OneOut, Pooled, Source, adbench_tables, box, gaussians,
+                        load, ring)
 from PIL import Image
 from scipy.io import savemat
 from small_data import (CIFAR_FOLDER, REAL, archive, cifar10, damaged, deep_png, deep_ppm, deep_tiff,
@@ -31,6 +32,18 @@ def test_digits_need_nothing():
 
 def test_the_digest_of_the_digits_is_that_of_the_stored_results():
     assert load('digits').sha256=='59b3ec2baa774fec6e64cbc8f5670a66e7377de6615f8c30711e483a60de23cb'
+
+
+@pytest.mark.parametrize('label', ['3', 3])
+@pytest.mark.parametrize('protocol', [OneClass, OneOut, Imbalance, Pooled])
+def test_a_class_is_found_by_its_name_before_its_number(label, protocol):
+    "A class called 3 may stand anywhere; a number counts where no class is called so"
+    names = ['zero', 'one', 'two', 'three', '4', 'five', 'six', '3', 'eight']
+    source = Source('named', torch.zeros(9, 1), torch.arange(9), names)
+    assert source.class_index(label)==7
+    assert (source.class_index(5), source.class_index('8'), source.class_index('4'))==(5, 8, 4)
+    chosen = [index for index in range(9) if index not in protocol(label).anomaly_classes(source)]
+    assert ([7] if protocol is not OneOut else [0, 1, 2, 3, 4, 5, 6, 8])==chosen
 
 
 @pytest.mark.parametrize('name,folder', [('mnist', 'MNIST'), ('fashion', 'FashionMNIST')])

@@ -460,3 +460,28 @@ def test_the_line_is_drawn_from_a_sample_of_very_many_rows(monkeypatch):
     assert len(e.reference_)==50
     assert np.isin(e.reference_.round(9), e.anomaly_score(x).round(9)).all()
     assert len(MeanRowDetector(false_alarms=.05, holdout=.4, random_state=0).fit(x).reference_)==80
+
+
+# ---- how long a training is
+
+IN_STEPS = [name for name, method in detectors().items() if not (method.once or method.labelled)]
+
+
+@pytest.mark.parametrize('n', [40, 700])
+@pytest.mark.parametrize('name', IN_STEPS)
+def test_every_method_takes_the_same_steps(name, n, monkeypatch):
+    "Rivals are trained as long as GANs"
+    seen = []
+
+    def counted(model, x):
+        seen.append(len(x))
+        return {}
+    method = detectors()[name]
+    monkeypatch.setattr(method, 'step', counted)
+    monkeypatch.setattr('ganad.estimator.estimator.STEPS', 60)       # of 2,000, to spare the wait
+    est = estimators()[name](random_state=0, false_alarms=None)
+    est.fit(table(n))
+    learned = n - est.data_['held']
+    epochs, batch_size = est.training_length(learned)
+    assert len(seen)==epochs*math.ceil(learned/batch_size)>=60
+    assert sum(seen)==epochs*learned

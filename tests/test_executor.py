@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from dataclasses import replace
 from statistics import mean
 
@@ -19,7 +20,7 @@ from ganad.core import GanadError
 from ganad.detector import detectors
 from ganad.evidence.executor import as_run, estimate, run_all, stored, verify
 from ganad.evidence.matrices import MATRICES
-from ganad.evidence.run import Run, bench, execute_alone, results
+from ganad.evidence.run import Run, bench, execute, execute_alone, results, split_of
 
 ENV = {**os.environ, 'OMP_NUM_THREADS':'1', 'PYTHONPATH':str(ROOT)}
 posix = pytest.mark.skipif(os.name=='nt', reason='POSIX signals')
@@ -270,3 +271,35 @@ def test_estimate_grows_with_steps(tmp_path):
     short, = bigan_runs(1, 40)
     assert estimate(long, records)>10*estimate(short, records)
     assert estimate(Run('bigan', 'kdd99', data.KDD99()), records) is None
+
+
+GRADUAL = [name for name, method in detectors().items() if not method.once and not method.labelled]
+
+
+@pytest.mark.parametrize('name', GRADUAL)
+def test_a_run_takes_the_steps_that_it_says(name, monkeypatch):
+    "Of every method that is trained in steps, rivals too: nobody gets fewer"
+    taken = []
+    def counted(model, x):
+        taken.append(len(x))
+        return {}
+    monkeypatch.setattr(detectors()[name], 'step', counted)
+    run = Run(name, 'digits', data.OneClass(8, n_test=40), fit=dict(steps=30, bs=32))
+    execute(run, progress=False)
+    split = split_of(run)
+    a_pass = math.ceil(len(split.train)/32)
+    assert len(taken)==a_pass*round(30/a_pass)
+    assert sum(taken)==len(split.train)*round(30/a_pass)
+
+
+def test_stored_runs_took_the_steps_that_they_say():
+    "Whatever is trained in steps, rivals as well"
+    of_method = Counter()
+    for record in stored(ROOT/'results'):
+        asked, method = record['fit'], detectors()[record['method']]
+        if method.once or 'steps' not in record: continue
+        a_pass = math.ceil(record['rows']['train']/asked.get('bs', 64))
+        epochs = asked.get('epochs') or max(1, round(asked['steps']/a_pass))
+        assert record['steps']==epochs*a_pass, record['label']
+        of_method[method] += 1
+    assert all(of_method[detectors()[name]] for name in ('autoencoder', 'geotrans', 'classifier', 'ganomaly'))

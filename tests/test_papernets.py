@@ -1,5 +1,6 @@
 "How many parameters each layer of a paper's networks has, by hand from the tables of the papers"
 import inspect
+import json
 from functools import partial
 
 import pytest
@@ -13,7 +14,8 @@ from ganad.models.anogan import AnoGAN
 from ganad.models.egbad import EGBAD
 from ganad.models.ganomaly import GANomaly
 from ganad.models.imbalance import TwoDiscriminators
-from ganad.networks import Critic
+from ganad.networks import Critic, Skip
+from project import NUMBERED, name_of
 from torch import nn
 from tracing import ready
 
@@ -159,6 +161,85 @@ def test_a_row_alone_scores_the_same_in_the_papers_networks(name):
     x = toy_rows(model.shape, 3)
     model.train().step(x)                                        # running averages that are not 0 and 1
     torch.testing.assert_close(model.score(x, bs=1), model.score(x), rtol=1e-4, atol=1e-6)
+
+
+# What a paper's configuration says besides its layers
+
+def score_of(model):
+    "Which score it is, by the names that its method gives to scores"
+    if hasattr(model, 'by'): return model.by
+    if isinstance(model, AnoGAN): return f'{1-model.lam:g} pixels + {model.lam:g} {model.l_d.__name__}'
+    if isinstance(model, EGBAD):
+        return f'{model.alpha:g} {model.l_g.__name__} + {1-model.alpha:g} {model.l_d.__name__}'
+    if isinstance(model, GANomaly): return ' '.join(model.score_names())
+    return model.error.__name__
+
+
+ANOGAN_SCORE = '0.9 pixels + 0.1 features'
+EGBAD_SCORE = '0.9 l1 + 0.1 features'
+# score, decay of the average, latent size, step size; and what the lesson says of epochs and batches
+STATED = {
+    'egbad-mnist':       (EGBAD_SCORE, .999, 200, 1e-5, 'fit(x, epochs=100, bs=100)'),
+    'egbad-kdd99':       (EGBAD_SCORE, .9999, 32, 1e-5, 'KDD99 had 50 epochs of batches of 50.'),
+    'alad-cifar10':      ('features', .999, 100, 2e-4, 'fit(x, epochs=100, bs=32, val=v)'),
+    'alad-svhn':         ('features', .999, 100, 2e-4, 'fit(x, epochs=100, bs=32, val=v)'),
+    'alad-kdd99':        ('features', .999, 32, 1e-5, 'KDD99 had 100 epochs of batches of 50,'),
+    'alad-arrhythmia':   ('features', .999, 64, 1e-5, 'arrhythmia 1000 of batches of 32.'),
+    'ganomaly-32, grey':   ('codes', 0, 100, 2e-4, 'fit(x, epochs=15, bs=64)'),
+    'ganomaly-32, colour': ('codes', 0, 100, 2e-4, 'fit(x, epochs=15, bs=64)'),
+    'alad64-100':        ('features', .999, 100, 2e-4, '| 100, .0002, .999, 32 | 100, .0002, .999, 64 |'),
+    'anogan-mnist':      (ANOGAN_SCORE, .999, 200, 1e-5, 'fit(x, epochs=100, bs=100)'),
+    'anogan-kdd99':      (ANOGAN_SCORE, .9999, 32, 1e-5, 'KDD99 had 50 epochs of batches of 50,'),
+    'anogan-cifar10':    (ANOGAN_SCORE, .999, 100, 2e-4, 'CIFAR-10 up to 100 epochs of batches of 32,'),
+    'anogan-arrhythmia': (ANOGAN_SCORE, .999, 64, 1e-5, 'Arrhythmia 1000 of batches of 32.'),
+    'twodiscriminators-kim':    ('error', 0, None, 1e-4, '| epochs | 300 |'),
+    'twodiscriminators-report': ('error', 0, None, 1e-4, '| batch | 1 | 1 |'),
+}
+LESSONS = {cls: next(path for path in NUMBERED if name_of(path)==page)
+           for cls, page in {EGBAD: 'egbad', ALAD: 'alad', ALAD64: 'alad64', GANomaly: 'ganomaly',
+                             AnoGAN: 'anogan', TwoDiscriminators: 'imbalance'}.items()}
+
+
+def prose(notebook):
+    cells = json.loads(notebook.read_text(encoding='utf-8'))['cells']
+    return ' '.join(''.join(cell['source']) for cell in cells if cell['cell_type']=='markdown')
+
+
+@pytest.mark.parametrize('name', PAPERS)
+def test_paper_sets_what_the_paper_says(name):
+    "Score, average, latent and step size; epochs and batches are for `fit`, and the lesson states them"
+    new, _ = PAPERS[name]
+    score, average, nz, lr, training = STATED[name]
+    model = new()
+    assert (score_of(model), model.ema) == (score, average)
+    assert getattr(model, 'nz', nz) == nz
+    optimisers = {key: value for key, value in vars(model).items() if key.startswith('opt_')}
+    assert {group['lr'] for value in optimisers.values() for group in value.param_groups} == {lr}
+    assert getattr(model, 'w_rec', 0) == 0, 'a residual loss is ours'
+    assert training in ' '.join(prose(LESSONS[type(model)]).split())
+
+
+def images_of(model, nz):
+    "What the generator makes of codes, or a U-Net of pictures, when its last layer is pushed hard"
+    net = model.G
+    last = [layer for layer in net.modules() if isinstance(layer, nn.ConvTranspose2d)][-1]
+    with torch.no_grad(): last.weight.mul_(1e3)
+    given = toy_rows(model.shape, 3) if isinstance(net, Skip) else torch.randn(3, nz)
+    with torch.no_grad(): return net(given)
+
+
+OF_IMAGES = [name for name in PAPERS if not name.endswith(('kdd99', 'arrhythmia'))]
+
+
+@pytest.mark.parametrize('name', OF_IMAGES)
+def test_images_of_the_papers_stay_in_the_range_of_pixels(name):
+    "tanh at the end: whatever the weights, nothing leaves [-1,1], and both ends are reached"
+    new, _ = PAPERS[name]
+    set_seed(0)
+    model = new()
+    images = images_of(model, nz=STATED[name][2])
+    assert images.abs().max() <= 1
+    assert images.min() < -.9 and images.max() > .9
 
 
 PUBLIC = [getattr(papernets, name) for name in papernets.__all__]

@@ -473,7 +473,7 @@ Made by `python -m ganad.evidence.matrices`: do not edit.
 | folder | runs | what is asked | made by | read by |
 |---|---|---|---|---|
 {lines}
-| spot_the_bug | – | what thirteen defects change, measured by the page | the slow cells of {bugs} | {bugs} |
+| spot_the_bug | – | what eighteen defects change, measured by the page | the slow cells of {bugs} | {bugs} |
 
 `published.csv` holds the figures of others, each with its source. A star: the slow cells of the page
 make these files and add more measurements of the fitted model; the command makes the rest.

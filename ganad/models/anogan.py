@@ -72,6 +72,7 @@ _PAPER = dict(
     kdd99=dict(shape=121, nz=32, nets=AnoganKdd99, lr=1e-5, lr_z=((0,.01),(300,.001),(400,.0005))),
     cifar10=dict(shape=(3,32,32), nz=100, nets=AnoganCifar10, lr=2e-4, lr_z=((0,.001),)),
     arrhythmia=dict(shape=274, nz=64, nets=AnoganArrhythmia, lr=1e-5, lr_z=((0,.001),)))
+_AVERAGE = dict(mnist=.999, kdd99=.9999, cifar10=.999, arrhythmia=.999)
 
 # %% ../../nbs/methods/30_anogan.ipynb #8468eb13
 def _with_spectral_norm(shape): # Features a row, or (C,H,W)
@@ -115,10 +116,12 @@ class AnoGAN(GAN):
     @classmethod
     def paper(cls, data:str, # 'mnist', 'kdd99', 'cifar10' or 'arrhythmia'
               **kw): # Other settings
-        "Networks and search of the re-implementations"
+        "Networks, search and average of the re-implementations"
         networks = _PAPER[pick(data, _PAPER, 'data set of the papers')]
         search = dict(steps=500, clip=None, starts=1, tries=1, sums=True)
-        return cls(**{**networks, **search, **kw})
+        m = cls(**{**networks, **search, **kw})
+        m.ema = _AVERAGE[data]
+        return m
 
     def e_loss(self, x):
         "(8): G and D judge the code, and stay as they are"

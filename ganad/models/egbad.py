@@ -29,6 +29,7 @@ def sigma_code(D, x, xr, z):
 # %% ../../nbs/methods/40_egbad.ipynb #45345be9
 _PAPER = dict(mnist=dict(shape=(1,28,28), nz=200, nets=EgbadMnist),
               kdd99=dict(shape=121, nz=32, nets=EgbadKdd99))
+_AVERAGE = dict(mnist=.999, kdd99=.9999)
 
 # %% ../../nbs/methods/40_egbad.ipynb #1bb1e122
 def _rooted(x, xr):
@@ -68,9 +69,11 @@ class EGBAD(BiGAN):
     @classmethod
     def paper(cls, data:str, # 'mnist' or 'kdd99'
               **kw): # Other settings
-        "Networks, latent size, learning rate and score of the paper"
+        "Networks, latent size, learning rate, score and average of the paper"
         networks = _PAPER[pick(data, _PAPER, 'data set of the paper')]
-        return cls(**{**networks, 'lr':1e-5, 'w_rec':0., 'l_g':'l1', **kw})
+        m = cls(**{**networks, 'lr':1e-5, 'w_rec':0., 'l_g':'l1', **kw})
+        m.ema = _AVERAGE[data]
+        return m
 
     def ge_loss(self, x, z):
         "(7): (5), or (6) if `train_fm`, and the residual"

@@ -141,8 +141,10 @@ class GANomaly(Detector):
 
     @classmethod
     def paper(cls, size=32, c=1, **kw): # Pixels a side, channels; other settings
-        "Networks, latent size and learning rate of the paper"
-        return cls((c,size,size), **dict(nz=100, nets=GanomalyImages, lr=2e-4) | kw)
+        "Networks, latent size and learning rate of the paper, which keeps the last weights"
+        m = cls((c,size,size), **dict(nz=100, nets=GanomalyImages, lr=2e-4) | kw)
+        m.ema = 0
+        return m
 
 def _mse(a, b):
     "Mean square of the difference"
