@@ -215,11 +215,11 @@ def _check_whole(path, most=2048): # File; megabytes to look at
             if not file.read(1<<20): return
     with reading(path):
         if path.suffix.lower()=='.gz':
-            with gzip.open(path) as file: read_on(file)
+            with gzip.open(path) as packed: read_on(packed)
         elif path.suffix.lower()=='.npz':
             with zipfile.ZipFile(path) as archive:
                 for member in archive.infolist():
-                    with archive.open(member) as file: read_on(file)
+                    with archive.open(member) as unpacked: read_on(unpacked)
 
 # %% ../../nbs/files/10_readers.ipynb #523602f9
 class _Width(DataError):

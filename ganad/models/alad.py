@@ -74,8 +74,8 @@ class _AladNetworks:
 # %% ../../nbs/methods/60_alad.ipynb #34a8c047
 _CIFAR10 = dict(shape=(3,32,32), nz=100, nets=AladImages, lr=2e-4)
 _PAPER:dict = dict(cifar10=_CIFAR10, svhn=_CIFAR10,
-                  kdd99=dict(shape=121, nz=32, nets=AladKdd99, lr=1e-5, sn=False),
-                  arrhythmia=dict(shape=274, nz=64, nets=AladArrhythmia, lr=1e-5, sn=False))
+                   kdd99=dict(shape=121, nz=32, nets=AladKdd99, lr=1e-5, sn=False),
+                   arrhythmia=dict(shape=274, nz=64, nets=AladArrhythmia, lr=1e-5, sn=False))
 
 # %% ../../nbs/methods/60_alad.ipynb #68856ea3
 def _real_fake_logits(D, # A critic
