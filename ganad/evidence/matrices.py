@@ -335,24 +335,17 @@ def _ganomaly_encoder():
     return [run(digit, seed, label) for seed in range(2) for digit in range(10) for label in arms]
 
 _GAMES = 'alice', 'egbad', 'ganomaly', 'alad'      # that have a term beside the game: what is left without it
-_RIVALS = 'autoencoder', 'knn', 'pca', 'meanrow'
 
 def _game():
     "GANs with the game and without (`w_adv=0`), same networks and steps: digits, splits of Arrhythmia"
     with_and_without = {'':{}, ' without game':dict(w_adv=0)}
-    def arms(names, source, protocol, seed, **more):
+    def arms(source, protocol, seed, **more):
         return [Run(name, source, protocol, seed, settings, usual_fit(source), label=name+what, **more)
-                for name in names for what, settings in with_and_without.items()]
-    def beside(source, protocol, seed, **more):
-        return [Run(name, source, protocol, seed, fit=_fit(name, source), **more) for name in _RIVALS]
-    digits = [data.OneClass(digit) for digit in range(10)]
-    splits = [data.Arrhythmia(seed=42+seed) for seed in range(10)]
-    flagged = dict(flagged=FLAGGED['arrhythmia'])
+                for name in _GAMES for what, settings in with_and_without.items()]
     runs = []
-    for digit in digits: runs += [*arms(_GAMES, 'digits', digit, 0), *beside('digits', digit, 0)]
-    for seed, split in enumerate(splits):
-        runs += arms(_GAMES, 'arrhythmia', split, seed, **flagged)
-        runs += beside('arrhythmia', split, seed, **flagged)
+    for digit in range(10): runs += arms('digits', data.OneClass(digit), 0)
+    for seed in range(10):
+        runs += arms('arrhythmia', data.Arrhythmia(seed=42+seed), seed, flagged=FLAGGED['arrhythmia'])
     return runs
 
 def _ganomaly_fashion():
