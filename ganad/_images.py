@@ -56,8 +56,6 @@ def opened(file): # Path or open file
 
 def depth_of(image)->str: # Picture of PIL, not yet unfolded
     "'8' or '16' bits a value, as its head says; `DataError` if PIL would drop some of them"
-    if _is_scrambled(image):
-        raise DataError('more than 8 bits a colour, a plane for each', 'save it with 8, or pixel by pixel')
     is_deep_colour = image.mode=='RGB' and bool(image.tile) and 'transparency' not in image.info
     is_deep_colour = is_deep_colour and all(_other_half(tile.args) for tile in image.tile)
     if is_deep_colour or image.mode[0]=='I': return '16'
@@ -66,6 +64,8 @@ def depth_of(image)->str: # Picture of PIL, not yet unfolded
 
 def unfolded(image): # Picture of PIL → bits a value; picture, or of '16' bits an array of whole numbers
     "The values of a picture, upright"
+    if _is_scrambled(image):
+        raise DataError('more than 8 bits a colour, a plane for each', 'save it with 8, or pixel by pixel')
     depth = depth_of(image)
     if depth=='16' and image.mode=='RGB': return depth, _deep_colours(image)
     image = upright(image)
