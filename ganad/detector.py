@@ -391,23 +391,24 @@ def _first_weights(model):
     weights = [value.flatten().double().cpu() for value in model.state_dict().values()]
     return _digest(torch.cat(weights or [torch.zeros(0)]))
 
+_ROWS = dict(data='other rows to learn from', val='other validation rows', known='other known anomalies')
+
 def _difference(old, new):
     "What differs between the `run` of a checkpoint and that of this training: a name and a line, or two None"
     names = [name for name in new if name!='seed' and old.get(name)!=new[name]]
     if not names: return None,None
     name = names[0]
     if name=='start':
-        advice = 'call set_seed with the same number before the model is built'
-        return 'seed',f'of a training that began with other first weights ({advice})'
+        return 'seed','of another training: it had other first weights (set the seed, then build the model)'
     was = old.get(name)
     now = new[name]
     if isinstance(was, dict) and isinstance(now, dict):                 # settings: which of them?
         name = next(key for key in {**was, **now} if was.get(key)!=now.get(key))
         was,now = was.get(name),now.get(name)
-    what = f'of another training: its {name} is {was}, not {now}'
-    if name in ('data','val','known') and old.get('seed')!=new['seed']:  # rows are held out by seed
-        return 'seed',what + ', and its seed is another'
-    return name,what
+    if name not in _ROWS: return name,f'of another training: its {name} is {was}, not {now}'
+    what = f'of another training: it had {_ROWS[name]}'
+    if old.get('seed')==new['seed']: return name,what
+    return 'seed',f'{what}, as another seed holds out others'
 
 def _is_watched():
     "Is somebody there to look at a progress bar: a terminal, or a live notebook?"

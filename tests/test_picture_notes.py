@@ -23,6 +23,17 @@ from ganad._files.report import report_file
 
 # What is said and shown
 
+def test_pictures_of_another_size_than_the_trainings_are_said(recwarn):
+    "They are resized, which a score does not show"
+    grains = grain(40, 16, 16)
+    est = PCADetector(random_state=0).fit(grains)
+    est.anomaly_score(grains)
+    assert not recwarn.list
+    est.anomaly_score(grains.repeat(2, 1).repeat(2, 2))
+    said, = recwarn.list
+    assert 'images of 32×32 pixels, in training 16×16' in str(said.message) and said.filename==__file__
+
+
 @pytest.fixture
 def plates(tmp_path):
     "Grey plates of many shapes, a bright spot on one of the test; a mask and a black picture are among them"

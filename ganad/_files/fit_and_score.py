@@ -92,19 +92,14 @@ def _auroc_of_known(est, anomalies)->dict:
     return dict(auroc=found, normal=len(est.reference_), anomalies=len(anomalies))
 
 # %% ../../nbs/files/22_fit_and_score.ipynb #c3de6e3b
-_OTHER_ROWS = 'other rows (of a file or label, or held out)'
-_DIFFERS = dict(seed='another --seed', data=_OTHER_ROWS, val=_OTHER_ROWS, known=_OTHER_ROWS)
-
 def _fit(est, x, y, checkpoint, groups):
     try: return est.fit(x, y, checkpoint=checkpoint, groups=groups)
     except NonFiniteLoss:                         # nobody goes on with it: another lr is another training
         if checkpoint is not None: checkpoint.unlink(missing_ok=True)
         raise
     except CheckpointError as error:
-        had = _DIFFERS.get(error.differs or '')
-        what = f"of another training: it had {had}" if had else error.what
-        mend = "delete it, or repeat its command to go on with it"
-        raise CheckpointError(what, mend, differs=error.differs, file=error.file) from error
+        error.at(hint="repeat its command to go on with it")
+        raise
 
 # %% ../../nbs/files/22_fit_and_score.ipynb #3ef1c9a5
 _LONG = 90                                          # seconds, from which on it is worth a sentence

@@ -14,16 +14,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from ..core import DataError, pick
-from .._images import depth_of, opened, read_mask, unfolded
+from .._images import PICTURE_ENDINGS, UNREAD_ENDINGS, depth_of, opened, read_mask, unfolded
 from ..data import PICTURE_FORMATS, disk, masks_among, parts_among, picture_array, reading
 from ..estimator._preprocess import integer_range
 from .readers import (CELLS, CSV, NPZ, Chunk, Parquet, Rows, count_text, listing, skipped_text,
                                  error_cause, csv_line)
 
 # %% ../../nbs/files/12_pictures.ipynb #62d59a00
-_ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.jfif']
-_UNREAD = ['.heic', '.heif', '.avif', '.jp2', '.j2k', '.jxl', '.dcm', '.tga', '.psd', '.svg', '.exr', '.hdr',
-           '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raw', '.npy']        # which hold pictures, too
 _LARGEST = 256<<20                                      # bytes of a picture in an archive
 
 _HIDDEN = '.', '__MACOSX', '@eaDir', '#recycle', '$RECYCLE'          # of systems and of disks in the network
@@ -31,13 +28,13 @@ _HIDDEN = '.', '__MACOSX', '@eaDir', '#recycle', '$RECYCLE'          # of system
 def _printable(name): # Of a file, which need not be text
     return os.fsencode(name).decode('utf-8', 'replace')
 
-def _is_picture(name, endings=_ENDINGS): # A path inside the folder; what is hidden is none
+def _is_picture(name, endings=PICTURE_ENDINGS): # A path inside the folder; what is hidden is none
     path = PurePosixPath(name)
     is_hidden = any(part.startswith(_HIDDEN) for part in path.parts)
     return path.suffix.lower() in endings and not is_hidden
 
 def _unread(name): # As of `in_folder`: a picture of a format that is not read, to be said
-    return [(_printable(name), 'a format that is not read')] if _is_picture(name, _UNREAD) else []
+    return [(_printable(name), 'a format that is not read')] if _is_picture(name, UNREAD_ENDINGS) else []
 
 # %% ../../nbs/files/12_pictures.ipynb #42e22ee8
 def in_folder(root)->tuple[list, list]: # Names in order; (name, why) of what is left out
@@ -379,7 +376,7 @@ class Pictures(Rows):
         "Find the pictures, their classes, size and channels"
         names, self.skipped = self._look_through()
         if not names:
-            what = f"no pictures ({' '.join(_ENDINGS)}){skipped_text(self.skipped)}"
+            what = f"no pictures ({' '.join(PICTURE_ENDINGS)}){skipped_text(self.skipped)}"
             raise DataError(what, self._other_content(), file=self.path)
         self.top = _top_folder(names, self.path)
         self.pictures_of = masks_among(names)          # mask → its picture; None where that cannot be told

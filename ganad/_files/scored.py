@@ -15,7 +15,8 @@ from tqdm.auto import tqdm
 from ..core import DataError, GanadError
 from ..estimator._preprocess import EmptyColumnWarning, NewValueWarning
 from ..estimator._threshold import p_values
-from .labels import ANOMALY, NORMAL_ROW, Labels, agreement, kind_of_label
+from ..metrics import auroc_se
+from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
 from .pictures import rows_of, sha256
 from .readers import Layout, at_lines, layout_options, listing, options_text, skipped_text
 from .shift import light
@@ -30,7 +31,7 @@ def open_for(est, path, # Of the estimator: what to read
             ): # `Rows`
     "A file or folder, opened as this model wants to see it"
     prep = est.prep_
-    if label is not None and label in (getattr(prep, 'names', None) or []):
+    if label is not None and label in (prep.names or []):
         raise DataError(f"the model looks at column {label!r}", "name the column of labels", option='label')
     is_array = prep.kind=='table' and not prep.names                  # no names of columns: nothing to drop
     drop = [] if is_array else est.extra_.get('drop') or []
@@ -157,7 +158,9 @@ def compared(labels, scores, path, is_asked, threshold=None, # … above which r
         error.at(file=path)
         if is_asked: raise
         return None, {}, [f"The labels were not used: {error.what}; {error.mend}."]
-    return kinds, agreement(kinds, scores), [*labels.notes(), *_one_kind_note(kinds, scores, threshold)]
+    found = agreement(kinds, scores)
+    return kinds, found, [*labels.notes(), *_one_kind_note(kinds, scores, threshold),
+                          *_below_chance_note(kinds, scores, found)]
 
 def _one_kind_note(kinds, scores, threshold): # Sentences
     "What can be said of labelled rows that are all anomalies"
@@ -165,6 +168,15 @@ def _one_kind_note(kinds, scores, threshold): # Sentences
     found = np.asarray(scores)[kinds==ANOMALY]>threshold
     return [f"No row is labelled normal: no AUROC. Of {len(found):,} labelled anomalies "
             f"{found.mean():.1%} are flagged."]
+
+def _below_chance_note(kinds, scores, found): # Sentences; `found`: as of `agreement`
+    "Labelled anomalies that score lower than normal rows, by more than chance"
+    if 'auroc' not in found: return []
+    is_labelled = kinds!=UNLABELLED
+    highest = found['auroc'] + 1.96*auroc_se(kinds[is_labelled], np.asarray(scores)[is_labelled])
+    if not highest<.5: return []
+    return [f"AUROC {found['auroc']:.3f}, below chance: labelled anomalies score lower than normal rows. "
+            "Which value marks normal rows (--normal)? Or were anomalies learned as normal?"]
 
 def _doubts(tally, rows, kinds, scores)->list: # `Tally` of the `Rows`; as of `Labels.kinds`, or None; (N,)
     "What to be wary of, in sentences"

@@ -31,6 +31,8 @@ def row_warnings(x, # Normal rows: DataFrame, or images
         found.append(f"Only {rows} to learn from: a rough picture of the normal; take more.")
     found += [f"{name!r} only rises, as row numbers do; {drop_option([name])}." for name in row_numbers(x)]
     if len(x)<2: return found
+    if _ends_in_total(x):
+        found.append("The last row is the sum of the others: a total, learned as a normal row; delete it.")
     if _all_alike(x): return [*found, "All rows are the same: whatever differs will look odd."]
     same = _constant_columns(x)
     if same:
@@ -44,6 +46,15 @@ def row_numbers(x)->list: # Names
     numbers = x.select_dtypes('number')
     likely = numbers.columns[_only_rises(numbers[:1000].to_numpy())]
     return [name for name in likely if _only_rises(numbers[name].to_numpy())]
+
+def _ends_in_total(x)->bool:
+    "Is the last row of a table the sum of those above it, in most of its columns of numbers?"
+    if not _is_table(x) or len(x)<4: return False
+    numbers = x.select_dtypes('number').to_numpy(float)
+    above = numbers[:-1].sum(0)
+    varies = (numbers[:-1]!=numbers[:1]).any(0)
+    is_sum = np.isclose(numbers[-1], above, rtol=1e-6, atol=0)
+    return varies.sum()>=2 and is_sum[varies].mean()>.5
 
 def _only_rises(values): return (np.diff(values, axis=0)>0).all(0) & (values%1==0).all(0)
 
@@ -251,13 +262,12 @@ def _most_frequent(scores, most)->list: # (score, rows)
 def _as_typed(value): return f'{value:g}' if float(f'{value:g}')==value else repr(float(value))
 
 def _known_texts(prep): # Column of text → the categories that training has seen
-    names = getattr(prep, 'names', None) or []
-    return {name:values for name, values in zip(names, getattr(prep, 'values', [])) if values}
+    if not prep.names: return {}
+    return {name:values for name, values in zip(prep.names, prep.values) if values}
 
 def _constants(prep): # Column of numbers that held one value → that value
-    names = getattr(prep, 'names', None) or []
-    owner = prep.owner if names else []
-    return {names[owner[i]]:prep.mean[i] for i in getattr(prep, 'constant', ()) if names}
+    if not prep.names: return {}
+    return {prep.names[prep.owner[i]]:prep.mean[i] for i in prep.constant}
 
 _ENOUGH_ROWS = 20
 

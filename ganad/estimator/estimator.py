@@ -10,7 +10,7 @@ import inspect, math, platform, warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 import numpy as np, sklearn, torch
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -25,7 +25,7 @@ from ._fitted import FittedDetector, check_training, say_few_rows, seeded
 from ._inputs import (as_data, check_frame, check_pictures, kind_of, known_anomalies,
                                      numbers_in, with_names_of_one_type)
 from ._preprocess import (KINDS, ConstantScoreWarning, EmptyColumnWarning, Images,
-                                         NewValueWarning, Table, prepared, slices)
+                                         NewValueWarning, Preprocessor, Table, prepared, slices)
 from ._settings import check_numbers, check_own, check_stored, settings_of
 from ._threshold import Threshold, checked_groups, hold_out
 from ..metrics import auroc
@@ -58,7 +58,7 @@ class _Roles:
 class Estimator(OutlierMixin, BaseEstimator):
     "`ALADDetector` and all others of `estimators()`: a method as scikit-learn's outlier detector"
     method:type[Detector]
-    prep_:Any                   # `Table` or `Images`: makes rows that a network can read
+    prep_:Preprocessor          # `Table` or `Images`: makes rows that a network can read
     detector_:FittedDetector    # Scores them
     line_:Threshold             # Says where normal ends
     data_:dict                  # Numbers of rows, held out, known to be anomalies; a digest
@@ -269,8 +269,10 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def _in_proportion(self, X): # Pictures
         "The same in squares, if the model was fitted on files that were filled up to squares"
-        files = self.extra_.get('pictures') or {}
-        return self.prep_.filled_up(X) if files.get('pad') else X
+        prep = cast(Images, self.prep_)                                   # `_take` compares the kinds
+        files = self.extra_.get('pictures')
+        if not files: prep.say_other_size(X, stacklevel=6)
+        return prep.filled_up(X) if files and files.get('pad') else X
 
     # ---- score
 
@@ -351,12 +353,12 @@ class Estimator(OutlierMixin, BaseEstimator):
                    )->Any: # (N,H,W); of a list a list of (H,W)
         "Where each picture is anomalous, at its own size"
         if isinstance(X, (list, tuple)): return [self.anomaly_map(as_data(x)[None], by)[0] for x in X]
-        taken = self._take(X)
-        if self.prep_.kind!='images': raise ShapeError("a table has no map", "call explain")
-        height, width = self.prep_.sides(as_data(X))
-        high, wide = self.prep_.sides(taken)                              # of squares, if X is no square
+        taken, prep = self._take(X), self.prep_
+        if not isinstance(prep, Images): raise ShapeError("a table has no map", "call explain")
+        height, width = prep.sides(as_data(X))
+        high, wide = prep.sides(taken)                                    # of squares, if X is no square
         top, left = round((high-height)/2), round((wide-width)/2)
-        maps = enlarged(explain(self.prep_, self.detector_, taken, by), high, wide)
+        maps = enlarged(explain(prep, self.detector_, taken, by), high, wide)
         return maps[:,top:top+height,left:left+width]
 
     # ---- what the parts know, as attributes of the whole
@@ -533,8 +535,8 @@ def _revived(header, state, settings):
     cls = estimators()[pick(header['method'], estimators(), 'method')]
     check_stored(cls.method, header['settings'], cls().get_params())
     est = cls(**{**header['settings'], **settings})
-    est.prep_ = KINDS[header['kind']].from_json(header['prep'])
-    if header['kind']=='table' and len(est.prep_.owner)!=len(est.prep_.mean): raise ValueError('prep.mean')
+    prep = est.prep_ = KINDS[header['kind']].from_json(header['prep'])
+    if isinstance(prep, Table) and len(prep.owner)!=len(prep.mean): raise ValueError('prep.mean')
     value = None if header['threshold'] is None else float(header['threshold'])
     est.line_ = Threshold(value, state['reference'].numpy(), header['calibrated'])
     est.n_features_in_ = header['features']
