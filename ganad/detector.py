@@ -408,7 +408,7 @@ def _difference(old, new):
     if name not in _ROWS: return name,f'of another training: its {name} is {was}, not {now}'
     what = f'of another training: it had {_ROWS[name]}'
     if old.get('seed')==new['seed']: return name,what
-    return 'seed',f'{what}, as another seed holds out others'
+    return 'seed',f'{what} (another seed holds out others)'
 
 def _is_watched():
     "Is somebody there to look at a progress bar: a terminal, or a live notebook?"

@@ -98,7 +98,7 @@ def _fit(est, x, y, checkpoint, groups):
         if checkpoint is not None: checkpoint.unlink(missing_ok=True)
         raise
     except CheckpointError as error:
-        error.at(hint="repeat its command to go on with it")
+        error.at(hint="or repeat its command, to go on with it")
         raise
 
 # %% ../../nbs/files/22_fit_and_score.ipynb #3ef1c9a5
