@@ -73,6 +73,7 @@ class Selection:
         self.concerned = concerned_modules(self.changed)
         self.names = methods_among(self.changed)
         self.importers = methods_among(self.concerned)
+        self.methods = methods_among(MODULES)
         self.tested_by_import = set(self.changed)
         if '_files/commands' in self.changed: self.tested_by_import.add('cli')
         self.in_files = any(module.startswith('_files/') for module in self.changed)
@@ -90,10 +91,16 @@ class Selection:
         if path.stem in ('test_layout', 'test_style'): return True
         about = {*re.findall(r'\w+', item.name.partition('[')[2])}
         if about & self.names: return True
+        if self._is_of_other_methods(about): return False
         if path.stem=='test_contract': return 'contract' in self.changed or self._wants_promise(about)
         if path.stem in OF_METHODS and self.importers: return True
         if path.stem in OF_COMMANDS and self.in_files: return True
         return bool(self.tested_by_import & modules_of_test(path))
+
+    def _is_of_other_methods(self, about):
+        "Does the test name methods, and none that imports what was changed?"
+        named = about & self.methods
+        return bool(named and self.importers) and not named & self.importers
 
     def _wants_promise(self, about):
         "On tables, which train in a second, of each method that imports what was changed"

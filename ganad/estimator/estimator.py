@@ -353,7 +353,8 @@ class Estimator(OutlierMixin, BaseEstimator):
                    )->Any: # (N,H,W); of a list a list of (H,W)
         "Where each picture is anomalous, at its own size"
         if isinstance(X, (list, tuple)): return [self.anomaly_map(as_data(x)[None], by)[0] for x in X]
-        taken, prep = self._take(X), self.prep_
+        taken = self._take(X)
+        prep = self.prep_
         if not isinstance(prep, Images): raise ShapeError("a table has no map", "call explain")
         height, width = prep.sides(as_data(X))
         high, wide = prep.sides(taken)                                    # of squares, if X is no square
