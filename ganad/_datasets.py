@@ -6,12 +6,13 @@
 __all__ = ['DEBIAN', 'adbench_tables', 'sources', 'place_of', 'load']
 
 # %% ../nbs/toolkit/012_datasets.ipynb #a03f050c
-import gzip,hashlib,tempfile,zlib
+import gzip,hashlib,lzma,tempfile,zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
 from scipy.io import loadmat
+import ganad
 from .core import DataError,atomic,pick
 from ._images import read_folder,unpack
 from ._sources import (Source, cache_dir, digest, disk, download, find, find_by_hand, is_in_cache,
@@ -140,6 +141,28 @@ def _mnist(root):
 def _fashion(root):
     dataset = _torchvision().FashionMNIST
     return _idx_source(root, 'fashion', dataset, 'FashionMNIST', dataset.classes, [DEBIAN])
+
+# %% ../nbs/toolkit/012_datasets.ipynb #156cfaa7
+_SAMPLE = Path(ganad.__file__).parent/'samples/fashion.xz'
+
+def _pack_sample(source, # FashionMNIST, whole
+                )->bytes: # As in `_SAMPLE`
+    "The first 300 training images of each class, then the first 100 test images of each, packed"
+    def first(is_test, n):
+        of_part = [torch.nonzero((source.y==label) & (source.test==is_test))[:n,0] for label in range(10)]
+        return source.data[torch.cat(of_part),0].numpy().tobytes()
+    packing = [dict(id=lzma.FILTER_LZMA2, preset=9|lzma.PRESET_EXTREME, lc=4, lp=0, pb=0)]
+    return lzma.compress(first(False, 300) + first(True, 100), filters=packing)
+
+@_source('fashion_sample', place='with ganad')
+def _fashion_sample(root):
+    with reading(_SAMPLE): pixels = np.frombuffer(lzma.decompress(_SAMPLE.read_bytes()), np.uint8)
+    images = torch.from_numpy(pixels.copy()).view(4000, 1, 28, 28)
+    labels = torch.arange(10)
+    y = torch.cat([labels.repeat_interleave(300), labels.repeat_interleave(100)])
+    is_test = torch.arange(4000)>=3000
+    return Source('fashion_sample', images, y, _torchvision().FashionMNIST.classes, is_test, 'FashionMNIST, a sample')
+
 
 # %% ../nbs/toolkit/012_datasets.ipynb #da564926
 def _folder_with_sums(get, root, found, files, title, where):

@@ -47,7 +47,7 @@ def name_of(notebook):
 
 def is_lesson(notebook):
     "Does it teach a method?"
-    return folder_of(notebook)=='methods' and notebook.name[:2]<'80'
+    return folder_of(notebook)=='methods' and '10'<=notebook.name[:2]<'80'
 
 
 @cache

@@ -30,6 +30,19 @@ def test_digits_need_nothing():
     assert load('digits', size=32).shape==(1, 32, 32)
 
 
+def test_the_sample_of_clothes_needs_nothing():
+    sample = load('fashion_sample')
+    assert (len(sample), sample.shape, int(sample.test.sum())) == (4000, (1, 28, 28), 1000)
+    assert sample.y[~sample.test].bincount().tolist()==[300]*10
+    assert _datasets._SAMPLE.stat().st_size<1.5e6
+
+
+@real('FashionMNIST')
+def test_the_sample_of_clothes_is_a_part_of_the_whole(elsewhere):
+    whole = load('fashion', root=REAL)
+    assert _datasets._pack_sample(whole)==_datasets._SAMPLE.read_bytes()
+
+
 def test_the_digest_of_the_digits_is_that_of_the_stored_results():
     assert load('digits').sha256=='59b3ec2baa774fec6e64cbc8f5670a66e7377de6615f8c30711e483a60de23cb'
 
