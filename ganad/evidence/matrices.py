@@ -153,7 +153,8 @@ _CLASSES = 'airplane automobile bird cat deer dog frog horse ship truck'.split()
 def _cifar10():
     "CIFAR-10, each class normal: baselines, and GANomaly with a twelfth of the usual steps"
     baselines = 'knn','pca','isolationforest','meanrow'
-    return [*one_class('cifar10', _CLASSES, baselines), *one_class('cifar10', _CLASSES, ['ganomaly'], steps=100)]
+    return [*one_class('cifar10', _CLASSES, baselines),
+            *one_class('cifar10', _CLASSES, ['ganomaly'], steps=100)]
 
 def _speed():
     "every method on T-shirts, two epochs, 1,000 test images; AnoGAN's search from 5 steps to 500"
@@ -177,7 +178,7 @@ def _papers():
     birds = data.Pooled('bird', n_train=1600, n_test=2000)
     on_kdd99 = [run(method, 'kdd99', data.KDD99(), seed, dict(steps=steps, bs=50))
                 for seed in range(3) for method,steps in (('egbad', 16_000), ('alad', 8000))]
-    again = [run('alad', 'arrhythmia', unfiltered[0], seed, _FULL) for seed in (5,6)]      # the authors' split
+    again = [run('alad', 'arrhythmia', unfiltered[0], seed, _FULL) for seed in (5,6)]  # the authors' split
     return [*(run('alad', 'arrhythmia', split, seed, _FULL) for seed,split in enumerate(unfiltered)), *again,
             *(run('anogan', 'arrhythmia', split, seed, _FULL) for seed,split in enumerate(unfiltered[:3])),
             *on_kdd99, *(run('egbad', 'mnist', digit, 0, dict(epochs=1, bs=100)) for digit in odd_digits),

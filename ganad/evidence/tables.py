@@ -151,7 +151,8 @@ def compare(recs:list, # Records
     "Run against run on the same task and seed, by Wilcoxon's test; on one task, seeds against seeds"
     return _in_words(*_compared(recs, a, b, metric))
 
-def _compared(recs, a, b, metric): # As for `_in_words`
+def _compared(recs, a, b, metric):
+    "What `_in_words` wants to know"
     def values(label):
         return {(_rows_asked(r), r['seed']):r['metrics'][metric] for r in recs if r['label']==label}
     of_a,of_b = values(a),values(b)
