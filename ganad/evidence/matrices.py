@@ -174,14 +174,14 @@ def _papers():
         return Run(method, source, protocol, seed, dict(paper=source, **settings), fit,
                    flagged=FLAGGED.get(source))
     unfiltered = [data.Arrhythmia(seed=42+seed, raw=True, clean=False) for seed in range(5)]
-    odd_digits = [data.OneOut(digit, n_train=12_000, n_test=5000) for digit in (0,1,8)]
+    odd_zero = data.OneOut(0, n_train=12_000, n_test=5000)
     birds = data.Pooled('bird', n_train=1600, n_test=2000)
     on_kdd99 = [run(method, 'kdd99', data.KDD99(), seed, dict(steps=steps, bs=50))
                 for seed in range(3) for method,steps in (('egbad', 16_000), ('alad', 8000))]
     again = [run('alad', 'arrhythmia', unfiltered[0], seed, _FULL) for seed in (5,6)]  # the authors' split
     return [*(run('alad', 'arrhythmia', split, seed, _FULL) for seed,split in enumerate(unfiltered)), *again,
             *(run('anogan', 'arrhythmia', split, seed, _FULL) for seed,split in enumerate(unfiltered[:3])),
-            *on_kdd99, *(run('egbad', 'mnist', digit, 0, dict(epochs=1, bs=100)) for digit in odd_digits),
+            *on_kdd99, run('egbad', 'mnist', odd_zero, 0, dict(epochs=1, bs=100)),
             Run('ganomaly', 'fashion', data.OneClass(0), 0, dict(paper=32, c=1), dict(epochs=1, bs=64), 32),
             run('alad', 'cifar10', birds, 0, dict(epochs=1, bs=32))]
 
