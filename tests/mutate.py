@@ -72,18 +72,19 @@ def without_wording(source):
     return '\n'.join(lines) + '\n'
 
 
-def prepare(here):
-    "A copy of the package in the folder `here`, with the tests that concern it and mutmut's settings"
+def prepare(here, modules):
+    "A copy of the package in the folder `here`, with the tests that concern `modules`, and mutmut's settings"
     shutil.copytree(ROOT/'ganad', here/'ganad', ignore=shutil.ignore_patterns('__pycache__'))
     (here/'tests').mkdir()
     shutil.copy(ROOT/'tests/test_metrics.py', here/'tests')
-    for module, notebook in MUTATED.items():
-        text = CELLS.format(module=module, cells=[*quick_cells(module, ROOT/notebook)])
+    for module in modules:
+        cells = [*quick_cells(module, ROOT/MUTATED[module])]
+        text = CELLS.format(module=module, cells=cells)
         (here/f'tests/test_cells_of_{module}.py').write_text(text, encoding='utf-8')
         path = here/f'ganad/{module}.py'
         path.write_text(without_wording(path.read_text(encoding='utf-8')), encoding='utf-8')
-    modules = '\n'.join(f'    ganad/{module}.py' for module in MUTATED)
-    (here/'setup.cfg').write_text(SETTINGS.format(modules=modules), encoding='utf-8')
+    paths = '\n'.join(f'    ganad/{module}.py' for module in modules)
+    (here/'setup.cfg').write_text(SETTINGS.format(modules=paths), encoding='utf-8')
 
 
 def mutmut(here, *arguments):
@@ -122,7 +123,8 @@ def report(here):
 
 
 if __name__=='__main__':
+    jobs, *modules = sys.argv[1:] or ['2']
     with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder))
-        mutmut(Path(folder), 'run', '--max-children', *(sys.argv[1:2] or ['2']))
+        prepare(Path(folder), modules or [*MUTATED])
+        mutmut(Path(folder), 'run', '--max-children', jobs)
         print('\n\n'.join(report(Path(folder))))
