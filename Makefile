@@ -13,7 +13,7 @@ override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$
 export GANAD_DATA
 endif
 
-.PHONY: help demo test quick lint test-slow fuzz site preview lab times bench export clean tools
+.PHONY: help demo test quick lint test-slow fuzz mutants site preview lab times bench export clean tools
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -49,6 +49,10 @@ preview: $(READY)  ## show the pages until Ctrl-C, and build them again after ev
 
 fuzz: $(READY)  ## damage 10,000 tables, pictures and models, none of which may score otherwise: make fuzz ARGS='FILES SEED'
 	@OMP_NUM_THREADS=1 $(PY) tests/fuzz.py $(ARGS)
+
+mutants: $(READY)  ## change losses and metrics a little, hundreds of times, and say what no test notices: make mutants ARGS=losses
+	@$(PIP) 'mutmut>=3.8,<4'
+	@OMP_NUM_THREADS=1 $(PY) tests/mutate.py $(JOBS) $(ARGS)
 
 lab: $(READY)  ## open the notebooks in Jupyter, or one of them: make lab NB=10_gan
 	@$(PY) -m jupyter lab $(if $(NB),$(wildcard nbs/$(NB).ipynb nbs/*/$(NB).ipynb),nbs) $(ARGS)

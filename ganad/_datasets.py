@@ -180,9 +180,11 @@ def _folder_with_sums(get, root, found, files, title, where):
     if lost: raise DataError('missing or damaged (MD5)', mend='replace it', file=lost[0])
     return folder
 
-@_source('cifar10', 'cifar-10-batches-py')
+@_source('cifar10', 'cifar-10-batches-py', 'cifar10-lossless.zip')
 def _cifar10(root):
     below = Path('cifar-10-batches-py')
+    archive = find(root, 'cifar10-lossless.zip')
+    if archive and not find(root, below): return _of_archive('cifar10', archive, 'CIFAR-10')
     dataset = _torchvision().CIFAR10
     def get(folder):
         _fetch(dataset.url, folder.parent/dataset.filename, dataset.tgz_md5)
@@ -237,18 +239,22 @@ def _cifar10_jpeg(root):
     title = 'CIFAR-10 (JPEG copy)'
     archive = find_by_hand(root, 'cifar10-jpeg.zip', title, 'it has no public address',
                            "use 'cifar10', which is downloaded")
+    return _of_archive('cifar10-jpeg', archive, title)
+
+def _of_archive(name, archive, title): # Name and title of the source; ZIP of pictures of 32 pixels
+    "The pictures of an archive, which are decoded once and then kept in the cache"
     with reading(archive): archive_digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
-    kept = cache_dir()/f'cifar10-jpeg-{archive_digest}.npz'
+    kept = cache_dir()/f'{archive.stem}-{archive_digest}.npz'
     if not kept.exists(): _decode_archive(archive, kept)
     with reading(kept), np.load(kept) as saved:
-        x,y,is_test = (torch.from_numpy(saved[name]) for name in ('x','y','test'))
+        x,y,is_test = (torch.from_numpy(saved[part]) for part in ('x','y','test'))
         if digest(x, y, is_test)!=str(saved.get('sha256')): raise ValueError('another check sum than its own')
-        return Source('cifar10-jpeg', x, y, saved['classes'].tolist(), is_test, title)
+        return Source(name, x, y, saved['classes'].tolist(), is_test, title)
 
 def _decode_archive(archive, kept):
     "Write the decoded pictures of an archive to the file `kept`"
     with disk(kept), atomic(kept) as temporary, tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        decoded = read_folder(unpack(archive, Path(folder)/'cifar10-jpeg'), 32)
+        decoded = read_folder(unpack(archive, Path(folder)/archive.stem), 32)
         x = decoded.pop('data')
         sha256 = digest(x, decoded['y'], decoded['test'])
         with open(temporary, 'wb') as file: np.savez(file, x=x, sha256=sha256, **decoded)

@@ -223,6 +223,15 @@ def test_an_archive_is_decoded_once_and_leaves_nothing_unpacked(archive):
     assert [path.suffix for path in in_cache()]==['.npz']                 # nothing unpacked is left
 
 
+def test_cifar10_is_read_from_an_archive_without_loss_where_its_own_files_are_not(here, archive):
+    archive.rename(here/'cifar10-lossless.zip')
+    source = load('cifar10')
+    assert (source.name, source.title) == ('cifar10', 'CIFAR-10')
+    assert source.classes==['cat', 'dog'] and data.place_of('cifar10')
+    put(here/'cifar-10-batches-py/data_batch_1', b'torn')                  # its own files go first
+    damaged(lambda: load('cifar10'), here/'cifar-10-batches-py/data_batch_1')
+
+
 @pytest.mark.parametrize('member', ['../x.jpg', 'a/../../x.jpg', '/etc/x.jpg', '..\\x.jpg'])
 def test_an_archive_that_would_leave_its_folder_is_refused(here, member):
     archive = here/'cifar10-jpeg.zip'

@@ -148,6 +148,14 @@ def _cifar():
     methods = 'alad','ganomaly','autoencoder','knn','pca','isolationforest','meanrow','random'
     return one_class('cifar10-jpeg', ('bird','automobile','frog'), methods)
 
+_CLASSES = 'airplane automobile bird cat deer dog frog horse ship truck'.split()
+
+def _cifar10():
+    "CIFAR-10, each class normal: baselines, and GANomaly with a twelfth of the usual steps"
+    baselines = 'knn','pca','isolationforest','meanrow'
+    return [*one_class('cifar10', _CLASSES, baselines),
+            *one_class('cifar10', _CLASSES, ['ganomaly'], steps=100)]
+
 def _speed():
     "every method on T-shirts, two epochs, 1,000 test images; AnoGAN's search from 5 steps to 500"
     shirts = data.OneClass(0, n_test=1000)
@@ -156,6 +164,26 @@ def _speed():
               for name in _competitors()),
             *(Run('anogan', 'fashion', shirts, 0, dict(steps=steps), brief, label=f'anogan {steps}')
               for steps in (5,20,100,500))]
+
+# %% ../../nbs/evidence/01_matrices.ipynb #fd046b52
+_FULL = dict(epochs=1000, bs=32)              # of the papers, on Arrhythmia
+
+def _papers():
+    "`paper()` of ALAD, AnoGAN, EGBAD, GANomaly on its protocol; but for Arrhythmia with a part of its steps"
+    def run(method, source, protocol, seed, fit, **settings):
+        return Run(method, source, protocol, seed, dict(paper=source, **settings), fit,
+                   flagged=FLAGGED.get(source))
+    unfiltered = [data.Arrhythmia(seed=42+seed, raw=True, clean=False) for seed in range(5)]
+    odd_zero = data.OneOut(0, n_train=12_000, n_test=5000)
+    birds = data.Pooled('bird', n_train=1600, n_test=2000)
+    on_kdd99 = [run(method, 'kdd99', data.KDD99(), seed, dict(steps=steps, bs=50))
+                for seed in range(3) for method,steps in (('egbad', 16_000), ('alad', 8000))]
+    again = [run('alad', 'arrhythmia', unfiltered[0], seed, _FULL) for seed in (5,6)]  # the authors' split
+    return [*(run('alad', 'arrhythmia', split, seed, _FULL) for seed,split in enumerate(unfiltered)), *again,
+            *(run('anogan', 'arrhythmia', split, seed, _FULL) for seed,split in enumerate(unfiltered[:3])),
+            *on_kdd99, run('egbad', 'mnist', odd_zero, 0, dict(epochs=1, bs=100)),
+            Run('ganomaly', 'fashion', data.OneClass(0), 0, dict(paper=32, c=1), dict(epochs=1, bs=64), 32),
+            run('alad', 'cifar10', birds, 0, dict(epochs=1, bs=32))]
 
 # %% ../../nbs/evidence/01_matrices.ipynb #cdc26b85
 def _ema():
@@ -431,6 +459,7 @@ def _pictures():
 # %% ../../nbs/evidence/01_matrices.ipynb #18fbdde5
 MATRICES = {'quick':_quick, 'digits':_digits, 'kdd99':_kdd99, 'arrhythmia':_arrhythmia, 'adbench':_adbench,
             'fashion-oneclass':_fashion, 'mnist-egbad':_mnist, 'fashion-egbad':_survey, 'cifar-bird':_cifar,
+            'cifar10':_cifar10, 'papers':_papers,
             'imbalance':_imbalance, 'unseen':_unseen, 'latent':_latent, 'latent-full':_latent_full,
             'speed':_speed, 'ema':_ema,
             'alice':_alice, 'anogan':_anogan_lesson, 'fanogan':_fanogan,
@@ -445,7 +474,8 @@ _READ_BY = {
     'digits':'scoreboard gan bigan anogan ganomaly', 'kdd99':'scoreboard alice anogan egbad ganomaly alad',
     'arrhythmia':'scoreboard', 'fashion-oneclass':'scoreboard gan bigan alice ganomaly',
     'mnist-egbad':'scoreboard ablations', 'fashion-egbad':'ablations',
-    'cifar-bird':'scoreboard', 'imbalance':'imbalance scoreboard', 'unseen':'imbalance scoreboard',
+    'cifar-bird':'scoreboard', 'cifar10':'scoreboard', 'papers':'scoreboard',
+    'imbalance':'imbalance scoreboard', 'unseen':'imbalance scoreboard',
     'latent':'latent_size alad64',
     'speed':'speed', 'ema':'bigan', 'alice':'alice', 'anogan':'anogan', 'fanogan':'fanogan xrays',
     'egbad':'egbad', 'egbad-kdd99':'egbad', 'ganomaly-encoder':'ganomaly ablations',
