@@ -1,5 +1,5 @@
 // On a phone, figures of several panels keep a width at which they can be read. What scrolls sideways can be reached with the keyboard;
-// what is folded is printed; a number keeps its spread beside it in a narrow table. Nothing else needs a script.
+// what is folded is printed, and opened by a link to what is inside; a number keeps its spread beside it in a narrow table. Nothing else needs a script.
 const panels = () => document.querySelectorAll('main figure img').forEach(i => i.classList.toggle('panels', innerWidth<576 && i.naturalWidth>560 && i.naturalWidth>1.9*i.naturalHeight))
 const wide = 'main pre, main table, main .sd-table, main .katex-display, main .math.display, main .cell-output-display, main figure p:has(> .panels)'
 const reach = () => document.querySelectorAll(wide).forEach(e => {
@@ -9,4 +9,19 @@ const reach = () => document.querySelectorAll(wide).forEach(e => {
 const whole = () => document.querySelectorAll('main td').forEach(e => { if (e.textContent.trim().length<=16) e.style.whiteSpace = 'nowrap' })
 addEventListener('load', () => { panels(); whole(); reach(); document.fonts.ready.then(reach); setTimeout(reach, 300) })
 addEventListener('resize', () => { panels(); reach() })
+addEventListener('toggle', reach, true)       // what was folded had no width before
 addEventListener('beforeprint', () => document.querySelectorAll('main details').forEach(d => d.open = true))
+
+const unfold = hash => {                      // every fold around what an address names, or the fold itself
+  const target = document.getElementById(decodeURIComponent(hash.slice(1)))
+  const folds = []
+  for (let e = target; e; e = e.parentElement) if (e.tagName==='DETAILS' && !e.open) folds.push(e)
+  folds.forEach(fold => fold.open = true)
+  if (folds.length) target.scrollIntoView()
+}
+addEventListener('load', () => unfold(location.hash))
+addEventListener('hashchange', () => unfold(location.hash))
+addEventListener('click', event => {          // a second click on the same link changes no hash
+  const link = event.target.closest('a[href*="#"]')
+  if (link && link.hash===location.hash) unfold(link.hash)
+})

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import networkx as nx
 import prepared
 import pytest
+from browser import Visit
 from project import ROOT
 
 pytest.importorskip('nbdev')
@@ -52,7 +53,7 @@ user = x
 readme_nb = index.ipynb
 jupyter_hooks = False
 """
-QUARTO = """project: {type: website, output-dir: _docs}
+QUARTO = """project: {type: website, output-dir: _docs, resources: [site.js]}
 website:
   title: toy
   navbar: {search: true, left: [{text: Start, href: index.ipynb}]}
@@ -61,7 +62,11 @@ website:
       - index.ipynb
       - {section: Tools, contents: "tools/0*.ipynb"}
       - {section: Nothing yet, contents: "5*.ipynb"}
-format: {html: {theme: {light: cosmo, dark: darkly}, toc: true}}
+format:
+  html:
+    theme: {light: cosmo, dark: darkly}
+    include-in-header: {text: '<script src="site.js" defer></script>'}
+    toc: true
 """
 WIDGET = 'application/vnd.jupyter.widget-'
 LAYOUT = dict(model_module='@jupyter-widgets/base', model_module_version='2.0.0', model_name='LayoutModel',
@@ -85,7 +90,7 @@ The game @eq-value, its picture @fig-net, `@eq-value` in code, $$x^2$$ in a line
 
 : Numbers {#tbl-n}
 
-See @tbl-n and @fig-loss, and [`Loss.step`](https://toy.example/toy/tools/losses.html#loss.step).
+See @tbl-n and @fig-loss, [the picture inside](#fig-inside), and [`Loss.step`](https://toy.example/toy/tools/losses.html#loss.step).
 """
 
 
@@ -107,10 +112,15 @@ def notebook(*contents, **metadata):
 LOSSES = notebook(
     '# Losses\n\n> What is lost', WORDS, ('#| hide\nsecret = 1',),
     ('#| label: fig-loss\n#| fig-cap: "Loss: by step"\nplot()', {'image/png':'iVBORw0KGgo='}),
+    '### Check: what `plot` moves\n\nunderneath',
+    ('#| label: fig-inside\n#| fig-cap: Inside\nplot(1)', {'image/png':'iVBORw0KGgo='}),
+    '---\n\nThe story goes on.\n\n## Exercises\n\n'
+    '<details><summary>Solution to 1</summary>\n\nSolved.\n\n</details>',
     ('slider', SLIDER), widgets=STATE)
 FILES = {
     'settings.ini':SETTINGS, '_quarto.yml':QUARTO,
     'toy/__init__.py':'', 'toy/_modidx.py':'d = dict(syms={}, settings={})',
+    'nbs/site.js':(ROOT/'nbs/site.js').read_text(encoding='utf-8'),
     'nbs/images/net.svg':'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>',
     'nbs/index.ipynb':notebook('# Toy\n\n> A toy', '## Begin\n\n[losses](tools/03_losses.ipynb#eq-value)'),
     'nbs/tools/03_losses.ipynb':LOSSES}
@@ -288,6 +298,57 @@ def test_a_page_has_a_head_and_folded_imports(toy):
     assert 'class="head"' in html
     assert 'min to read' in html
     assert 'make lab NB=03_losses' in html and 'nbs/tools/03_losses.ipynb' in html
+
+
+@pytest.fixture
+def lesson(toy, serve, chrome):
+    visit = Visit(chrome, serve(toy/'_docs'), 'losses.html')
+    yield visit
+    visit.close()
+
+
+def is_open(visit, fold): return visit.page.locator(fold).evaluate('fold => fold.open')
+
+
+PROOF = '#check-what-plot-moves'
+SOLUTION = 'details:has-text("Solved.")'
+
+
+def test_proofs_and_solutions_are_closed_at_first(lesson):
+    assert lesson.page.locator(f'{PROOF} > summary').inner_text()=='Check: what plot moves'
+    assert not is_open(lesson, PROOF) and not is_open(lesson, SOLUTION)
+    assert not lesson.page.get_by_text('underneath').is_visible()
+    assert not lesson.page.locator('#fig-inside').is_visible()
+    assert lesson.page.get_by_text('The story goes on.').is_visible()
+
+
+def test_folds_open_by_keyboard(lesson):
+    for fold in PROOF, SOLUTION:
+        lesson.page.locator(f'{fold} > summary').focus()
+        for wanted in True, False:
+            lesson.page.keyboard.press('Enter')
+            assert is_open(lesson, fold)==wanted
+
+
+def test_a_link_opens_the_fold_that_it_leads_into(toy, lesson, serve, chrome):
+    "In the page, twice, and from elsewhere"
+    for _ in range(2):
+        lesson.page.get_by_role('link', name='the picture inside').click()
+        lesson.page.wait_for_function(f"document.querySelector('{PROOF}').open", timeout=5000)
+        assert lesson.page.locator('#fig-inside').is_visible()
+        lesson.evaluate(f"document.querySelector('{PROOF}').open = false")
+    for inside in '#fig-inside', PROOF:
+        visit = Visit(chrome, serve(toy/'_docs'), f'losses.html{inside}')
+        visit.page.wait_for_function(f"document.querySelector('{PROOF}').open", timeout=5000)
+        visit.close()
+
+
+def test_what_is_folded_is_printed_and_found(toy, lesson):
+    lesson.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert is_open(lesson, PROOF) and is_open(lesson, SOLUTION)
+    found = [entry['href'] for entry in json.loads((toy/'_docs/search.json').read_text())
+             if 'underneath' in entry['text']]
+    assert f'losses.html{PROOF}' in found
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from ..core import GanadError,atomic,write_json
 from ..detector import detectors
 from .pages import Page,course_map,head,reference,title_lines
-from .pages import COURSE_MAP,bare_stem,prepare_cells,fill_template,text_of,load_tool
+from .pages import COURSE_MAP,bare_stem,fold_proofs,prepare_cells,fill_template,text_of,load_tool
 
 # %% ../../nbs/site/50_docs.ipynb #ac186814
 _KINDS = dict(eq='Equation', fig='Figure', tbl='Table')
@@ -184,8 +184,16 @@ class _Markdown:
         label = match[1]
         return f'[{self.called(label)}](#{label})' if label in self.numbers else match[0]
 
+    def typed(self, match):
+        "A link with a number that a person typed, if it is the right one"
+        number = int(match[1])
+        label = match[2]
+        if number==self.numbers.get(label, number): return match[0]
+        raise GanadError(f'{match[0]} is {self.called(label)}', 'type that number')
+
     def prose(self, text):
         "What is not code"
+        text = re.sub(r'\[\(?(?:[A-Z]\w+ )?(\d+)\)?\]\(#((?:fig|tbl|eq)-[\w-]+)\)', self.typed, text)
         text = re.sub(r'\$\$((?:(?!\$\$).)+)\$\$[ \t]*\{#(eq-[\w-]+)\}', self.equation, text, flags=re.S)
         text = re.sub(r'!\[(?=[^\]]*\]\([^)]*\)\{#(fig-[\w-]+))', self.picture, text)
         text = re.sub(r'^: (?=.*\{#(tbl-[\w-]+)\})', self.table, text, flags=re.M)
@@ -317,12 +325,14 @@ def _enrich(pages:list, # Every `Page`; their notebooks are changed
             sidebar:list, # With the pages that its patterns match
            )->None:
     "Heads and the map of the course, into the notebooks"
+    for page in pages:
+        prepare_cells(page.notebook)
+        fold_proofs(page.notebook)
     the_map = course_map(sidebar, pages)
     heads = {page.stem:head(page, pages) for page in pages if page.stem[0].isdigit()}
     for page in pages:
         cells = page.notebook['cells']
         for cell in cells: cell['source'] = text_of(cell).replace(COURSE_MAP, the_map)
-        prepare_cells(page.notebook)
         if page.stem in heads:
             cells.insert(1, dict(cell_type='markdown', id='head', metadata={}, source=heads[page.stem]))
 
@@ -379,6 +389,23 @@ def _render(src:Path, # From `_prepare`
     scan = load_tool('smalldocs.check').scan
     return site.warnings + [line for page in site.pages.values() for line in _not_understood(page, scan)]
 
+def _find_in_folds(site:Path)->None:
+    "To the entries of the search, one for each fold, so that a hit opens it"
+    path = site/'search.json'
+    if not path.exists(): return
+    entries = json.loads(_read(path))
+    titles = {entry['href'].partition('#')[0]:entry['title'] for entry in entries}
+    parse = load_tool('bs4').BeautifulSoup
+    for page, title in titles.items():
+        html = _read(site/page) if (site/page).exists() else ''
+        if '<details class="proof"' not in html: continue
+        for fold in parse(html, 'html.parser').select('details.proof[id]'):
+            href = f"{page}#{fold['id']}"
+            section = ' '.join(fold.summary.get_text().split())
+            text = ' '.join(fold.get_text(' ').split())
+            entries.append(dict(objectID=href, href=href, title=title, section=section, text=text))
+    _write(path, json.dumps(entries, ensure_ascii=False))
+
 def _finish(site:Path, # As smalldocs made it
             cache:Path, # npm packages, kept from build to build
            )->list: # What was left out, one line each
@@ -396,6 +423,7 @@ def _finish(site:Path, # As smalldocs made it
     for path, html in pages.items():
         up = '../' * (len(path.relative_to(site).parts) - 1)
         _write(path, _mend_name_links(_localise(html, up, fetched), ids))
+    _find_in_folds(site)
     for path in site.rglob('*.css'):
         _write(path, re.sub(r'@import\s*url\(["\']?https?:[^)]*\);?', '', _read(path)))
     return left_out

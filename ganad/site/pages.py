@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['COURSE_MAP', 'load_tool', 'fill_template', 'text_of', 'bare_stem', 'title_lines', 'Page', 'head', 'course_map',
-           'prepare_cells', 'reference']
+           'fold_proofs', 'prepare_cells', 'reference']
 
 # %% ../../nbs/site/40_pages.ipynb #6638c0c8
 import ast
+import dis
 import functools
 import json
 import re
@@ -76,21 +77,34 @@ def _only_imports(source:str)->bool:
 def _shows_code(cell:dict)->bool:
     "Is there code of this cell for a reader to read?"
     source = text_of(cell)
-    return cell['cell_type']=='code' and 'echo: false' not in source and not _only_imports(source)
+    hidden = 'echo: false' in source or 'code-fold: true' in source or _only_imports(source)
+    return cell['cell_type']=='code' and not hidden
 
 def _n_pictures(cell:dict)->int:
     "How many pictures a cell has made"
     shown = [output.get('data', {}) for output in cell.get('outputs', [])]
     return sum(any(kind.startswith('image/') for kind in data) for data in shown)
 
-def _minutes_to_read(notebook:dict)->int:
-    "200 words, 20 lines of code or 6 pictures a minute; what is hidden, nbdev has taken out"
-    cells = notebook['cells']
-    words = sum(len(text_of(cell).split()) for cell in cells if cell['cell_type']=='markdown')
-    lines = [line for cell in cells if _shows_code(cell) for line in text_of(cell).splitlines()]
+def _minutes(cell:dict)->float:
+    "200 words, 20 lines of code or 6 pictures a minute"
+    if cell['cell_type']=='markdown': return len(text_of(cell).split())/200
+    lines = text_of(cell).splitlines() if _shows_code(cell) else []
     n_lines = sum(bool(line.strip()) and not line.startswith('#|') for line in lines)
-    n_pictures = sum(_n_pictures(cell) for cell in cells)
-    return max(1, round(words/200 + n_lines/20 + n_pictures/6))
+    return n_lines/20 + _n_pictures(cell)/6
+
+def _minutes_to_read(notebook:dict)->tuple[int,int]:
+    "Of what stands open, and of what is folded in `<details>`; what is hidden, nbdev has taken out"
+    minutes = dict(story=0., folded=0.)
+    depth = 0
+    for cell in notebook['cells']:
+        pieces = [cell]
+        if cell['cell_type']=='markdown':
+            pieces = [{**cell, 'source':piece} for piece in re.split(r'(</?details)', text_of(cell))]
+        for piece in pieces:
+            if piece['source']=='<details': depth += 1
+            elif piece['source']=='</details': depth -= 1
+            else: minutes['folded' if depth else 'story'] += _minutes(piece)
+    return max(1, round(minutes['story'])), round(minutes['folded'])
 
 # %% ../../nbs/site/40_pages.ipynb #4ff11e10
 @dataclass
@@ -130,7 +144,13 @@ class Page:
     def times(self):
         "How long the page takes to read and to run"
         to_run = f', {duration(self.seconds)} to run' if self.seconds is not None else ''
-        return f'{_minutes_to_read(self.notebook)} min to read{to_run}'
+        return f'{_minutes_to_read(self.notebook)[0]} min to read{to_run}'
+
+    @property
+    def folded(self):
+        "How long it takes to read what is folded, too"
+        minutes = _minutes_to_read(self.notebook)[1]
+        return f'{minutes} min more with all that is folded' if minutes else ''
 
 def head(page:Page,
          pages:list, # Every page: those that should be read before are among them
@@ -153,6 +173,44 @@ def course_map(sidebar:list, # Sections, with every pattern replaced by the page
              for section in sections if re.match(r'[IVX]+ ·', section['section'])}
     return fill_template('map.md', parts=parts)
 
+# %% ../../nbs/site/40_pages.ipynb #c9fa5e4c
+_HEADING = re.compile(r'(#+) (.+?)(?: *\{#([\w.-]+)\})?\s*$')
+_FENCE = re.compile(r' {0,3}(```|~~~)')
+_FOLDED = 'Check: ', 'Proof: '
+
+def _slug(heading:str)->str:
+    "The id that both engines give to a heading: letters, digits and dashes"
+    return re.sub(r'\s+', '-', re.sub(r'[^\w\s.-]', '', heading.lower()).strip())
+
+def _fold_lines(markdown:str,
+                levels:list, # Of the headings whose folds are open, the outermost first; changed
+               )->str:
+    "A text in which headings of proofs open a fold, and what ends a proof closes it"
+    lines = []
+    in_code = False
+    for line in markdown.splitlines():
+        if _FENCE.match(line): in_code = not in_code
+        heading = None if in_code else _HEADING.match(line)
+        level = len(heading[1]) if heading else 0
+        is_end = bool(levels) and not in_code and line.strip()=='---'
+        while levels and (is_end or 0 < level <= levels[-1]):
+            lines.append(fill_template('fold_end.md') + '\n')
+            levels.pop()
+        if heading and level in (3, 4) and heading[2].startswith(_FOLDED):
+            levels.append(level)
+            line = fill_template('fold.md', title=heading[2], id=heading[3] or _slug(heading[2])) + '\n'
+        if not is_end: lines.append(line)
+    return '\n'.join(lines)
+
+def fold_proofs(notebook:dict)->None:
+    "Fold what stands below a heading 'Check: …' or 'Proof: …'"
+    levels = []
+    for cell in notebook['cells']:
+        if cell['cell_type']=='markdown': cell['source'] = _fold_lines(text_of(cell), levels)
+    if levels:
+        last = '\n\n'.join(fill_template('fold_end.md') for _ in levels)
+        notebook['cells'].append(dict(cell_type='markdown', id='fold-end', metadata={}, source=last))
+
 # %% ../../nbs/site/40_pages.ipynb #964cf3c5
 _OPTION = re.compile(r'^#\|[ \t]*(\S.*)$', re.M)
 
@@ -172,11 +230,50 @@ def _description(cell:dict)->str:
     lines = [line.strip() for line in source.splitlines() if line.strip() and not line.startswith('#|')]
     return f'Picture made by: {lines[-1][:80]}' if lines and 'echo: false' not in source else 'Picture'
 
+def _names(source:str)->tuple[set,set]:
+    "Names that a cell takes from cells before it, and that it binds; of what Python cannot read, all words"
+    try: todo = [compile(source, 'cell', 'exec')]
+    except SyntaxError: return {*re.findall(r'\w+', source)}, set()
+    taken = set()
+    bound = set()
+    while todo:
+        program = todo.pop()
+        for step in dis.get_instructions(program):
+            if step.opname=='STORE_NAME': bound.add(step.argval)
+            elif step.opname in ('LOAD_NAME', 'LOAD_GLOBAL'): taken.update({step.argval}-bound)
+            elif hasattr(step.argval, 'co_code'): todo.append(step.argval)
+    return taken, bound
+
+def _is_needed(names:set, # Bound by a cell
+               later:list, # The code cells after it
+              )->bool:
+    "Does a later cell take one of these names, before another cell binds it anew?"
+    for cell in later:
+        taken, bound = _names(text_of(cell))
+        if names & taken: return True
+        names = names - bound
+    return False
+
+def _what_it_makes(cell:dict, later:list)->str:
+    "'picture' or 'table' for a cell of more than two lines that only draws or formats, else ''"
+    source = text_of(cell)
+    options = _OPTION.findall(source)
+    lines = [line for line in source.splitlines() if line.strip() and not line.startswith('#|')]
+    if len(lines)<3 or any(option.startswith(('export', 'echo: false')) for option in options): return ''
+    if any(re.match(r'fig-cap:|label: *fig-', option) for option in options): return 'picture'
+    try: last = ast.parse(source).body[-1]
+    except SyntaxError: return ''
+    formats = ast.unparse(last).startswith('Markdown(')
+    return 'table' if formats and not _is_needed(_names(source)[1], later) else ''
+
 def prepare_cells(notebook:dict)->None:
-    "Fold imports, describe pictures, and leave out what Python says of a function without a docstring"
-    for cell in notebook['cells']:
-        if cell['cell_type']!='code': continue
-        if _only_imports(text_of(cell)) and 'echo: false' not in text_of(cell):
+    "Fold imports and what only draws, describe pictures, leave out what Python says of a missing docstring"
+    code_cells = [cell for cell in notebook['cells'] if cell['cell_type']=='code']
+    for number, cell in enumerate(code_cells):
+        made = _what_it_makes(cell, code_cells[number+1:])
+        if made:
+            _add_options(cell, code_fold=True, code_summary=f'Code of the {made}')
+        elif _only_imports(text_of(cell)) and 'echo: false' not in text_of(cell):
             _add_options(cell, code_fold=True, code_summary='Imports')
         if _n_pictures(cell): _add_options(cell, fig_alt=_description(cell))
         for output in cell.get('outputs', []):
@@ -254,10 +351,6 @@ def _entries(source:str)->list:
     return entries
 
 # %% ../../nbs/site/40_pages.ipynb #58142cf4
-def _slug(heading:str)->str:
-    "The id that both engines give to a heading: letters, digits and dashes"
-    return re.sub(r'\s+', '-', re.sub(r'[^\w\s.-]', '', heading.lower()).strip())
-
 def _anchor(entry:_Entry,
             source:str, # Of the module
             notebook:dict, # As it was written
