@@ -13,7 +13,7 @@ override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$
 export GANAD_DATA
 endif
 
-.PHONY: help demo test quick lint test-slow fuzz mutants site preview lab times bench export clean tools
+.PHONY: help demo test quick lint student test-slow fuzz mutants site preview lab times bench export clean tools
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -53,6 +53,9 @@ fuzz: $(READY)  ## damage 10,000 tables, pictures and models, none of which may 
 mutants: $(READY)  ## change losses and metrics a little, hundreds of times, and say what no test notices: make mutants ARGS=losses
 	@$(PIP) 'mutmut>=3.8,<4'
 	@OMP_NUM_THREADS=1 $(PY) tests/mutate.py $(JOBS) $(ARGS)
+
+student: $(READY)  ## write the lessons with their central lines left out, for a class: make student ARGS=20_bigan
+	@$(PY) -m ganad.site.student $(ARGS)
 
 lab: $(READY)  ## open the notebooks in Jupyter, or one of them: make lab NB=10_gan
 	@$(PY) -m jupyter lab $(if $(NB),$(wildcard nbs/$(NB).ipynb nbs/*/$(NB).ipynb),nbs) $(ARGS)
