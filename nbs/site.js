@@ -1,5 +1,6 @@
 // On a phone, figures of several panels keep a width at which they can be read. What scrolls sideways can be reached with the keyboard;
-// what is folded is printed; a number keeps its spread beside it in a narrow table. Nothing else needs a script.
+// what is folded is printed; a number keeps its spread beside it in a narrow table; the film on the front page can be stopped, and is
+// where the reader's system asks for little motion. Nothing else needs a script.
 const panels = () => document.querySelectorAll('main figure img').forEach(i => i.classList.toggle('panels', innerWidth<576 && i.naturalWidth>560 && i.naturalWidth>1.9*i.naturalHeight))
 const wide = 'main pre, main table, main .sd-table, main .katex-display, main .math.display, main .cell-output-display, main figure p:has(> .panels)'
 const reach = () => document.querySelectorAll(wide).forEach(e => {
@@ -10,3 +11,20 @@ const whole = () => document.querySelectorAll('main td').forEach(e => { if (e.te
 addEventListener('load', () => { panels(); whole(); reach(); document.fonts.ready.then(reach); setTimeout(reach, 300) })
 addEventListener('resize', () => { panels(); reach() })
 addEventListener('beforeprint', () => document.querySelectorAll('main details').forEach(d => d.open = true))
+
+const film = document.querySelector('main .moving img')
+if (film) {
+  const button = Object.assign(document.createElement('button'), {type: 'button', className: 'btn btn-sm btn-outline-secondary film-button'})
+  const moving = film.getAttribute('src'), still = moving.replace(/\.webp$/, '.png')
+  const sources = [...film.parentElement.querySelectorAll('source')]
+  const show = plays => {
+    sources.forEach(source => source.remove())
+    if (plays) film.parentElement.prepend(...sources.filter(source => !source.media.includes('motion')))
+    film.src = plays ? moving : still
+    button.textContent = plays ? 'Pause' : 'Play'
+  }
+  let plays = !matchMedia('(prefers-reduced-motion: reduce)').matches
+  button.textContent = plays ? 'Pause' : 'Play'
+  button.onclick = () => show(plays = !plays)
+  film.closest('.moving').append(button)
+}
