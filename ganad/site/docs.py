@@ -222,7 +222,10 @@ class _Links:
             address = meaning.address(match[1])
             return f'[`{match[1]}`]({self.base}{address})' if address else f'`{match[1]}`'
         if not self.base: return markdown
-        return re.sub(r'\[`([\w.]+(?:\(\))?)`\]\(' + re.escape(self.base) + r'[^)\s]*\)', again, markdown)
+        name_link = r'\[`([\w.]+(?:\(\))?)`\]\(' + re.escape(self.base) + r'[^)\s]*\)'
+        def unlink(match): return re.sub(name_link, r'`\1`', match[0])                # a link in a link
+        in_link = rf'\[(?:[^\[\]]|{name_link})*\]\((?!{re.escape(self.base)})'
+        return re.sub(name_link, again, re.sub(in_link, unlink, markdown))
 
     def sources(self, markdown:str, meaning:_Meaning)->str:
         "A signature whose link leads to the line that defines what it shows; without an address there is none"
