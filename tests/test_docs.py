@@ -109,6 +109,14 @@ def notebook(*contents, **metadata):
     return json.dumps(dict(nbformat=4, nbformat_minor=5, metadata={**kernel, **metadata}, cells=cells))
 
 
+INDEX = """d = dict(syms={'toy.losses':{'toy.losses.Loss':('tools/losses.html#loss', 'toy/losses.py')}}, settings={})"""
+BEGIN = """## Begin
+
+[losses](tools/03_losses.ipynb#eq-value)
+
+## Get it
+
+<!-- how to get the project stands here -->"""
 LOSSES = notebook(
     '# Losses\n\n> What is lost', WORDS, ('#| hide\nsecret = 1',),
     ('#| label: fig-loss\n#| fig-cap: "Loss: by step"\nplot()', {'image/png':'iVBORw0KGgo='}),
@@ -119,10 +127,10 @@ LOSSES = notebook(
     ('slider', SLIDER), widgets=STATE)
 FILES = {
     'settings.ini':SETTINGS, '_quarto.yml':QUARTO,
-    'toy/__init__.py':'', 'toy/_modidx.py':'d = dict(syms={}, settings={})',
+    'toy/__init__.py':'', 'toy/losses.py':'class Loss: "What is lost"', 'toy/_modidx.py':INDEX,
     'nbs/site.js':(ROOT/'nbs/site.js').read_text(encoding='utf-8'),
     'nbs/images/net.svg':'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>',
-    'nbs/index.ipynb':notebook('# Toy\n\n> A toy', '## Begin\n\n[losses](tools/03_losses.ipynb#eq-value)'),
+    'nbs/index.ipynb':notebook('# Toy\n\n> A toy', BEGIN),
     'nbs/tools/03_losses.ipynb':LOSSES}
 
 
@@ -192,6 +200,52 @@ def test_links_stay_on_the_site(toy):
     assert 'toy.example' not in html
     assert re.search(r'<a href="(./)?losses.html"><code>Loss.step</code>', html) # no such heading: the page
     assert docs.dead_links(toy/'_docs')==[]
+
+
+@pytest.fixture(scope='module')
+def on_github(built, tmp_path_factory):
+    "The toy project with an address, built and with its README"
+    root = shutil.copytree(built[0], tmp_path_factory.mktemp('address')/'project')
+    settings = SETTINGS + 'repository = https://github.com/Us/toy/\n'
+    (root/'settings.ini').write_text(settings)
+    for option in [], ['--readme']:
+        done = prepared.run('-m', 'ganad.site.docs', *option, cwd=root, env=environment(root))
+        assert done.returncode==0, done.stderr
+    return root
+
+
+def test_one_address_gives_all_that_needs_one(on_github):
+    "Icon, clone command, Colab, source, editing, canonical address, cards, a map for search engines"
+    html, start = page(on_github), page(on_github, 'index.html')
+    at = 'https://github.com/Us/toy'
+    notebook = 'main/nbs/tools/03_losses.ipynb'
+    for link in (f'{at}/blob/{notebook}', f'{at}/edit/{notebook}',
+                 f'https://colab.research.google.com/github/Us/toy/blob/{notebook}'):
+        assert f'<a href="{link}">' in html
+    assert f'git clone {at}' in start
+    assert re.search(rf'<nav.*href="{at}".*bi-github', html, re.S)
+    assert '<link rel="canonical" href="https://us.github.io/toy/losses.html">' in html
+    assert '<loc>https://us.github.io/toy/losses.html</loc>' in (on_github/'_docs/sitemap.xml').read_text()
+    said = (on_github/'README.md').read_text()
+    assert f'git clone {at}' in said and f'({at}/blob/main/nbs/tools/03_losses.ipynb#eq-value)' in said
+
+
+def test_without_an_address_nothing_needs_one(toy):
+    for path in (toy/'_docs').rglob('*.*'):
+        if path.suffix not in ('.html', '.md', '.txt', '.json'): continue
+        text = path.read_text(encoding='utf-8')
+        for word in 'git.example', 'toy.example', 'rel="canonical"', 'Colab', 'git clone', 'download:':
+            assert word not in text, (path.name, word)
+    assert not (toy/'_docs/sitemap.xml').exists()
+
+
+def test_the_notebook_of_a_page_is_beside_it(toy):
+    at_home = json.loads((toy/'_docs/get/03_losses.ipynb').read_text())
+    assert 'href="get/03_losses.ipynb"' in page(toy)
+    first, _, words, *_ = at_home['cells']
+    assert 'This notebook is the page `losses.html`' in first['source']
+    assert 'attachment:net.svg' in words['source'] and '[start](index.ipynb#begin)' in words['source']
+    assert all(not cell.get('outputs') for cell in at_home['cells'])
 
 
 def test_folders_of_notebooks_are_not_seen_in_addresses(toy):
@@ -414,10 +468,11 @@ def test_outside_a_checkout(tmp_path, build):
 
 
 def test_readme_is_the_index(toy, build):
-    wanted = '# Toy\n\n> A toy\n\n## Begin\n\n[losses](nbs/tools/03_losses.ipynb#eq-value)\n'
+    wanted = '# Toy\n\n> A toy\n\n## Begin\n\n[losses](nbs/tools/03_losses.ipynb#eq-value)\n\n## Get it\n\n'
     for _ in range(2):
         assert build('--readme')[0]==0
-        assert (toy/'README.md').read_text()==wanted
+        said = (toy/'README.md').read_text()
+        assert said.startswith(wanted) and 'make demo' in said and 'git clone' not in said
 
 
 def test_a_package_is_unpacked_whole_or_not_at_all(tmp_path):

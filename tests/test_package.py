@@ -128,6 +128,38 @@ def test_wheel_works_elsewhere(wheel, tmp_path):
     three_commands(partial(python, lib/'bin/ganad', cwd=away, package=lib), away)
 
 
+def test_a_downloaded_notebook_runs_with_the_wheel_beside_it(docs, tmp_path):
+    "Both from the folder of the site, far from the project: one that reads stored runs, and one that does not"
+    lib, away = tmp_path/'lib', tmp_path/'away'
+    away.mkdir()
+    built, = (docs/'get').glob('*.whl')
+    sh(sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', lib, built, cwd=away)
+    shutil.unpack_archive(docs/'get/results.zip', away)
+    for name in '08_units.ipynb', '92_speed.ipynb':
+        notebook = json.loads((docs/'get'/name).read_text(encoding='utf-8'))
+        where = dict(cell_type='code', id='where', metadata={}, execution_count=None, outputs=[],
+                     source='import ganad\nprint(ganad.__file__)')
+        notebook['cells'].append(where)
+        (away/name).write_text(as_saved(notebook), encoding='utf-8')
+        sh(sys.executable, '-m', 'jupyter', 'nbconvert', '--to', 'notebook', '--execute', '--inplace', name,
+           cwd=away, PYTHONPATH=lib, OMP_NUM_THREADS=1, IPYTHONDIR=tmp_path/'ipython')
+        done = json.loads((away/name).read_text(encoding='utf-8'))['cells']
+        assert ''.join(done[-1]['outputs'][0]['text']).startswith(str(lib))
+
+
+def test_the_source_archive_is_the_whole_project(docs, tmp_path):
+    "Notebooks, stored runs, tests and Makefile; nothing that a build or an editor left"
+    archive, = (docs/'get').glob('*.tar.gz')
+    shutil.unpack_archive(archive, tmp_path)
+    folder, = tmp_path.iterdir()
+    def files(root): return {path.relative_to(root).as_posix() for path in root.rglob('*') if path.is_file()}
+    if (ROOT/'.git').exists():
+        tracked = {name for name in sh('git', 'ls-files', cwd=ROOT).splitlines() if not name.startswith('.ci/')}
+        assert tracked - files(folder)==set()
+    assert {'Makefile', 'nbs/index.ipynb', 'tests/conftest.py', 'results/README.md'}<=files(folder)
+    assert {name for name in files(folder) if re.search(r'\.pyc$|checkpoint|_docs/|_proc/|\.tmp$', name)}==set()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('what', ['wheel', '.', '.[dev]'])
 def test_fresh_environment(what, wheel, tmp_path):

@@ -33,13 +33,15 @@ def block(language, word):
     return found[0]
 
 
-def test_six_lines_of_python(place, capsys):
+def test_seven_lines_of_python(place, capsys):
+    "A baseline and a GAN, side by side; both name the odd row"
     code = block('python', 'ALADDetector')
-    assert len(code.splitlines()) == 6
+    assert len(code.splitlines()) == 7
     names = {}
     exec(code, names)
     assert names['rows'].score.argmax() == 40 and names['rows'].flag.iloc[40]
-    assert '-9.0' in capsys.readouterr().out
+    baseline, gan = capsys.readouterr().out.split('ALADDetector')
+    assert 'KNNDetector' in baseline and all('-9.0' in printed for printed in (baseline, gan))
 
 
 def test_three_commands(place):
@@ -55,10 +57,22 @@ def test_three_commands(place):
 def test_quick_start_prints_what_stands_below_it(tmp_path, monkeypatch, capsys):
     "On any kind of processor: so the README prints no digit that depends on one"
     monkeypatch.chdir(tmp_path)
-    quick_start, = re.findall(r'^## Quick start\n(.*?)^## ', README, re.M | re.S)
-    blocks = re.findall(r'^```python\n(.*?)^```\n(?:\n((?:    [^\n]+\n)+))?', quick_start, re.M | re.S)
+    sections = re.findall(r'^## (?:Quick start|Your own arrays)\n(.*?)^## ', README, re.M | re.S)
+    blocks = re.findall(r'^```python\n(.*?)^```\n(?:\n((?:    [^\n]+\n)+))?', ''.join(sections), re.M | re.S)
     assert sum(bool(printed) for _, printed in blocks) == 3
+    assert 'KNN' in blocks[1][0] and 'ALICE' in blocks[1][0]               # no GAN without a baseline
     names = {}
     for code, printed in blocks:
         exec(code, names)
         assert capsys.readouterr().out == printed.replace('    ', ''), code
+
+
+def test_the_readme_is_plain_markdown_whose_links_lead_somewhere():
+    "In a viewer that knows nothing of the site; the first heading says how to get the project"
+    text = re.sub(r'^```.*?^```$|`[^`\n]+`', '', README, flags=re.M | re.S)
+    assert re.findall(r'</?(?:div|span|picture|source|img|a|button)\b', text) == []
+    links = [link for link in re.findall(r'\]\(([^)\s]+)\)', text) if not re.match('[a-z]+:', link)]
+    assert len(links) > 15
+    assert [link for link in links if link[0] != '#' and not (ROOT/link.partition('#')[0]).exists()] == []
+    assert re.findall(r'^## (.+)$', README, re.M)[0] == 'Get it'
+    assert 'stands here' not in README and 'download:' not in README

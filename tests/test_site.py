@@ -1,12 +1,21 @@
 "The built site in a real browser: no error, no dead link, nothing from elsewhere, readable on a phone"
+import ast
 import collections
+import configparser
+import copy
 import functools
+import importlib
 import json
 import re
+import types
 
 import pytest
 from browser import CONTRAST, Visit, need_katex
-from project import NOTEBOOKS, NUMBERED, ROOT, about_pages, is_lesson, name_of, page_of, sources
+from project import NOTEBOOKS, NUMBERED, ROOT, about_pages, folder_of, is_lesson, name_of, page_of, sources
+
+SETTINGS = configparser.ConfigParser(delimiters=['='])
+SETTINGS.read(ROOT/'settings.ini', encoding='utf-8')
+ADDRESS = SETTINGS['DEFAULT']['repository']
 
 
 def equations(notebook):
@@ -214,7 +223,8 @@ def test_what_a_person_says_of_a_page_is_shown(docs):
         about, head = about_pages().get(name_of(notebook), {}), head_of(docs, notebook)
         assert ('You will be able to' in head.get_text())==('able' in about), notebook.name
         first = [page[name] for name in about.get('first', []) if name in page]
-        assert [link['href'] for link in head.select('a')]==first, notebook.name
+        before = [part for part in head.select('p') if 'Before this' in part.get_text()]
+        assert [link['href'] for part in before for link in part.select('a')]==first, notebook.name
 
 
 def test_the_path_names_every_page_and_no_other():
@@ -263,7 +273,7 @@ def test_the_reference_is_grouped_by_room_and_links_the_line(docs):
     modules = [heading.get_text(strip=True) for heading in page.select('main h3')]
     assert 'ganad.estimator' in modules and 'ganad.estimator.estimator' not in modules
     links = [link['href'] for link in page.select('main p a') if link.get_text()=='source']
-    assert len(links)>100
+    assert len(links)>100 if ADDRESS else links==[]
     for link in links:
         path, _, line = link.partition('/blob/main/')[2].partition('#L')
         lines = (ROOT/path).read_text(encoding='utf-8').splitlines()
@@ -271,15 +281,17 @@ def test_the_reference_is_grouped_by_room_and_links_the_line(docs):
 
 
 def test_copies_for_machines(docs):
-    "A Markdown copy of each page and a list of them, a map for search engines, a card for shared links"
-    llms, sitemap = (docs/'llms.txt').read_text(), (docs/'sitemap.xml').read_text()
+    "A Markdown copy of each page and a list of them; where an address is set, a map and cards with it"
+    llms, sitemap = (docs/'llms.txt').read_text(), docs/'sitemap.xml'
+    assert sitemap.exists()==bool(ADDRESS)
     for path in docs.glob('*.html'):
-        assert f'/{path.name}<' in sitemap
-        assert f'/{path.stem}.llms.md' in llms
+        if ADDRESS: assert f'/{path.name}<' in sitemap.read_text()
+        assert re.search(rf'[(/]{path.stem}\.llms\.md', llms)
         assert (docs/f'{path.stem}.llms.md').stat().st_size>200, path.name
         tags = soup(docs, path.name).select('meta')
         meta = {tag.get('property') or tag.get('name'):tag.get('content') for tag in tags}
-        assert meta['og:title'] and meta['og:image'].endswith('/images/card.png'), path.name
+        assert meta['og:title'] and ('og:image' in meta)==bool(ADDRESS), path.name
+        if ADDRESS: assert meta['og:image'].endswith('/images/card.png'), path.name
         assert meta['twitter:card']=='summary_large_image', path.name
     copy = (docs/'bigan.llms.md').read_text()
     assert '$$' in copy and 'data:image' not in copy
@@ -306,3 +318,161 @@ def test_title_cell_holds_nothing_but_the_title(notebook):
     title = next(text for text in sources(notebook) if text.startswith('# '))
     lines = [line for line in title.splitlines() if line.strip()]
     assert [line for line in lines if not re.match(r'# |> |- \w+:', line)]==[]
+
+
+# An order that holds
+
+def path_of_reading(docs, name='index.html'):
+    "The pages in the order of the sidebar"
+    links = soup(docs, name).select('#quarto-sidebar a[href]')
+    return list(dict.fromkeys(link['href'].removeprefix('./') for link in links if '.html' in link['href']))
+
+
+def test_nobody_needs_a_page_that_comes_later(docs):
+    order = path_of_reading(docs)
+    for notebook in NUMBERED:
+        links = [link['href'] for part in head_of(docs, notebook).select('p') if 'Before this' in part.get_text()
+                 for link in part.select('a')]
+        place = order.index(page_of(notebook))
+        assert [link for link in links if order.index(link)>place]==[], notebook.name
+
+
+def test_lessons_need_no_page_of_the_toolkit_but_those_of_the_path(docs):
+    path = {link['href'] for link in soup(docs, 'index.html').select('main .path a')}
+    for notebook in NUMBERED:
+        if page_of(notebook) not in path: continue
+        needed = [name for name in about_pages()[name_of(notebook)].get('first', ())]
+        pages = {name_of(other):page_of(other) for other in NUMBERED}
+        assert {pages[name] for name in needed}<=path, notebook.name
+
+
+def test_next_and_previous_follow_the_path(docs):
+    order = path_of_reading(docs)
+    assert order.index('anogan.html')==order.index('gan.html')+1
+    for before, page, after in zip(order, order[1:], order[2:]):
+        links = [link['href'].removeprefix('./') for link in soup(docs, page).select('.page-navigation a')]
+        assert links==[before, after], page
+    on_the_map = [link['href'] for link in soup(docs, 'index.html').select('main .path li strong a')]
+    assert on_the_map==[page for page in order if page in on_the_map]
+
+
+def test_the_sidebar_shows_the_path_and_folds_the_reference(docs, serve, chrome):
+    visit = Visit(chrome, serve(docs), 'gan.html')
+    for page, shown in ('anogan', True), ('xrays', True), ('losses', False), ('docs', False):
+        link = visit.page.locator(f'#quarto-sidebar a[href="{page}.html"], #quarto-sidebar a[href="./{page}.html"]')
+        assert link.is_visible()==shown, page
+    visit.page.locator('#quarto-sidebar a', has_text='Toolkit').click()
+    visit.page.locator('#quarto-sidebar a', has_text='Losses').wait_for(state='visible', timeout=5000)
+    visit.close_clean()
+
+
+# Links of names
+
+def imported_by(notebook):
+    "Name → object of the package, for what the code cells of a notebook import"
+    found = {}
+    for source in sources(notebook, 'code'):
+        try: tree = ast.parse(source)
+        except SyntaxError: continue
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or '').startswith('ganad'): continue
+            module = importlib.import_module(node.module)
+            found.update({name.asname or name.name:getattr(module, name.name) for name in node.names
+                          if hasattr(module, name.name)})
+    return found
+
+
+def module_made_by(notebook):
+    found = re.search(r'^#\| *default_exp +([\w.]+)', '\n'.join(sources(notebook, 'code')), re.M)
+    return importlib.import_module(f'ganad.{found[1]}') if found else types.ModuleType('none')
+
+
+@functools.cache
+def pages_of_modules():
+    return {module_made_by(notebook).__name__:page_of(notebook) for notebook in NUMBERED}
+
+
+def name_links(docs, notebook):
+    "Names that the text of a page links, and the page that each leads to"
+    for link in soup(docs, page_of(notebook)).select('main a[href]'):
+        name = link.get_text()
+        target = link['href'].removeprefix('./').partition('#')[0] or page_of(notebook)
+        if len(link.contents)==1 and link.find('code') and re.fullmatch(r'\w+(\(\))?', name):
+            yield name.removesuffix('()'), target
+
+
+@pytest.mark.parametrize('notebook', NUMBERED, ids=lambda path: path.stem)
+def test_a_name_leads_to_what_its_page_means(docs, notebook):
+    "The objects themselves say where they come from: of the page's own module, and of what its cells import"
+    known = {**imported_by(notebook), **vars(module_made_by(notebook))}
+    for name, target in name_links(docs, notebook):
+        if name in ('fit', 'score') and name not in known:
+            wanted = 'commands.html' if folder_of(notebook)=='files' else 'detector.html'
+            assert target==wanted, name
+        elif name in known:
+            module = getattr(known[name], '__module__', None) or getattr(known[name], '__name__', '')
+            if module in pages_of_modules(): assert target==pages_of_modules()[module], name
+        else: assert '_' in name or re.search('[A-Z]', name), f'{name} is a word, and leads to {target}'
+
+
+@pytest.mark.parametrize('page, name', [
+    ('gan', 'film'), ('bigan', 'chance'), ('alad', 'watch'), ('networks', 'head'), ('ganomaly', 'turns'),
+    ('networks', 'features'), ('index', 'make'), ('symbols', 'error'), ('egbad', 'bn2'), ('egbad', 'leaky')])
+def test_words_that_once_led_astray(docs, page, name):
+    "What a reader stumbled over: a word of one page led to a function of another"
+    links = [link['href'].removeprefix('./') for link in soup(docs, f'{page}.html').select('main a[href]')
+             if link.get_text()==name]
+    assert [link for link in links if not link.startswith((f'{page}.html', '#'))]==[]
+
+
+def test_code_and_texts_show_no_markdown_of_links(docs):
+    "As [`x`](…) in a signature; what is Python that speaks of such links, on the pages about pages, is none"
+    for path in docs.glob('*.html'):
+        if path.stem in ('docs', 'pages', 'matrices'): continue            # the last shows a file of Markdown
+        main = copy.copy(soup(docs, path.name).select_one('main'))
+        for code in main.select('.cell-code'): code.decompose()          # lines that make such links
+        shown = main.get_text()
+        assert re.findall(r'.{0,30}\]\((?:https?:|\.\./|[\w-]+\.(?:html|ipynb)).{0,30}', shown)==[], path.name
+
+
+# What a reader takes home
+
+def test_every_page_offers_its_notebook(docs):
+    for notebook in NUMBERED:
+        links = [link['href'] for link in head_of(docs, notebook).select('a[download]')]
+        wanted = [] if folder_of(notebook)=='site' else [f'get/{notebook.name}']
+        assert links==wanted and all((docs/link).exists() for link in wanted), notebook.name
+
+
+def test_the_front_page_says_first_how_to_get_the_project(docs):
+    page = soup(docs, 'index.html')
+    assert page.select('main h2')[0].get_text(strip=True)=='Get it'
+    version = SETTINGS['DEFAULT']['version']
+    links = {link['href'] for link in page.select('main a[download]')}
+    assert links=={f'get/ganad-{version}-py3-none-any.whl', f'get/ganad-{version}.tar.gz', 'get/results.zip'}
+    assert all((docs/link).stat().st_size>1e5 for link in links)
+    assert 'pip install "ganad-' in page.select_one('main').get_text()
+
+
+def test_nothing_needs_an_address_that_is_not_set(docs):
+    assert ADDRESS or not (docs/'sitemap.xml').exists()
+    for path in [*docs.glob('*.html'), *docs.glob('*.md'), *docs.glob('*.txt')]:
+        text = path.read_text(encoding='utf-8')
+        assert 'ganad.invalid' not in text, path.name
+        if not ADDRESS and path.stem.partition('.')[0] not in ('docs', 'pages', 'api'):
+            for word in 'rel="canonical"', 'open in Colab', 'edit this page', 'git clone', 'blob/main':
+                assert word not in text, (path.name, word)
+
+
+def test_the_film_can_be_stopped_and_started(docs, serve, chrome):
+    for motion, first in ('no-preference', 'Pause'), ('reduce', 'Play'):
+        visit = Visit(chrome, serve(docs), 'index.html', reduced_motion=motion)
+        button = visit.page.locator('.film-button')
+        source = "document.querySelector('.moving img').currentSrc"
+        for label in (first, 'Play' if first=='Pause' else 'Pause', first):
+            assert button.inner_text()==label
+            kind = 'webp' if label=='Pause' else 'png'
+            visit.page.wait_for_function(f"{source}.endsWith('learning.{kind}')", timeout=5000)
+            button.focus()
+            visit.page.keyboard.press('Enter')
+        visit.close_clean()
