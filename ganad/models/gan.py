@@ -13,6 +13,8 @@ from ..losses import fake_loss, real_loss
 from ..networks import family
 
 # %% ../../nbs/methods/10_gan.ipynb #ba88487d
+#| code-fold: true
+#| code-summary: "The finished class"
 class GAN(Detector):
     "Generator against critic (Goodfellow et al. 2014); the critic's negative logit is a naive anomaly score"
     def __init__(self, shape, # Features a row, or (C,H,W)

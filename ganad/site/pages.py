@@ -300,9 +300,23 @@ def _what_it_makes(cell:dict, later:list)->str:
     formats = ast.unparse(last).startswith('Markdown(')
     return 'table' if formats and not _is_needed(_names(source)[1], later) else ''
 
+_EXPORTED = '#| code-fold: show\n#| code-summary: "Exported source"\n'   # nbdev's, above a cell's own options
+_SIGNATURE = re.compile(r'^```python\n(def|class) .*?^```\n+', re.S | re.M)
+
+def _say_once(cell:dict, following:dict)->None:
+    "Drop what nbdev adds to a definition and the cell says itself: a fold, the signature above its source"
+    source = text_of(cell)
+    own = source.removeprefix(_EXPORTED)
+    if own!=source and (_only_imports(own) or '#| code-fold:' in own): cell['source'] = own
+    if not source.endswith(')') or 'show_doc(' not in source or _EXPORTED not in text_of(following): return
+    for output in cell.get('outputs', []):
+        shown = ''.join(output.get('data', {}).get('text/markdown', ''))
+        if shown: output['data']['text/markdown'] = _SIGNATURE.sub('', shown)
+
 def prepare_cells(notebook:dict)->None:
     "Fold imports and what only draws, describe pictures, leave out what Python says of a missing docstring"
     code_cells = [cell for cell in notebook['cells'] if cell['cell_type']=='code']
+    for cell, following in zip(code_cells, [*code_cells[1:], {'source':''}]): _say_once(cell, following)
     for number, cell in enumerate(code_cells):
         made = _what_it_makes(cell, code_cells[number+1:])
         if made:
