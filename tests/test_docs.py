@@ -109,7 +109,8 @@ def notebook(*contents, **metadata):
     return json.dumps(dict(nbformat=4, nbformat_minor=5, metadata={**kernel, **metadata}, cells=cells))
 
 
-INDEX = """d = dict(syms={'toy.losses':{'toy.losses.Loss':('tools/losses.html#loss', 'toy/losses.py')}}, settings={})"""
+INDEX = """d = dict(settings={}, syms={'toy.losses':{
+    'toy.losses.Loss':('tools/losses.html#loss', 'toy/losses.py')}})"""
 BEGIN = """## Begin
 
 [losses](tools/03_losses.ipynb#eq-value)

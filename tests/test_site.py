@@ -331,8 +331,8 @@ def path_of_reading(docs, name='index.html'):
 def test_nobody_needs_a_page_that_comes_later(docs):
     order = path_of_reading(docs)
     for notebook in NUMBERED:
-        links = [link['href'] for part in head_of(docs, notebook).select('p') if 'Before this' in part.get_text()
-                 for link in part.select('a')]
+        before = [part for part in head_of(docs, notebook).select('p') if 'Before this' in part.get_text()]
+        links = [link['href'] for part in before for link in part.select('a')]
         place = order.index(page_of(notebook))
         assert [link for link in links if order.index(link)>place]==[], notebook.name
 
@@ -341,7 +341,7 @@ def test_lessons_need_no_page_of_the_toolkit_but_those_of_the_path(docs):
     path = {link['href'] for link in soup(docs, 'index.html').select('main .path a')}
     for notebook in NUMBERED:
         if page_of(notebook) not in path: continue
-        needed = [name for name in about_pages()[name_of(notebook)].get('first', ())]
+        needed = about_pages()[name_of(notebook)].get('first', ())
         pages = {name_of(other):page_of(other) for other in NUMBERED}
         assert {pages[name] for name in needed}<=path, notebook.name
 
@@ -359,7 +359,7 @@ def test_next_and_previous_follow_the_path(docs):
 def test_the_sidebar_shows_the_path_and_folds_the_reference(docs, serve, chrome):
     visit = Visit(chrome, serve(docs), 'gan.html')
     for page, shown in ('anogan', True), ('xrays', True), ('losses', False), ('docs', False):
-        link = visit.page.locator(f'#quarto-sidebar a[href="{page}.html"], #quarto-sidebar a[href="./{page}.html"]')
+        link = visit.page.locator(f'#quarto-sidebar a:is([href="{page}.html"], [href="./{page}.html"])')
         assert link.is_visible()==shown, page
     visit.page.locator('#quarto-sidebar a', has_text='Toolkit').click()
     visit.page.locator('#quarto-sidebar a', has_text='Losses').wait_for(state='visible', timeout=5000)

@@ -228,13 +228,14 @@ class _Links:
         return re.sub(name_link, again, re.sub(in_link, unlink, markdown))
 
     def sources(self, markdown:str, meaning:_Meaning)->str:
-        "A signature whose link leads to the line that defines what it shows; without an address there is none"
+        "A signature whose link leads to the line that defines it; without an address there is no link"
         def again(match):
             file, line = meaning.line(match['name'])
             if not self.address.repository or not file: return match['rest']
             return f"[source]({self.address.of(file)}#L{line}){match['style']}{match['rest']}"
-        pattern = rf'\[source\]\({re.escape(self.code)}[^)\s]*\)(?P<style>\{{[^}}]*\}})?(?P<rest>\s*#+ (?P<name>\S+))'
-        return re.sub(pattern, again, markdown) if self.code else markdown
+        link = rf'\[source\]\({re.escape(self.code)}[^)\s]*\)'
+        heading = r'(?P<style>\{[^}]*\})?(?P<rest>\s*#+ (?P<name>\S+))'
+        return re.sub(link + heading, again, markdown) if self.code else markdown
 
     def aim_all(self, notebook:dict, # Changed
                 meaning:_Meaning, # Of its names
@@ -279,7 +280,7 @@ def expand(entries, # Of a sidebar or navbar: patterns, sections, links
            files:dict, # Path of each notebook below `nbs/` → file of its page
            taken:set|None=None, # Paths that stand above already; changed
           )->list:
-    "The entries with the pages that each pattern matches, in the order of notebooks, each once; no empty section"
+    "The entries with the pages that each pattern matches, by number, each once; without empty sections"
     found = []
     taken = set() if taken is None else taken
     for entry in [entries] if isinstance(entries, (str, dict)) else entries:
@@ -608,7 +609,8 @@ def takeaway(notebook:dict, # As it is written
     needs_runs = False
     for cell in notebook['cells']:
         source = text_of(cell)
-        cell = dict(id=cell.get('id', f'c{len(cells)}'), cell_type=cell['cell_type'], metadata={}, source=source)
+        name = cell.get('id', f'c{len(cells)}')
+        cell = dict(id=name, cell_type=cell['cell_type'], metadata={}, source=source)
         if cell['cell_type']=='code' and _is_slow(cell):
             words = 'Not run here: these lines made what is stored, which takes long.'
             cell.update(cell_type='markdown', source=f'{words}\n\n```python\n{source}\n```')
@@ -620,7 +622,8 @@ def takeaway(notebook:dict, # As it is written
             _carry_pictures(cell, images)
         cells.append(cell)
     runs = '\nIt reads stored runs: unpack `results.zip` of the same site beside it.' if needs_runs else ''
-    words = f'This notebook is the page `{page}`. It needs `pip install "{wheel}[course]"`, the wheel of the same site.{runs}'
+    needed = f'pip install "{wheel}[course]"'
+    words = f'This notebook is the page `{page}`. It needs `{needed}`, the wheel of the same site.{runs}'
     cells.insert(0, dict(cell_type='markdown', id='takeaway', metadata={}, source=words))
     kernel = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
     return dict(nbformat=4, nbformat_minor=5, metadata=kernel, cells=cells)
@@ -645,9 +648,10 @@ def _archives(config, # nbdev's settings
             copy = Path(folder)/'project'/path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
-        command = [sys.executable, '-m', 'build', '--no-isolation', '--outdir', f'{folder}/dist', f'{folder}/project']
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode: raise GanadError(f'the wheel cannot be built: {(done.stdout + done.stderr).strip()[-500:]}')
+        command = [sys.executable, '-m', 'build', '--no-isolation', '--outdir', 'dist', 'project']
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        why = (done.stdout + done.stderr).strip()[-500:]
+        if done.returncode: raise GanadError(f'the wheel cannot be built: {why}')
         target.mkdir(parents=True, exist_ok=True)
         for path in wanted: shutil.move(Path(folder)/'dist'/path.name, path)
     return wanted
@@ -718,18 +722,24 @@ def _facts(config)->dict:
     modules = {path.relative_to(config.lib_path).with_suffix('').as_posix():_read(path)
                for path in config.lib_path.rglob('*.py') if path.name!='_modidx.py'}
     pages = _load_pages(config.nbs_path, about, seconds)
-    address = Address(config.get('repository', '').strip().rstrip('/'), config.branch)
+    address = _address(config)
     api = reference(modules, pages, address.of(f'{config.lib_path.name}/'))
     base = f"{config.doc_host.rstrip('/')}/{config.doc_baseurl.strip('/')}/"
     links = _Links({}, base, f"{config.git_url.rstrip('/')}/blob/{config.branch}/", address)
-    return dict(about=about, seconds=seconds, api=api, links=links, meanings=_meanings(config, modules, pages))
+    meanings = _meanings(config, modules, pages)
+    return dict(about=about, seconds=seconds, api=api, links=links, meanings=meanings)
+
+def _address(config)->Address:
+    "What `repository` in the settings says"
+    return Address(config.get('repository', '').strip().rstrip('/'), config.branch)
 
 def _meanings(config, modules:dict, pages:list)->dict:
     "Notebook's stem → what its page means by names"
     index = runpy.run_path(str(config.lib_path/'_modidx.py'))['d']['syms']
     explained = {name:place[0] for names in index.values() for name, place in names.items()}
     name = config.lib_path.name
-    package = _Package(explained, {f"{name}.{module.replace('/', '.')}":code for module, code in modules.items()})
+    by_name = {f"{name}.{module.replace('/', '.')}":code for module, code in modules.items()}
+    package = _Package(explained, by_name)
     meanings = {}
     for page in pages:
         cells = [text_of(cell) for cell in page.notebook['cells'] if cell['cell_type']=='code']
@@ -768,7 +778,8 @@ def build(engine:str|None=None, # 'quarto' or 'smalldocs'; None: the first that 
         faults = _render(src, engine, preview)
         left_out = []
         if not faults:
-            left_out = _finish(out, root/'build/npm', facts['links'].address.site) if engine=='smalldocs' else []
+            address = facts['links'].address.site
+            left_out = _finish(out, root/'build/npm', address) if engine=='smalldocs' else []
             pages = _load_pages(config.nbs_path, facts['about'], facts['seconds'])
             _place_downloads(out, config, archives, pages)
             faults = dead_links(out)
@@ -817,7 +828,8 @@ def readme(notebook, # As nbformat reads it; changed
     tags = dict(enabled=True, remove_cell_tags={'hide'}, remove_input_tags={'echo: false'})
     config = load_tool('traitlets.config').Config(TagRemovePreprocessor=tags)
     markdown, _ = load_tool('nbconvert').MarkdownExporter(config=config).from_notebook_node(notebook)
-    return re.sub(r'\n{3,}', '\n\n', _outside_code(lambda text: _plain(text, folder, address), markdown)).strip() + '\n'
+    plain = _outside_code(functools.partial(_plain, folder=folder, address=address), markdown)
+    return re.sub(r'\n{3,}', '\n\n', plain).strip() + '\n'
 
 def _plain(text:str, folder:str, address:Address)->str:
     "Markdown without the HTML that only these pages dress, its links aimed at files of the project"
@@ -924,8 +936,7 @@ def _write_readme(config)->None:
     index = json.loads(_read(path))
     if refresh(index): _write(path, json.dumps(index, sort_keys=True, indent=1, ensure_ascii=False) + '\n')
     notebook = load_tool('nbformat').read(path, as_version=4)
-    address = Address(config.get('repository', '').strip().rstrip('/'), config.branch)
-    text = readme(notebook, config.nbs_path.name, address)
+    text = readme(notebook, config.nbs_path.name, _address(config))
     with atomic(config.config_path/'README.md') as unfinished: _write(unfinished, text)
 
 def _parser()->argparse.ArgumentParser:
