@@ -185,6 +185,28 @@ def test_what_becomes_of_an_index_is_said_by_fit_and_by_score(run, tmp_path, kin
                                                 '--method', 'pca', '--drop', 'order')[2]
 
 
+@pytest.mark.parametrize('end', ['csv', 'parquet'])
+def test_a_nameless_index_that_became_a_column_is_left_out(run, tmp_path, end):
+    "polars takes it for a column, and writes it as one"
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(rng.normal(size=(120, 2)), columns=['a', 'b'])
+    said = "The index of pandas is no feature"
+    def written(name):
+        df[f'__index_level_{name}__'] = rng.permutation(120)
+        if end=='csv': df.to_csv(tmp_path/'t.csv', index=False)
+        else: pq.write_table(pa.table(dict(df)), tmp_path/'t.parquet')
+        return tmp_path/f't.{end}'
+    path = written(0)
+    rows = rows_of(path)
+    assert [*rows.all().x]==['a', 'b'] and any(said in note for note in rows.notes())
+    code, _, err = run('fit', path, '--save', tmp_path/'m', '--method', 'pca')
+    assert code==0 and said in err
+    code, _, err = run('score', path, '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+    assert code==0 and 'does not know' not in err and pd.read_csv(tmp_path/'s.csv').shape==(120, 6)
+    assert '__index_level_0__' not in load(tmp_path/'m').prep_.names
+    assert rows_of(path, types=dict(a='number', __index_level_0__='number')).all().x.shape[1]==2, 'an old model'
+
+
 UNNAMED = '', ' ', '\t', '\xa0'
 
 

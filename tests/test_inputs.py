@@ -11,7 +11,8 @@ from estimators import LABELLED, digits, frame, place_of_error, small, table
 from sklearn.base import clone
 
 from ganad.core import DataError, GanadError, ShapeError
-from ganad.estimator import AutoEncoderDetector, GANomalyDetector, MeanRowDetector, PCADetector, estimators
+from ganad.estimator import (AutoEncoderDetector, GANomalyDetector, KNNDetector, MeanRowDetector, PCADetector,
+                             estimators)
 
 
 # ---- rows from everywhere
@@ -66,6 +67,51 @@ def test_columns_of_text_in_any_container(kind):
     assert np.array_equal(e.anomaly_score(contained), e.anomaly_score(plain)), 'fitted on one, scores another'
     assert e.prep_.values==[None, PLACES, None, None]
     assert e.data_['sha256']==other.data_['sha256']
+
+
+def indexed(n=400):
+    "A frame that was filtered, so that its index says which rows are left; two rows to score"
+    frame = pd.DataFrame(dict(a=np.random.default_rng(0).normal(size=n)))
+    return frame[frame.a.abs()<2], pd.DataFrame(dict(a=[0., 9.]), index=[10**6, 5])
+
+
+WITH_INDEX = dict(
+    arrow=pa.Table.from_pandas,
+    batch=pa.RecordBatch.from_pandas,
+    polars=lambda d: pl.from_arrow(pa.Table.from_pandas(d)),
+    written_by_polars=lambda d: pl.from_arrow(pa.Table.from_pandas(d)).to_pandas())
+
+
+@pytest.mark.parametrize('kind, name', [*((kind, None) for kind in WITH_INDEX), ('arrow', 'id'), ('batch', 'id')])
+def test_the_index_of_a_frame_is_learned_in_no_library(kind, name):
+    train, new = (d.rename_axis(name) for d in indexed())
+    want = KNNDetector(random_state=0).fit(train).anomaly_score(new)
+    with pytest.warns(UserWarning, match='The index of pandas.* is no feature'):
+        e = KNNDetector(random_state=0).fit(WITH_INDEX[kind](train))
+    assert e.n_features_in_==1 and [*e.feature_names_in_]==['a']
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for rows in (WITH_INDEX[kind](new), new, WITH_INDEX[kind](new.reset_index(drop=True))):
+            assert np.array_equal(e.anomaly_score(rows), want)
+
+
+def test_an_index_that_was_learned_as_a_column_is_looked_at():
+    "By a model from a frame in which it was a column"
+    train, new = (d.rename_axis('id') for d in indexed())
+    e = KNNDetector(random_state=0).fit(train.reset_index())
+    want = e.anomaly_score(new.reset_index())
+    arrow = pa.Table.from_pandas(new).select(['id', 'a'])
+    assert e.n_features_in_==2 and np.array_equal(e.anomaly_score(arrow), want)
+
+
+def test_a_column_may_have_the_name_of_what_is_asked_of_a_frame():
+    train, new = (d.assign(schema=1.*d.a**2, pandas_metadata=d.a) for d in indexed())
+    assert KNNDetector().fit(train).anomaly_score(new).shape==(2,)
+
+
+def test_what_pandas_says_of_its_index_may_be_damaged_in_memory():
+    table = pa.table(dict(a=[1., 2.])).replace_schema_metadata({b'pandas':b'{'})
+    with pytest.raises(DataError, match='of its index is damaged; save it again'): KNNDetector().fit(table)
 
 
 def test_the_digest_is_that_of_older_versions():

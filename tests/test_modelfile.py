@@ -322,7 +322,45 @@ def test_own_networks_are_brought_along(tmp_path):
     path = e.save(tmp_path/'m.safetensors')
     with pytest.raises(CheckpointError, match='needs own nets; give them to load'): load(path)
     assert np.array_equal(load(path, nets=nets).anomaly_score(rows()), e.anomaly_score(rows()))
-    with pytest.raises(CheckpointError, match='weights of another size'): load(path, nets=Mlp)
+    wrong = 'weights of another size.*; or bring other nets'
+    with pytest.raises(CheckpointError, match=wrong): load(path, nets=Mlp)
+
+
+@pytest.mark.parametrize('name, before, after', [
+    ('knn', dict(k=3), dict(k=1)), ('knn', {}, dict(n=5)), ('pca', dict(k=1), dict(k=3)),
+    ('autoencoder', dict(epochs=2), dict(nz=2, nets=Mlp, epochs=9)), ('meanrow', {}, dict(contamination=.3, false_alarms=.1)),
+    ('isolationforest', dict(trees=5), dict(trees=50, random_state=7))])
+def test_a_file_holds_the_settings_of_the_training(tmp_path, name, before, after):
+    "Whatever was set since for the next one"
+    fitted, changed = (estimators()[name](**{'random_state':0, **before}).fit(rows()) for _ in range(2))
+    want = changed.anomaly_score(rows())
+    changed.set_params(**after)
+    loaded = load(changed.save(tmp_path/'m'))
+    assert np.array_equal(loaded.anomaly_score(rows()), want)
+    assert loaded.get_params()==fitted.get_params()
+    assert (tmp_path/'m').read_bytes()==fitted.save(tmp_path/'f').read_bytes()
+    loaded.set_params(**after)
+    assert loaded.save(tmp_path/'again').read_bytes()==(tmp_path/'m').read_bytes()
+    changed = pickle.loads(pickle.dumps(changed))
+    assert changed.save(tmp_path/'p').read_bytes()==(tmp_path/'m').read_bytes()
+    assert info(changed.fit(rows()).save(tmp_path/'m'))['settings'].items()>=after.items()-{('nets', Mlp)}
+
+
+@pytest.mark.parametrize('brought, says', [
+    (dict(k=3), "load takes no k: the model was trained with k=2; leave it out, or fit again"),
+    (dict(threshold=9.), "load takes no threshold: .*; set threshold_ of what load gives"),
+    (dict(contamination=.3), "load takes no contamination: .*=0.1; set threshold_"),
+    (dict(impute='mean'), "load takes no impute")])
+def test_what_a_training_has_settled_is_not_brought_along(tmp_path, brought, says):
+    path = PCADetector(k=2).fit(rows()).save(tmp_path/'m')
+    with pytest.raises(GanadError, match=says) as error: load(path, **brought)
+    assert error.value.file==path and 'fit together' not in str(error.value)
+
+
+def test_a_setting_that_there_is_not_is_no_fault_of_the_file(tmp_path):
+    path = PCADetector(k=2).fit(rows()).save(tmp_path/'m')
+    with pytest.raises(TypeError, match="no setting 'zz'; there are: ") as error: load(path, zz=3)
+    assert 'file' not in str(error.value).partition('there are')[0]
 
 
 def test_only_what_scoring_needs_is_asked_for(tmp_path):

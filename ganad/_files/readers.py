@@ -21,8 +21,9 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator._columns import (NEARLY_ALL, count_numbers, is_blank, is_code, is_date, mixed_text,
-                                      read_column, refuse_unnamed, says_nothing, unit_of)
+from ..estimator._columns import (NEARLY_ALL, count_numbers, index_columns, index_note, is_blank,
+                                      is_code, is_date, is_index_level, mixed_text, read_column,
+                                      refuse_unnamed, says_nothing, unit_of)
 from ..data import disk, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8
@@ -622,7 +623,10 @@ class CSV(Rows):
         names = ['' if is_blank(name) else name for name in names]
         self.unnamed = [i for i, name in enumerate(names) if not name and i>=index]
         self.index = [*range(index)]
-        self.choose(names)
+        levels = [*filter(is_index_level, names)]                # polars writes what it takes for columns
+        self.choose(names, levels)
+        self.levels = [name for name in levels if name not in (*self.features, self.label, *self.drop)]
+        self.ignored = [name for name in self.ignored if name not in levels]
         if self.layout.header=='none': self.header = csv_line(names, self.sep)
         self.n = len(names)
 
@@ -799,6 +803,7 @@ class CSV(Rows):
         if self.unnamed_values:
             notes.append(f"A column without a name ({self.unnamed_values!r}, …) is left out; "
                          "give it one to learn from it.")
+        if self.levels: notes.append(f'{index_note(self.levels)}.')
         if self.torn:
             number, value = self.torn
             notes.append(f"The last line has no end (line {number}, {value!r}): is the file whole?")
@@ -843,9 +848,11 @@ class Parquet(Rows):
             self.check_size(n*row_bytes)
         self.most_rows = max(1, int(1e8/row_bytes))
         _unique(schema.names, self.path)
-        index = _index_columns(schema, self.path)
+        known = self.types or ()
+        index = [name for name in _index_columns(schema, self.path)
+                 if not (is_index_level(name) and name in known)]
         self.columns = [*index, *(name for name in schema.names if name not in index)]     # as in the file
-        def is_unnamed(name): return is_blank(name) or name in index and name.startswith('__index_level_')
+        def is_unnamed(name): return is_blank(name) or name in index and is_index_level(name)
         names = ['' if is_unnamed(name) else name for name in self.columns]
         self.choose(names, [name for name in index if name in names])
         looked_at = {self.label, *self.drop, *self.features}
@@ -859,7 +866,7 @@ class Parquet(Rows):
     def notes(self):
         "How values were read; what is left out"
         notes = super().notes()
-        if self.index: notes.append(_index_note(self.index))
+        if self.index: notes.append(f'{index_note(self.index)}.')
         if self.has_unnamed:
             notes.append("A column without a name is left out; give it one to learn from it.")
         return notes
@@ -909,16 +916,8 @@ def _label_texts(values): # A gap is None
 # %% ../../nbs/files/10_readers.ipynb #a63917d3
 def _index_columns(schema, path)->list: # Arrow's; the file, for the message
     "Columns of the file that pandas keeps as its index; one of mere row numbers is no column"
-    try: columns = (schema.pandas_metadata or {}).get('index_columns', [])
-    except (AttributeError, ValueError): columns = None                 # no JSON, or another kind of it
-    if not isinstance(columns, list):
-        raise DataError("what pandas says there of its index is damaged", "save it again", file=path)
-    return [name for name in columns if isinstance(name, str) and name in schema.names]
-
-def _index_note(index): # Columns of the file
-    names = [name for name in index if not name.startswith('__index_level_')]
-    which = f" ({listing(names)})" if names else ''
-    return f"The index of pandas{which} is no feature; reset_index makes columns of it."
+    try: return index_columns(schema, schema.names)
+    except DataError as error: raise error.at(file=path) from error
 
 def _check_type(field, path, is_for_model): # A column of Arrow
     "`DataError` for values that are neither numbers nor text"

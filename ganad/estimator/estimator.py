@@ -23,7 +23,7 @@ from ._columns import is_frame, names_of, take_rows
 from ._explain import enlarged, explain, learn_units
 from ._fitted import FittedDetector, check_training, say_few_rows, seeded
 from ._inputs import (as_data, check_frame, check_pictures, kind_of, known_anomalies,
-                                     numbers_in, with_names_of_one_type)
+                                     numbers_in, with_names_of_one_type, without_index)
 from ._preprocess import (KINDS, ConstantScoreWarning, EmptyColumnWarning, Images,
                                          NewValueWarning, Preprocessor, Table, prepared, slices)
 from ._settings import check_numbers, check_own, check_stored, settings_of
@@ -155,6 +155,7 @@ class Estimator(OutlierMixin, BaseEstimator):
                           sha256=self.prep_.digest(data))
         if roles.n_groups is not None: self.data_['groups'] = roles.n_groups
         self.extra_ = {}
+        self._settings_of_fit = self.get_params(deep=False)
 
     def _new_prep(self, X):
         if not is_frame(X) and X.ndim!=2: return Images(self.size)
@@ -251,6 +252,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         return self._take_frame(X, reset) if is_frame(X) else self._take_array(X, reset)
 
     def _take_frame(self, X, reset):
+        X = without_index(X, None if reset else self.prep_.names or [], stacklevel=5)
         check_frame(X, reset)
         validate_data(self, with_names_of_one_type(X), reset=reset, skip_check_array=True)
         if reset or self.prep_.names in (None, names_of(X)): return X
@@ -450,10 +452,11 @@ class Estimator(OutlierMixin, BaseEstimator):
         return path
 
     def _header(self, extra):
-        settings, others = plain_settings(self.get_params(deep=False))
+        of_fit = getattr(self, '_settings_of_fit', None) or self.get_params(deep=False)   # old pickles lack it
+        of_fit = {**of_fit, 'progress':self.progress}                # says nothing of what was learned
+        settings, others = plain_settings(of_fit)
         default = settings_of(self.method)                    # no others are needed to score
-        needs = [name for name in others
-                 if name in default and getattr(self, name) is not default[name]]
+        needs = [name for name in others if name in default and of_fit[name] is not default[name]]
         precision = self.model_.precision
         trained_in = {} if precision=='fp32' else dict(precision=precision)
         return dict(
@@ -516,19 +519,33 @@ def load(path, # Made by `save`, or by `detector.save_model`
         )->Estimator: # On the CPU
     "The estimator in a model file; nothing in the file is run, for it can hold nothing that runs"
     header, state = modelfile.read(path)
+    _check_brought(header, settings, path)
+    brought = f"or bring other {', '.join(settings)}" if settings else None
     try: return _revived(header, state, settings)
     except GanadError as error:
-        error.at(file=path)
+        error.at(file=path, hint=brought)
         raise
     except Exception as error:
         what = f"the file does not fit together ({first_line(error)})"
-        raise CheckpointError(what, "make it again", file=path) from error
+        raise CheckpointError(what, "make it again", file=path, hint=brought) from error
 
 def auroc_scorer(est:Any, X:Any, y:Any)->float: # 1 = anomaly
     "For `scoring=` of a search: the AUROC of `anomaly_score`, where y is 1 for an anomaly"
     return auroc(np.asarray(y), -est.score_samples(X))
 
 # %% ../../nbs/estimator/50_estimator.ipynb #7753c46d
+def _check_brought(header, settings, path): # What `load` was given besides
+    "An error for a setting that there is not, or that a training has settled: it changes no score and no line"
+    if header['method'] not in estimators(): return
+    estimators()[header['method']](**settings)._check_settings()
+    for name in settings:
+        if name not in header['settings'] and name not in _OF_THE_LINE: continue
+        kept = f"the model was trained with {name}={header['settings'].get(name)!r}"
+        mend = "set threshold_ of what load gives" if name in _OF_THE_LINE else "leave it out, or fit again"
+        raise GanadError(f"load takes no {name}: {kept}", mend, file=path)
+
+_OF_THE_LINE = 'threshold', 'contamination', 'false_alarms', 'holdout', 'holdout_rows'
+
 def _revived(header, state, settings):
     missing = sorted({*header['needs']} - {*settings})
     if missing:
@@ -550,6 +567,7 @@ def _revived(header, state, settings):
                                           history, double=est.prep_.in_double,
                                           precision=header.get('precision', 'fp32'))
     modelfile.check_probe(est.prep_, est.detector_, state)
+    est._settings_of_fit = est.get_params(deep=False)
     return est
 
 def _below(prefix, state):
