@@ -13,23 +13,20 @@ from .bigan import BiGAN
 from ..networks import family
 from ..papernets import EgbadKdd99, EgbadMnist
 
-# %% ../../nbs/methods/40_egbad.ipynb #dd52b66b
+# %% ../../nbs/methods/40_egbad.ipynb #004835ad
 def features(D, x, xr, z):
     "(2): how differently the critic sees row and reconstruction, with the same code"
     return l1(D.features(x, z), D.features(xr, z))
 
+# %% ../../nbs/methods/40_egbad.ipynb #d11d0809
 def sigma_paper(D, x, xr, z):
     "(3): -log D(x, E(x)), the cross-entropy of the row's pair with the label *from the encoder*"
     return softplus(-D(x, z))
 
+# %% ../../nbs/methods/40_egbad.ipynb #7fdebdc0
 def sigma_code(D, x, xr, z):
     "(4): -log D(G(E(x)), E(x)), the same for the reconstruction's pair, as the authors' code has it"
     return softplus(-D(xr, z))
-
-# %% ../../nbs/methods/40_egbad.ipynb #45345be9
-_PAPER = dict(mnist=dict(shape=(1,28,28), nz=200, nets=EgbadMnist),
-              kdd99=dict(shape=121, nz=32, nets=EgbadKdd99))
-_AVERAGE = dict(mnist=.999, kdd99=.9999)
 
 # %% ../../nbs/methods/40_egbad.ipynb #1bb1e122
 def _rooted(x, xr):
@@ -42,6 +39,11 @@ def _distance(l_g, shape):
     "The L_G of that name; if none is named, l1 for tables and l2 for images"
     usual = 'l1' if len(shape)==1 else 'l2'
     return _L_G[pick(l_g or usual, _L_G, 'L_G')]
+
+# %% ../../nbs/methods/40_egbad.ipynb #45345be9
+_PAPER = dict(mnist=dict(shape=(1,28,28), nz=200, nets=EgbadMnist),
+              kdd99=dict(shape=121, nz=32, nets=EgbadKdd99))
+_AVERAGE = dict(mnist=.999, kdd99=.9999)
 
 # %% ../../nbs/methods/40_egbad.ipynb #b1e58527
 class EGBAD(BiGAN):
