@@ -235,7 +235,8 @@ def compare_many(asked:list, # (records, a, b) each, as for `compare`
     "Comparisons that are made together, each judged by the p that Holm's correction leaves it"
     found = [_compared(recs, a, b, metric) for recs,a,b in asked]
     corrected = _holm([counted['p'] for counted,*_ in found])
-    return [_in_words(*each, p) for each,p in zip(found, corrected)]
+    return [_in_words(counted, how, better, doubt, p)
+            for (counted,how,better,doubt),p in zip(found, corrected)]
 
 # %% ../../nbs/evidence/03_tables.ipynb #caa97c30
 def mean_ranks(recs:list, # Records of tasks that every label has
