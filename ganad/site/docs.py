@@ -223,7 +223,9 @@ class _Links:
             return f'[`{match[1]}`]({self.base}{address})' if address else f'`{match[1]}`'
         if not self.base: return markdown
         name_link = r'\[`([\w.]+(?:\(\))?)`\]\(' + re.escape(self.base) + r'[^)\s]*\)'
-        def unlink(match): return re.sub(name_link, r'`\1`', match[0])                # a link in a link
+        def unlink(match):
+            "The text of a link without the links in it"
+            return re.sub(name_link, r'`\1`', match[0])
         in_link = rf'\[(?:[^\[\]]|{name_link})*\]\((?!{re.escape(self.base)})'
         return re.sub(name_link, again, re.sub(in_link, unlink, markdown))
 
