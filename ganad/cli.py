@@ -24,6 +24,19 @@ class _AllOf(argparse.Action):
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, names if before is None else f'{before},{names}')
 
+class _Once(argparse.Action):
+    "An option that has one value: typed twice, the first would be forgotten"
+    def __call__(self, parser, namespace, value, option=None):
+        if getattr(namespace, self.dest) is not None: parser.error(f'argument {option}: given more than once')
+        setattr(namespace, self.dest, value)
+
+def _labels(parser):
+    option = parser.add_argument
+    option('--label', action=_Once, metavar='COLUMN',
+           help='column that marks anomalous rows: 1 or true; else see --normal')
+    option('--normal', action=_Once, metavar='VALUE',
+           help='value of the label, or name of the folder, that is normal')
+
 def _columns(parser):
     option = parser.add_argument
     option('--drop', action=_AllOf, metavar='A,B',
@@ -77,8 +90,7 @@ def _fit(parser):
     option = parser.add_argument
     option('--method', metavar='NAME',
            help='one of `ganad methods` (default: knn; `ganad compare` says what is best on your rows)')
-    option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
-    option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
+    _labels(parser)
     _columns(parser)
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     option('--batch-size', type=int, metavar='N', help='rows of a step (default: 64; more of over 128,000)')
@@ -97,16 +109,22 @@ def _model(parser):
     _path(parser, '--model', required=True, metavar='FILE', help='made by `ganad fit`')
     parser.add_argument('--threshold', type=float, metavar='X',
                         help="flag scores above X (default: the model's)")
-    option = parser.add_argument
-    option('--label', metavar='COLUMN', help='column to compare the scores with (default: as in fit)')
-    option('--normal', metavar='VALUE', help='value of the label that is normal (default: as in fit)')
     _strict(parser)
 
+def _labels_to_compare(parser, default): # What is compared with, if nothing is typed
+    option = parser.add_argument
+    option('--label', action=_Once, metavar='COLUMN',
+           help=f'column to compare the scores with (default: {default})')
+    option('--normal', action=_Once, metavar='VALUE',
+           help='value of the label that is normal (default: as in fit)')
+
 def _score(parser):
+    _labels_to_compare(parser, 'none; --normal alone takes that of fit')
     _path(parser, '--out', metavar='FILE', help='CSV file to write, also .csv.gz (default: standard output)')
     parser.add_argument('--prefix', default='', metavar='TEXT', help='before the names of the new columns')
 
 def _report(parser):
+    _labels_to_compare(parser, 'as in fit')
     _path(parser, '--out', required=True, metavar='FILE', help='page to write, as report.html')
     parser.add_argument('--top', type=int, default=12, metavar='N', help='rows to show (default: 12)')
 
@@ -116,8 +134,7 @@ def _compare(parser):
     _path(parser, 'test', help='rows to score; --label or their folders say who is an anomaly')
     _path(parser, '--out', required=True, metavar='FILE', help='page to write, as compare.html')
     option('--methods', default='alad', metavar='A,B', help='beside the baselines (default: alad)')
-    option('--label', metavar='COLUMN', help='column that marks anomalous rows: 1 or true; else see --normal')
-    option('--normal', metavar='VALUE', help='value of the label, or name of the folder, that is normal')
+    _labels(parser)
     _columns(parser)
     option('--epochs', type=int, metavar='N', help='passes over the rows (default: about 2,000 steps)')
     _threshold(parser)
@@ -281,10 +298,12 @@ def _run(arguments, is_process=False)->int: # Exit code
 @contextmanager
 def _standard_input(arguments):
     "`-` for a table: what comes in lies in a file as long as the command runs, for it is read more than once"
-    if getattr(arguments, 'data', None)!='-' or not hasattr(arguments, 'quiet'):
+    names = [name for name in ('data', 'train', 'test') if getattr(arguments, name, None)=='-']
+    if not names or not hasattr(arguments, 'quiet'):
         yield
         return
     from ganad.core import GanadError
+    if len(names)>1: raise GanadError('both files cannot be what comes in', 'give a file for one of them')
     if sys.stdin is None: raise GanadError('standard input is closed', 'give a file')
     with tempfile.TemporaryDirectory() as folder:
         as_came = os.path.join(folder, 'as-it-came')
@@ -292,11 +311,12 @@ def _standard_input(arguments):
             shutil.copyfileobj(sys.stdin.buffer, file)
             file.seek(0)
             ending = _ending_of(file)
-        arguments.data = os.path.join(folder, 'standard-input' + ending)
-        os.rename(as_came, arguments.data)
+        path = os.path.join(folder, 'standard-input' + ending)
+        os.rename(as_came, path)
+        setattr(arguments, names[0], path)
         try: yield
         except GanadError as error:
-            if str(error.file)==arguments.data: error.file = 'standard input'
+            if str(error.file)==path: error.file = 'standard input'
             raise
 
 _MARKS = {b'PAR1':'.parquet', b'PK\3\4':'.zip', b'\x1f\x8b':'.csv.gz'}        # what such a file begins with

@@ -107,6 +107,8 @@ def test_arrays_and_folders(run, tmp_path):
     cracked_plates(tmp_path, {'train/good':100, 'test/good':30, 'test/crack':10}, 8)
     done, _ = compared(run, tmp_path, '--normal', 'good', train='train', test='test')
     assert done['table'][0]['auroc']>.95
+    done, _ = compared(run, tmp_path, '--normal', 'good', train='train/good', test='test')     # a flat folder
+    assert done['table'][0]['auroc']>.95
 
 
 def test_a_file_is_read_as_typed_and_what_score_says_is_said_once(run, files):

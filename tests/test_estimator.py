@@ -281,6 +281,23 @@ def test_settings_that_can_be(name, kw):
     assert np.isfinite(estimators()[name](random_state=0, **kw).fit(table()).anomaly_score(table())).all()
 
 
+def test_a_share_beside_a_rate_is_said(recwarn):
+    x = np.random.default_rng(0).normal(size=(99, 2))
+    for settings in (dict(contamination=.2), dict(false_alarms=.2), dict(false_alarms=.2, contamination=.1)):
+        KNNDetector(**settings).fit(x)
+    assert not recwarn.list
+    KNNDetector(false_alarms=.2, contamination=.2).fit(x)
+    said, = recwarn.list
+    assert 'contamination=0.2 does nothing beside false_alarms=0.2' in str(said.message) and said.filename==__file__
+
+
+@pytest.mark.parametrize('name', ['threshold_', 'offset_', 'labels_', 'decision_scores_', 'reference_', 'calibrated_',
+                                  'model_', 'history_'])
+def test_what_is_known_after_fit_is_asked_for_before(name):
+    with pytest.raises(NotFittedError, match='KNNDetector is not fitted; call fit first'): getattr(KNNDetector(), name)
+    assert not hasattr(KNNDetector(), name)
+
+
 def test_not_fitted():
     for method in ('predict', 'score_samples', 'anomaly_score', 'decision_function', 'explain', 'p_values'):
         with pytest.raises(NotFittedError): getattr(PCADetector(), method)(table())

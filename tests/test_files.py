@@ -2,6 +2,7 @@
 import csv
 import gzip
 import io
+import shlex
 import tempfile
 import tracemalloc
 import zipfile
@@ -12,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -319,6 +321,20 @@ def test_false_among_numbers_is_no_number(tmp_path, share, end):
     with pytest.raises(DataError, match="'False' is no number"): read_columns(mixed)
 
 
+@pytest.mark.parametrize('word', ['yes', 'No', 'T', 'f', 'Y', 'N'])
+@pytest.mark.parametrize('end', ['csv', 'parquet'])
+def test_another_word_for_true_is_refused_with_what_to_write(run, tmp_path, word, end):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(dict(on=rng.integers(2, size=90)>0, a=rng.normal(size=90)))
+    frame.to_csv(tmp_path/'t.csv', index=False)
+    assert run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--method', 'pca')[0]==0
+    new = frame.assign(on=frame.on.map({True:word, False:'0'}))
+    getattr(new, f'to_{end}')(tmp_path/f'n.{end}', index=False)
+    code, _, err = run('score', tmp_path/f'n.{end}', '--model', tmp_path/'m')
+    assert code==2 and err.strip().endswith('; write true or false, or 1 or 0, as in training')
+    with pytest.raises(DataError, match='write true or false, or 1 or 0'): load(tmp_path/'m').predict(new)
+
+
 def test_true_where_training_had_other_numbers_is_refused(run, tmp_path):
     def write_rows(name, *values): write(tmp_path/name, 'v,on\n' + ''.join(f'{v},{on}\n' for v, on in values))
     write_rows('t.csv', *((50 + i%9/7, i%2) for i in range(100)))
@@ -442,6 +458,12 @@ ASKED = {                                                            # text, wha
     'thousands of India': ('a;b\n' + '1,23,817;1\n2,34,567;1\n'*9, '--thousands , reads such numbers'),
     'hexadecimal among numbers': ('a,b\n' + '1,2\n'*99 + '0x1F,2\n', 'mend it'),
     'torn power of ten': ('a,b\n' + '1,2\n'*99 + '5E,2\n', 'mend it'),
+    'first row again': ('10.5,3\n' + '11.2,4\n9.1,5\n'*9 + '10.5,3\n', '--header none if it is a row'),
+    'first row of one column again': ('3\n4\n5\n3\n', '--header none if it is a row'),
+    'first row with a word again': ('red,3.5\nblue,4.1\nred,3.5\nred,2\n', '--header none if it is a row'),
+    'first row with a date again': ('2026-01-31,3\n' + '2026-02-01,4\n'*9 + '2026-01-31,3\n', '--header none if'),
+    'first row with a comma again': ('ssh;1,5\n' + 'tcp;2,5\nudp;3,5\n'*9 + 'ssh;1,5\n', '--header none if it is'),
+    'years as names again': ('DE,2019,2020\n' + 'FR,1.5,2\nIT,2.5,3\n'*9 + 'DE,2019,2020\n', 'delete it'),
     'names again': ('a,b\n' + '1.5,2\n2,3\n'*9 + 'a,b\n1,7\n', 'delete it'),
     'names again, among words': ('a,k\n' + '1.5,x\n2,y\n'*9 + 'a,k\n1,x\n', 'delete it'),
     'names and words': (''.join(f'w{i},{"tea" if i%3 else "milk"}\n' for i in range(99)), '--header none'),
@@ -462,6 +484,23 @@ NAMED = {                                                            # text that
     'years above other numbers': 'country,2019,2020\n' + 'DE,1.5,2\nFR,2.5,3\n'*9,
     'a spectrum': 'tea,400,402,404,406,408\n' + 'green,.1,.2,.3,.4,.5\nblack,.2,.1,.3,.5,.4\n'*9,
 }
+
+
+@pytest.mark.parametrize('header', [None, 'first', 'none'])
+@pytest.mark.parametrize('there, typed', [(',', ';'), ('\t', ','), (';', '|'), (':', ';'), (' ', ',')])
+def test_a_separator_that_does_not_occur_is_the_mistake(tmp_path, there, typed, header):
+    path = write(tmp_path/'t.csv', text_of(PLAIN, there))
+    with pytest.raises(DataError) as error: rows_of(path, layout=Layout(sep=typed, header=header)).all()
+    assert 'one column only' in str(error.value) and error.value.line==1 and '--header' not in str(error.value)
+    assert error.value.mend.startswith('leave --sep out' if there in ',;\t|' else f'--sep {shlex.quote(there)} if')
+
+
+@pytest.mark.parametrize('text, layout', [
+    ('heat\n' + '1,5\n2,5\n'*9, dict(decimal=',')), ('1,5\n2,5\n'*9, dict(decimal=',', header='none')),
+    ('1,200\n2,500\n'*9, dict(thousands=',', header='none')), ('heat\n' + '1.5\n2\n'*9, {})])
+def test_one_column_may_have_any_separator(tmp_path, text, layout):
+    rows = rows_of(write(tmp_path/'t.csv', text), layout=Layout(sep=';', **layout))
+    assert rows.all().x.shape==(18, 1)
 
 
 @pytest.mark.parametrize('text', NAMED.values(), ids=NAMED)
@@ -692,6 +731,85 @@ def test_a_long_value_is_written_or_refused(tmp_path, quoted):
 def test_a_misspelt_option_is_an_error(tmp_path):
     path = write(tmp_path/'t.csv', 'a\n1\n')
     with pytest.raises(TypeError, match='lable'): rows_of(path, lable='y')
+
+
+def npz(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+NAMES_OF_COLUMNS = dict(columns=np.array([*'abc']), names=np.array([b'a', b'b', b'c']), what=np.array([*'abc']))
+
+
+@pytest.mark.parametrize('name', NAMES_OF_COLUMNS)
+def test_columns_of_an_npz_are_known_by_their_names(run, tmp_path, name):
+    "In another order they were scored by their places"
+    x = np.random.default_rng(0).normal(size=(200, 3))*[1, 10, 100]
+    names = NAMES_OF_COLUMNS[name]
+    npz(tmp_path/'train.npz', x=x, **{name:names})
+    order = [2, 0, 1]
+    npz(tmp_path/'other.npz', x=x[:, order], **{name:names[order]})
+    npz(tmp_path/'more.npz', x=np.hstack([x, x]), **{name:np.r_[names, names+names]} if name!='names' else
+        {name:np.r_[names, [b'd', b'e', b'f']]})
+    assert run('fit', tmp_path/'train.npz', '--save', tmp_path/'m', '--method', 'pca')[0]==0
+    assert load(tmp_path/'m').prep_.names==[*'abc']
+    found = []
+    for file in ('train', 'other', 'more'):
+        code, out, _ = run('score', tmp_path/f'{file}.npz', '--model', tmp_path/'m', '--quiet')
+        found.append(out)
+    assert code==0 and found[0]==found[1]==found[2]
+    code, _, err = run('score', npz(tmp_path/'bare.npz', x=x), '--model', tmp_path/'m')
+    assert code==2 and "no column 'a'" in err
+    assert run('fit', tmp_path/'bare.npz', '--save', tmp_path/'n', '--method', 'pca')[0]==0
+    assert run('score', tmp_path/'train.npz', '--model', tmp_path/'n', '--quiet')[1]==found[0], 'by places, as before'
+
+
+def test_names_of_an_npz_that_are_none(tmp_path):
+    x = np.zeros((5, 2))
+    for arrays, says in ((dict(this=np.array(['a', 'b']), that=np.array(['m', 'kg'])), "call that of the names columns"),
+                         (dict(names=np.array(['a', 'a'])), "more than one column 'a'"),
+                         (dict(names=np.array(['a', ' '])), "column 2 has no name")):
+        with pytest.raises(DataError, match=says): NPZ(npz(tmp_path/'t.npz', x=x, **arrays))
+    named = NPZ(npz(tmp_path/'t.npz', x=x, units=np.array(['m', 'kg']), columns=np.array(['a', 'b'])))
+    assert named.features==['a', 'b']
+    assert NPZ(npz(tmp_path/'t.npz', rows=x, columns=np.array(['a', 'b']))).features==['a', 'b']
+
+
+@pytest.mark.parametrize('end', ['csv', 'parquet', 'npz', 'folder', 'pictures of npz'])
+def test_options_that_do_nothing_are_refused(run, tmp_path, end):
+    table, grain = np.random.default_rng(0).normal(size=(60, 3)), np.zeros((20, 8, 8), 'u1')
+    grain[:] = np.arange(20)[:, None, None]
+    frame = pd.DataFrame(table, columns=[*'abc'])
+    path = tmp_path/f't.{end.split()[-1]}'
+    if end=='csv': frame.to_csv(path, index=False)
+    elif end=='parquet': frame.to_parquet(path)
+    elif end=='folder':
+        path.mkdir()
+        for i, x in enumerate(grain): Image.fromarray(x).save(path/f'{i}.png')
+    else: np.savez(path, x=table if end=='npz' else grain)
+    is_table = end in ('csv', 'parquet', 'npz')
+    for_tables, for_pictures = [['--words', 'a'], ['--impute', 'median']], [['--size', '16']]
+    idle = for_pictures if is_table else for_tables
+    argv = ['--save', tmp_path/'m', '--method', 'pca']
+    for option in idle + ([['--strict']] if end!='folder' else []):
+        code, _, err = run('fit', path, *argv, *option)
+        assert code==2 and f'for which {option[0]} does nothing; leave it out' in err and not (tmp_path/'m').exists()
+    assert run('fit', path, *argv, *(for_pictures[0] if not is_table else for_tables[1]))[0]==0
+    score = ['score', path, '--model', tmp_path/'m', '--out', tmp_path/'s.csv']
+    assert run(*score)[0]==0 and run(*score, '--strict')[0]==(0 if end=='folder' else 2)
+
+
+def test_a_word_that_is_no_feature_is_named(tmp_path):
+    path = write(tmp_path/'t.csv', text_of(PLAIN))
+    with pytest.raises(DataError, match=f"'{NAMES[1]}' in --words .*; leave it out of --words") as error:
+        rows_of(path, words=[NAMES[1]], drop=[NAMES[1]])
+    assert error.value.file==path
+
+
+def test_a_picture_is_in_a_folder(run, tmp_path):
+    Image.fromarray(np.zeros((8, 8), 'u1')).save(tmp_path/'a.png')
+    code, _, err = run('fit', tmp_path/'a.png', '--save', tmp_path/'m')
+    assert code==2 and f'a.png: this is a picture; give its folder, {tmp_path}' in err
 
 
 @pytest.mark.parametrize('y', [np.zeros(4), np.zeros((5, 2)), np.zeros(())])

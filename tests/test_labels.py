@@ -1,9 +1,11 @@
 "Rows that a label calls normal, anomalous, or that nobody labelled; a model of normals is measured by labels"
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import grain, save_pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -258,6 +260,58 @@ def test_a_normal_label_that_may_be_a_mistake_is_refused(there, normal, is_sure)
     labels.add(there)
     with pytest.raises(GanadError) as error: labels.check_normal('t.csv', may_lack=True)
     assert error.value.file=='t.csv'
+
+
+@pytest.mark.parametrize('n, is_said', [(160, True), (149, False)])
+def test_labels_that_may_be_turned_round_are_said(run, tmp_path, n, is_said):
+    frame = table().assign(bad=(np.arange(300)<n).astype(int))
+    frame.to_csv(tmp_path/'t.csv', index=False)
+    code, _, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--label', 'bad', *PCA)
+    assert code==0 and ('turned round' in err)==is_said and (f'{n:,} of 300 labelled rows' in err)==is_said
+
+
+@pytest.mark.parametrize('words, normal', [
+    (['good', 'crack'], 'good'), (['a b', 'crack', 'a b'], "'a b'"), ([3, 7, 3], '3'), (['x', ' OK '], 'OK')])
+def test_the_normal_label_that_is_advised_is_there(run, tmp_path, words, normal):
+    frame = table().assign(kind=[words[i % len(words)] for i in range(300)])
+    frame.to_csv(tmp_path/'t.csv', index=False)
+    argv = ['fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--label', 'kind', *PCA]
+    code, _, err = run(*argv)
+    assert code==2 and err.strip().endswith(f'say which one is normal, as --normal {normal}')
+    assert run(*argv, '--normal', shlex.split(normal)[0])[0]==0
+
+
+def test_a_label_that_is_typed_twice_is_refused(run, normals):
+    argv = ['score', normals/'test.csv', '--model', normals/'m', '--label', 'a']
+    for more in (['--label', 'status'], ['--normal', 'x', '--normal', 'ok']):
+        code, _, err = run(*argv, *more)
+        assert code==2 and f'argument {more[0]}: given more than once' in err
+
+
+def test_help_says_what_is_compared_with(run, tmp_path):
+    table().assign(bad=(np.arange(300)>=270).astype(int)).to_csv(tmp_path/'t.csv', index=False)
+    assert run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', '--label', 'bad', *PCA)[0]==0
+    for command, default in (('score', 'none'), ('report', 'as in fit')):
+        assert f'(default: {default}' in ' '.join(run(command, '--help')[1].split('--label')[2].split())
+        out = tmp_path/('s.csv' if command=='score' else 'r.html')
+        done = json.loads(run(command, tmp_path/'t.csv', '--model', tmp_path/'m', '--out', out, '--json')[1])
+        assert bool(done['labels'])==(default=='as in fit')
+
+
+def test_a_normal_value_without_labels_is_refused(run, tmp_path):
+    "It was ignored, and anomalies were learned"
+    table().assign(status=statuses(third='')).to_csv(tmp_path/'t.csv', index=False)
+    np.savez(tmp_path/'t.npz', x=table().to_numpy())
+    np.savez(tmp_path/'p.npz', x=np.random.default_rng(0).integers(256, size=(60, 8, 8)).astype('u1'))
+    save_pictures(tmp_path/'flat', grain(20, 8, 8))
+    save_pictures(tmp_path/'above/good', grain(20, 8, 8))
+    for name, says in {'t.csv':'--label', 't.npz':'--label', 'p.npz':'--label', 'flat':'lie in no folder'}.items():
+        code, _, err = run('fit', tmp_path/name, '--normal', 'good', '--save', tmp_path/'m', *PCA)
+        assert code==2 and f'{name}: --normal good, but ' in err and says in err
+        assert not (tmp_path/'m').exists()
+    argv = ['compare', tmp_path/'t.csv', tmp_path/'t.csv', '--normal', 'ok', '--out', tmp_path/'c.html']
+    assert run(*argv)[0]==2
+    assert run('fit', tmp_path/'above', '--normal', 'good', '--save', tmp_path/'m', *PCA)[0]==0
 
 
 def test_the_label_of_an_npz(run, tmp_path):

@@ -298,6 +298,15 @@ def test_what_is_left_of_another_training_is_refused(run, killed, place, tmp_pat
     assert run(*killed)[0]==0 and [*tmp_path.iterdir()]==[tmp_path/'m']
 
 
+@pytest.mark.parametrize('method', ['knn', 'pca'])
+def test_a_quick_method_leaves_the_training_of_another_alone(run, killed, place, tmp_path, method):
+    quick = ['fit', place/'train.csv', '--save', tmp_path/'m', *LABELS, '--method', method]
+    kept = (tmp_path/'m.part').read_bytes()
+    assert is_mistake(result := run(*quick)) and 'm.part: of another training' in result[2]
+    assert (tmp_path/'m.part').read_bytes()==kept and not (tmp_path/'m').exists()
+    assert run(*killed)[0]==0 and [*tmp_path.iterdir()]==[tmp_path/'m']
+
+
 def refusing(error):
     "An estimator whose training fails with this error"
     def fit(*_, **__): raise error

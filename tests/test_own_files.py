@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shlex
+import warnings
 from functools import partial
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from pumps import LABELS, PCA, changed, is_mistake, place, pump, report, score, 
 
 from ganad.core import CheckpointError, DataError
 from ganad.detector import detectors
-from ganad.estimator import info, load
+from ganad.estimator import KNNDetector, info, load
 from ganad._files.fit_and_score import score_file
 from ganad._files.scored import open_for, scored_chunks
 from ganad._files.pictures import rows_of
@@ -180,6 +181,36 @@ def test_two_ways_to_draw_the_line_exclude_each_other(run, place):
     assert code==2 and 'not allowed with' in err
 
 
+@pytest.mark.parametrize('more', [
+    '--set contamination=.3 --false-alarms .1', '--set false_alarms=.3 --contamination .1',
+    '--set contamination=.3 --set false_alarms=.1', '--set epochs=3 --epochs 2', '--set random_state=1 --seed 2',
+    '--set holdout_rows=last --hold-out last', '--set impute=mean --impute median'])
+def test_a_setting_that_is_typed_twice_is_refused(run, place, tmp_path, more):
+    code, _, err = run('fit', place/'train.csv', '--save', tmp_path/'m', *LABELS, *more.split())
+    assert code==2 and 'leave one out' in err and not (tmp_path/'m').exists()
+
+
+def test_rows_to_hold_out_may_be_set_in_either_way(run, place, tmp_path):
+    for i, how in enumerate((['--set', 'holdout_rows=last'], ['--hold-out', 'last'])):
+        assert run('fit', place/'train.csv', '--save', tmp_path/f'{i}', *LABELS, *PCA, *how)[0]==0
+    assert info(tmp_path/'0')==info(tmp_path/'1') and info(tmp_path/'0')['settings']['holdout_rows']=='last'
+
+
+def test_options_that_a_quick_method_has_no_use_for_are_said(run, place, tmp_path):
+    argv = ['fit', place/'train.csv', '--save', tmp_path/'m', *LABELS, '--epochs', '1']
+    code, _, err = run(*argv, '--set', 'batch_size=9', '--method', 'knn')
+    assert code==0 and '--epochs and --batch-size do nothing: knn learns at once' in err
+    code, _, err = run(*argv, '--method', 'gan', '--set', 'nz=2')
+    assert code==0 and 'do nothing' not in err and 'does nothing' not in err
+
+
+def test_more_components_than_columns_are_said(run, place, tmp_path):
+    argv = ['fit', place/'train.csv', '--save', tmp_path/'m', *LABELS, '--method', 'pca']
+    code, _, err = run(*argv, '--set', 'k=99')
+    assert code==0 and 'k=99 components of' in err
+    for more in ([], ['--set', 'k=1']): assert 'components' not in run(*argv, *more)[2]
+
+
 def test_quiet_and_json(run, place, tmp_path):
     fit = ['fit', place/'train.csv', '--save', tmp_path/'m', *LABELS, *PCA]
     assert run(*fit, '--quiet')==(0, '', '')
@@ -326,6 +357,49 @@ def test_poor_training_file_is_learned_and_said(run, tmp_path, change, note, met
     assert code==0 and note in err
     assert run('score', tmp_path/'t.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')[0]==0
     assert np.isfinite(pd.read_csv(tmp_path/'s.csv').score).all()
+
+
+def sums(rows): return rows.sum(numeric_only=True)
+def means(rows): return rows.mean(numeric_only=True)
+
+
+ENDS = {
+    'total': (lambda rows: sums(rows), 'is the sum of the others: a total'),
+    'rounded': (lambda rows: sums(rows).round(1), 'is the sum of the others'),
+    'whole': (lambda rows: sums(rows).round(), 'is the sum of the others'),
+    'said': (lambda rows: {**sums(rows), 'mode 🌡':'Total'}, 'is the sum of the others'),
+    'said only': (lambda rows: {**rows.iloc[0], 'mode 🌡':'Summe:'}, "says 'Summe:'"),
+    'with gaps': (lambda rows: {**sums(rows), 'flow':None}, 'is the sum of the others'),
+    'means': (lambda rows: means(rows), 'is the mean of the others'),
+    'no total': (lambda rows: rows.iloc[0], '')}
+
+
+@pytest.mark.parametrize('is_on', [None, True, 'sum'])
+@pytest.mark.parametrize('kind', ENDS)
+def test_a_last_row_that_sums_up_is_said_wherever_it_is_read(run, tmp_path, kind, is_on):
+    "Beside a column of true and false, too, whatever stands there in the total"
+    end, says = ENDS[kind]
+    whole = pump(400).drop(columns=['no', 'bad']).round(3)
+    rows = whole if is_on is None else whole.assign(on=np.arange(400)%3>0)
+    last = {'mode 🌡':'eco', **end(whole)} | ({} if is_on is None else {'on':True})
+    if is_on=='sum': last['on'] = int(rows.on.sum()) if kind!='no total' else True
+    if is_on=='sum': rows['on'] = rows.on.astype(int)
+    rows = pd.concat([rows, pd.DataFrame([last])], ignore_index=True)
+    rows.to_csv(tmp_path/'t.csv', index=False)
+    whole = rows[:-1]
+    whole.to_csv(tmp_path/'whole.csv', index=False)
+    gaps = ['--impute', 'median']
+    code, _, err = run('fit', tmp_path/'t.csv', '--save', tmp_path/'m', *gaps)
+    assert code==0 and (f'The last row {says}' in err and 'learned as a normal row; delete it.' in err)==bool(says)
+    code, _, err = run('fit', tmp_path/'whole.csv', '--save', tmp_path/'m', *gaps)
+    assert code==0 and 'The last row' not in err
+    code, _, err = run('score', tmp_path/'t.csv', '--model', tmp_path/'m', '--out', tmp_path/'s.csv')
+    assert code==0 and (f'The last row {says}' in err and 'scored as a row like others' in err)==bool(says)
+    for frame, is_said in ((rows, bool(says)), (whole, False)):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter('always')
+            KNNDetector(false_alarms=.05, impute='median').fit(frame)
+        assert sum('The last row' in str(warning.message) for warning in said)==is_said
 
 
 @pytest.mark.parametrize('method', ['pca', 'classifier'])

@@ -34,6 +34,35 @@ def test_pictures_of_another_size_than_the_trainings_are_said(recwarn):
     assert 'images of 32×32 pixels, in training 16×16' in str(said.message) and said.filename==__file__
 
 
+@pytest.mark.parametrize('side', [8, 15, 17, 24, 32, 48])
+@pytest.mark.parametrize('trained', ['folder', 'arrays', 'Python'])
+@pytest.mark.parametrize('scored', ['folder', 'arrays'])
+def test_pictures_of_another_size_are_said_by_score_as_by_python(run, tmp_path, trained, scored, side):
+    for n, name in ((16, 'train'), (16, 'same'), (side, 'other')):
+        x = grain(40, n, n)
+        save_pictures(tmp_path/name, x)
+        np.savez(tmp_path/f'{name}.npz', x=x)
+    if trained=='Python': PCADetector(random_state=0).fit(np.load(tmp_path/'train.npz')['x']).save(tmp_path/'m')
+    else: fit_file(tmp_path/('train' if trained=='folder' else 'train.npz'), tmp_path/'m', 'pca')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')                                 # it is a note, said once
+        for name, said in (('same', 0), ('other', 1)):
+            path = tmp_path/(name if scored=='folder' else f'{name}.npz')
+            notes = score_file(tmp_path/'m', path, tmp_path/'s.csv')['notes']
+            assert sum('than those that were learned' in note for note in notes)==said, notes
+            assert all(f'{side}×{side}' in note and '16×16' in note for note in notes if 'learned' in note)
+
+
+def test_sizes_a_little_out_of_a_range_are_usual(tmp_path):
+    (tmp_path/'train').mkdir()
+    for i, side in enumerate([40, 50, 60]*4): Image.fromarray(grain(side, side)).save(tmp_path/f'train/{i}.png')
+    fit_file(tmp_path/'train', tmp_path/'m', 'pca')
+    for side, is_said in ((38, False), (64, False), (30, True), (80, True)):
+        save_pictures(tmp_path/f'{side}', grain(6, side, side))
+        notes = score_file(tmp_path/'m', tmp_path/f'{side}', tmp_path/'s.csv')['notes']
+        assert any('another size' in note for note in notes)==is_said, side
+
+
 @pytest.fixture
 def plates(tmp_path):
     "Grey plates of many shapes, a bright spot on one of the test; a mask and a black picture are among them"

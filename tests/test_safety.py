@@ -392,6 +392,26 @@ def test_a_table_may_come_in(monkeypatch, table_and_model, tmp_path, kind):
     assert code==2 and err.startswith('ganad: standard input: no column')
 
 
+def test_one_file_of_a_comparison_may_come_in(monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [f'{a + 9*bad:.3f},{b:.3f},{int(bad)}' for (a, b), bad in zip(rng.normal(size=(200, 2)), np.arange(200)<20)]
+    whole = '\n'.join(['a,b,bad', *rows])
+    (tmp_path/'t.csv').write_text(whole + '\n')
+    tables = []
+    for train, test in (('t.csv', 't.csv'), ('t.csv', '-'), ('-', 't.csv')):
+        files = [name if name=='-' else tmp_path/name for name in (train, test)]
+        argv = 'compare', *files, '--label', 'bad', '--methods', '', '--out', tmp_path/'c.html', '--json'
+        code, out, err = shown(monkeypatch, *argv, stdin=whole.encode() + b'\n')
+        assert (code, err)==(0, '')
+        tables.append([(row['method'], row['auroc']) for row in json.loads(out)['table']])
+    assert tables[0]==tables[1]==tables[2]
+    code, _, err = shown(monkeypatch, 'compare', '-', '-', '--out', tmp_path/'d.html', stdin=whole.encode())
+    assert code==2 and err.startswith('ganad: both files cannot be what comes in; give a file')
+    code, _, err = shown(monkeypatch, 'compare', tmp_path/'t.csv', '-', '--out', tmp_path/'d.html', '--label', 'bad',
+                         stdin=b'a,b\n1,"2\n')
+    assert code==2 and 'standard input: a quote is never closed' in err
+
+
 def of_archive(folder, *names):
     with zipfile.ZipFile(folder/'a.zip', 'w') as archive:
         for name in names: archive.writestr(name, 'a,b\n1,2\n')

@@ -87,10 +87,12 @@ def fit(arguments):
     cls = estimators()[pick(method, estimators(), 'method')]
     settings = {name:getattr(arguments, name) for name in _OPTIONAL if getattr(arguments, name) is not None}
     settings |= {'progress':_training_progress(arguments)} | {name:getattr(arguments, name) for name in _SAME}
-    settings |= _method_settings(cls, arguments.set)
+    own = _method_settings(cls, arguments.set)
+    _refuse_twice(own, arguments)
+    settings |= dict(holdout_rows=arguments.hold_out) | own
     settings = dict(drop=_column_names(arguments.drop)) | _reading(arguments) | settings
     if arguments.words: settings['words'] = _column_names(arguments.words)
-    settings |= dict(holdout_rows=arguments.hold_out, groups=arguments.groups)
+    settings['groups'] = arguments.groups
     save = arguments.save
     said = []
     def say(note):
@@ -100,6 +102,7 @@ def fit(arguments):
     except KeyboardInterrupt:
         if Path(f'{save}.part').exists(): print(_stopped_text(save), file=sys.stderr)
         raise
+    about['notes'] += _idle_note(cls, method, settings)
     threshold = est.threshold_
     text = f"{method} learned from {_learned_from(about, est)}; flags scores above {threshold:.4g}: {save}"
     promised = rate_text(est.line_, est.false_alarms, est.holdout)
@@ -110,6 +113,24 @@ def fit(arguments):
     if about['baseline']: text += f"\n{_baseline_text(about['baseline'], method)}"
     return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about),
                           said)
+
+_OPTION_OF = dict(holdout_rows='hold_out', random_state='seed')           # others have the name of their setting
+_USUAL = dict(hold_out='random', seed=0, device='cpu')                    # others: None
+
+def _refuse_twice(own, arguments)->None: # Settings of --set
+    "`GanadError` for a setting that is typed as an option, too: one of them would do nothing"
+    for name in own:
+        option = _OPTION_OF.get(name, name)
+        if getattr(arguments, option, None)==_USUAL.get(option): continue
+        what = f"--set {name} and --{option.replace('_', '-')} are one setting"
+        raise GanadError(what, "leave one out")
+
+def _idle_note(cls, method, settings)->list: # Estimator, its name; as asked for; sentences
+    "Which of the options for a training in steps a quick method had no use for"
+    if not cls.method.once: return []
+    idle = [f"--{name.replace('_', '-')}" for name in ('epochs', 'batch_size', 'precision') if name in settings]
+    do = 'does' if len(idle)==1 else 'do'
+    return [f"{' and '.join(idle)} {do} nothing: {method} learns at once, in no steps."] if idle else []
 
 def _default_text(kind)->str: # 'table' or 'images'
     "Why this method was taken, without being asked for"

@@ -74,7 +74,8 @@ def compete(name, train, test, label=None, normal=None, # Method; files; as of `
             strict=False, layout=None, max_gb=1, **settings)->Competitor: # As of `fit_file`
     "Learn from one file with a method, and score another, which has labels"
     began = time.perf_counter()
-    has_label = label is None or label in _columns(train, layout=layout, max_gb=max_gb)
+    rows = rows_of(train, layout=layout, max_gb=max_gb, part='train', size=8, grey=True)    # only its head
+    has_label = rows.classes!=[''] if rows.unit=='file' else label is None or label in _columns(rows)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder)/'m.safetensors'
         est, about = fit_file(train, model, name, label if has_label else None,
@@ -88,9 +89,7 @@ def compete(name, train, test, label=None, normal=None, # Method; files; as of `
     return Competitor(name, seconds, np.array(scored.scores), scored.kinds, scored.agreement, est.threshold_,
                       about['notes'], scored.notes)
 
-def _columns(path, **options): # Of a table, arrays of an NPZ; of pictures any, for they have folders
-    rows = rows_of(path, **options)
-    if rows.unit=='file': return [None]
+def _columns(rows): # Of a table, arrays of an NPZ
     return getattr(rows, 'heads', rows.position)
 
 # %% ../../nbs/files/35_compare.ipynb #d509257d

@@ -33,20 +33,36 @@ def _folder_above(names, folder): # Of pictures; '' if none lies in such a folde
     inside = (Path(name).parts[:-1] for name in names)
     return next(('/'.join(parts[:parts.index(folder)]) for parts in inside if folder in parts), '')
 
+def _mostly_anomalies_note(kinds)->list: # (N,); sentences
+    "That the labels may be turned round"
+    anomalies, normal = (int((kinds==kind).sum()) for kind in (ANOMALY, NORMAL_ROW))
+    if anomalies<=normal: return []
+    return [f"{anomalies:,} of {anomalies+normal:,} labelled rows are anomalies, more than half: are the labels "
+            "turned round? --normal says which value is normal."]
+
+def _refuse_normal(normal, path, mend, why):
+    "`DataError` for a value that is normal, where nothing has such values"
+    if normal is not None: raise DataError(f"--normal {normal}, but {why}", mend, file=path)
+
 def kinds_of_rows(chunk, # Rows of a file
                   normal, path, # Value of the label that is normal; the file, for the message
                  )->tuple: # (N,) as of `Labels.kinds`; sentences
     "What label or folder say of each row; an error if no row is normal"
-    if chunk.label is None: return np.full(len(chunk), NORMAL_ROW), []
+    if chunk.label is None:
+        _refuse_normal(normal, path, "say in which column: --label", "no row has a label")
+        return np.full(len(chunk), NORMAL_ROW), []
     labels = Labels(normal)
     labels.add(chunk.label)
     is_table = hasattr(chunk.x, 'iloc')
+    if not is_table and not labels.are_given():
+        mend = "leave --normal out, or give the folder above"
+        _refuse_normal(normal, path, mend, "its pictures lie in no folder")
     is_one_folder = len(labels.texts)==1 and normal is None
     if not is_table and (is_one_folder or not labels.are_given()): return np.full(len(chunk), NORMAL_ROW), []
     inner = '' if is_table else _folder_above(chunk.names, str(normal))
     labels.check_normal(path, hint=f"{normal!r} lies deeper: give {Path(path)/inner}" if inner else None)
     kinds = labels.kinds()
-    if (kinds==NORMAL_ROW).any(): return kinds, labels.notes()
+    if (kinds==NORMAL_ROW).any(): return kinds, [*labels.notes(), *_mostly_anomalies_note(kinds)]
     if (kinds==ANOMALY).any():
         raise DataError("every labelled row is an anomaly", "give normal rows too", file=path)
     raise DataError("no row has a label", "label the normal ones, or leave --label out", file=path)
@@ -56,6 +72,9 @@ def threshold_settings(n:int, # Normal rows
                        contamination=None, false_alarms=None, # As asked for, if at all
                       )->tuple: # Settings of the estimator; sentences
     "How the threshold will be drawn: a rate of false alarms of 5 %, where the rows suffice for it"
+    if contamination is not None and false_alarms is not None:
+        what = f"contamination={contamination} and false_alarms={false_alarms} are two ways to draw one threshold"
+        raise DataError(what, "leave one out")
     if contamination is not None: return dict(contamination=contamination), []
     rate = .05 if false_alarms is None else false_alarms
     enough = math.ceil((rows_needed(rate)-.5)/.2)
@@ -163,6 +182,13 @@ def _check_before_training(save, size, seed):
     wanted(size)
     writable(save.parent)
 
+def _refuse_checkpoint(path, method)->None:
+    "`CheckpointError` for what another training has left: this one would not go on with it, nor leave any"
+    if not path.exists(): return
+    what = f"of another training, which was stopped; {method} does not go on with it"
+    raise CheckpointError(what, "name another file or delete it", file=path,
+                          hint="or repeat its command, to go on with it")
+
 def _refuse_no_model(save)->None:
     "`DataError` if what has the name of the model to be written is something else"
     if not save.is_file() or not save.stat().st_size: return
@@ -230,6 +256,7 @@ def fit_file(path, # What to learn from
                                strays_are_gaps=settings.get('impute') is not None)
     refuse_overwriting(save, path)
     _check_before_training(save, size, settings.get('random_state', seed))
+    if cls.method.once: _refuse_checkpoint(_checkpoint(save), method)
     learned = _rows_to_learn(rows, normal, groups, path)
     forgotten = forgotten_labels(learned.normal)
     for note in [*forgotten, *file_warnings(rows)] if say else []: say(note)
@@ -273,7 +300,7 @@ def _save_model(est, save, about, notes)->None:
     "The model file, whole or not at all: the same command makes the same file"
     timeless = {name:value for name, value in about['baseline'].items() if name!='seconds'}
     with writing(save) as temporary: est.save(temporary, notes=notes, **{**about, 'baseline':timeless})
-    _checkpoint(save).unlink(missing_ok=True)
+    if not est.method.once: _checkpoint(save).unlink(missing_ok=True)
 
 def _group_notes(est)->list: # Sentences
     n = est.data_.get('groups')

@@ -6,12 +6,14 @@
 __all__ = ['UNLABELLED', 'NORMAL_ROW', 'ANOMALY', 'kind_of_label', 'Labels', 'agreement']
 
 # %% ../../nbs/files/17_labels.ipynb #d51a5d39
-import math, re, unicodedata
+import math, re, shlex, unicodedata
 from array import array
+from collections import Counter
 from difflib import get_close_matches
 import numpy as np, pandas as pd
 from ..core import DataError, UnknownName
 from .readers import count_text, listing
+from .warnings import NORMAL_WORDS
 from ..metrics import auprc, auroc, base_rate
 
 # %% ../../nbs/files/17_labels.ipynb #08df3a48
@@ -102,8 +104,17 @@ class Labels:
         found = []
         for text, number in self.texts.items():
             try: found.append(kind_of_label(text, self.normal))
-            except DataError as error: raise error.at(row=self.numbers.index(number)) from None
+            except DataError as error:
+                mend = f"say which one is normal, as --normal {shlex.quote(self._likely_normal())}"
+                raise DataError(error.what, mend, row=self.numbers.index(number)) from None
         return found
+
+    def _likely_normal(self)->str: # A label
+        "The one that is called so, or else the most frequent one"
+        counts = Counter(self.numbers)
+        known = [text for text in self.texts if not _says_nothing(_canonical(text))]
+        called = [text for text in known if _canonical(text) in NORMAL_WORDS]
+        return max(called or known, key=lambda text: counts[self.texts[text]]).strip()
 
     def are_given(self)->bool: # Pictures in one folder have none
         "Is there any label that is not blank?"

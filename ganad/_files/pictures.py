@@ -258,6 +258,11 @@ def _extremes(values)->tuple: # Picture of 8 bits, or array
     ends = np.array(values.convert('L' if values.mode in ('1', 'L') else 'RGB').getextrema())
     return int(ends.min()), int(ends.max())
 
+def _is_other_side(side, trained)->bool: # Pixels; the least and the most in training
+    "Is it another where all were alike, or more than a tenth out of the range where they were not?"
+    low, high = trained
+    return side!=low if low==high else not low/1.1<=side<=high*1.1
+
 def _sizes_text(sizes)->str:
     "'640×480 pixels', '20×10 to 640×480 pixels'"
     least, most = ('×'.join(str(choose(side)) for side in zip(*sizes)) for choose in (min, max))
@@ -467,7 +472,8 @@ class Pictures(Rows):
         if self.unlike:
             training = _sizes_text([*zip(self.settings['width'], self.settings['height'])])
             found.append(f"{len(self.unlike):,} of {n:,} pictures are of another size or shape "
-                         f"({_examples(self.unlike)}; in training {training}).")
+                         f"({_examples(self.unlike)}; in training {training}): their details are larger or "
+                         "smaller than those that were learned.")
         if self.coloured:
             found.append(f"{len(self.coloured):,} of {n:,} pictures are in colour, all in training grey "
                          f"({_examples(self.coloured)}); looked at in grey.")
@@ -487,6 +493,7 @@ class Pictures(Rows):
 
     def _refuse_other_depth(self): # Than that of the training: nobody knows what is black and white in these
         levels = self.settings['levels']
+        if not levels: return                                          # of a model from arrays
         depths = (self._read(name, _head_depth) for name in self.files)
         other = None
         for depth in filter(None, depths):
@@ -511,17 +518,18 @@ class Pictures(Rows):
     def _compare(self, name, depth, values): # With the pictures of the training
         levels = self.settings['levels'].get(depth)
         shown = _printable(name)
-        if levels is None: self.outside.append(f'{shown}: {depth} bits a value')
+        if not self.settings['levels']: pass
+        elif levels is None: self.outside.append(f'{shown}: {depth} bits a value')
         elif levels!=[0, 255]:
             low, high = _extremes(values)
             if low<levels[0] or high>levels[1]:
                 self.outside.append(f'{shown}: {low} to {high}, not {levels[0]} to {levels[1]}')
         width, height = values.shape[1::-1] if depth=='16' else values.size
-        is_small = max(width, height)*2 < min(self.settings['width'] + self.settings['height'])
-        is_large = min(width, height) > 2*max(self.settings['width'] + self.settings['height'])
+        is_other_size = any(_is_other_side(side, self.settings[name])
+                            for name, side in (('width', width), ('height', height)))
         least, most = self.settings['shape']
         is_other_shape = not self.settings['pad'] and not least/1.1<=height/width<=most*1.1
-        if is_small or is_large or is_other_shape: self.unlike.append(f'{shown}: {width}×{height}')
+        if is_other_size or is_other_shape: self.unlike.append(f'{shown}: {width}×{height}')
 
     @cached_property
     def _file_of(self)->dict: # One of `Chunk.names` → its file
@@ -614,6 +622,8 @@ def rows_of(path, # CSV, Parquet, NPZ or ZIP file, or a folder of pictures
     if not path.is_file():                              # it may never end, and can be read but once
         raise DataError("a pipe or a device, no file", "save it, or let it come in as -", file=path)
     if path.suffix.lower()=='.zip': _refuse_table(path)
+    if path.suffix.lower() in PICTURE_ENDINGS:
+        raise DataError("this is a picture", f"give its folder, {path.parent}", file=path)
     ending = next((e for e in _READERS if path.name.lower().endswith(e)), path.suffix)
     return _READERS[pick(ending, _READERS, f"reader for {path.name}, which ends in")](path, **options)
 

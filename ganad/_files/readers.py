@@ -21,9 +21,9 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator._columns import (NEARLY_ALL, count_numbers, index_columns, index_note, is_blank,
-                                      is_code, is_date, is_index_level, mixed_text, read_column,
-                                      refuse_unnamed, says_nothing, unit_of)
+from ..estimator._columns import (NEARLY_ALL, TRUTH_MEND, count_numbers, index_columns, index_note, is_blank,
+                                      is_code, is_date, is_index_level, is_yes_or_no, mixed_text,
+                                      read_column, refuse_unnamed, says_nothing, unit_of)
 from ..data import disk, reading
 
 # %% ../../nbs/files/10_readers.ipynb #4b0d4bd8
@@ -121,6 +121,21 @@ class Rows:
             mend = "leave --sep, --thousands, --decimal, --comment, --skip-rows and --header out"
             raise DataError("this is no text file", mend, file=self.path)
         with _unless_damaged(self.path): self.begin()
+        self._refuse_idle(size)
+
+    def _refuse_idle(self, size): # As asked for
+        "`DataError` for options that do nothing for what is in the file, to whoever learns from it or is strict"
+        is_table = self.kind=='table'
+        idle = dict(strict=self.strict and self.unit!='file')
+        if not self.is_for_model:                                         # which asks for none of these
+            idle |= dict(size=size is not None and is_table, words=bool(self.words) and not is_table,
+                         impute=self.strays_are_gaps and not is_table)
+        options = [f'--{name}' for name, is_idle in idle.items() if is_idle]
+        if not options: return
+        what = "it holds a table" if is_table else "it holds pictures"
+        if self.unit!='file' and not is_table: what = "it holds arrays of pictures"
+        raise DataError(f"{what}, for which {' and '.join(options)} do{'es' if len(options)==1 else ''} nothing",
+                        f"leave {'it' if len(options)==1 else 'them'} out", file=self.path)
 
     def begin(self)->None: "Look at the head of it"
 
@@ -170,6 +185,10 @@ class Rows:
         "Settle which columns are features; `DataError` for one that is missing"
         _unique([name for name in names if name], self.path)
         self.position = {name:i for i, name in enumerate(names)}
+        both = [name for name in self.words if name in (self.label, *self.drop)]
+        if both:
+            mend = "leave it out of --words, for it is no feature"
+            raise DataError(f"{listing(both)} in --words is a label, a group or in --drop", mend, file=self.path)
         no_features = {self.label, *self.drop, *index}
         self.features = [*(self.types or [name for name in names if name and name not in no_features])]
         needed = self.features                              # a file to score needs no label
@@ -327,9 +346,12 @@ def options_text(options)->str: # Option → value
     "As a shell wants it: --sep ';' --skip-rows 2"
     return ' '.join(f'--{name} {shlex.quote(value)}' for name, value in options.items())
 
+_USUAL_SEPARATORS = ',;\t|'                    # that are found without being typed
+_SEPARATORS = _USUAL_SEPARATORS + ':^~/ '
+
 def _separator(header:str)->str:
     "Comma, semicolon, tab or bar, whichever occurs most"
-    return max(',;\t|', key=header.count)
+    return max(_USUAL_SEPARATORS, key=header.count)
 
 def _is_number_text(text):
     try: return math.isfinite(float(text))
@@ -347,6 +369,11 @@ def _looks_like_a_row(names, rows)->bool: # Fields of the first line; of some ro
     if any(not says_nothing(name) and _are_numbers(values) for name, values in words): return False
     usual = [(name, values) for name, values in words if len({*values})<len(values)]
     return bool(words) and all(name in values for name, values in usual or words)
+
+def _are_names_again(names, rows)->bool: # As of `_looks_like_a_row`
+    "Does a line below repeat them, above numbers? A first row that occurs twice is a row"
+    others = [row for row in rows if row!=names]
+    return len(others)<len(rows) and any(map(_are_numbers, zip(*others))) and not _looks_like_a_row(names, others)
 
 _LIKE_A_NUMBER = re.compile(r'\s*[-+]?\d+([.,]\d+)*\s*%?\s*')
 
@@ -459,6 +486,7 @@ def _stray(value, name, kind, # Among the numbers of a column; `kind` is None in
         sign = shlex.quote(re.sub(_BLANK, ' ', parts[1]))
         mend = f"--thousands {sign}{fraction} reads such numbers; {as_it_is}"
     elif is_usual and not kind: mend = f"write plain numbers, or {as_it_is}"
+    elif kind=='number' and is_yes_or_no(value): mend = TRUTH_MEND        # training had nothing but 0 and 1
     elif kind: mend = f"mend it, or fit with --impute median to take it for a gap, with {words} for a word"
     is_number = value.count('.')==1 and _POINTS.fullmatch(value) and ',' not in value
     what = "may be a thousand or a fraction" if is_number else "is no number"
@@ -561,12 +589,12 @@ def _csv_frame(text, # Rows as they stand in the file
     return df.set_axis(names, axis=1)
 
 # %% ../../nbs/files/10_readers.ipynb #51299c8e
-def _what_the_first_lines_are(lines): # Of the file
+def _what_the_first_lines_are(lines, sep=None): # Of the file; between two values, if that was typed
     "What to do about titles or comments above the names; '' if there are none"
     texts = [line.rstrip('\r\n') for line in lines]
     filled = [i for i, text in enumerate(texts) if text.strip()]
     if not filled: return ''
-    sep = _separator(texts[filled[-1]])
+    sep = sep or _separator(texts[filled[-1]])
     widths = {i:len(fields_of(texts[i], sep)) for i in filled}
     width = widths[filled[-1]]
     titles = [*takewhile(lambda i: widths[i]!=width, filled)]
@@ -590,10 +618,10 @@ def _has_wide_gaps(name, rows)->bool: # Name of the only column, the rows
     widths = {len(text.split()) for text in texts}
     return len(widths)==1 and max(widths)>1 and any('  ' in text.strip() for text in texts)
 
-def _separator_within(name, rows)->str|None: # Name of the only column, the rows
+def _separator_within(name, rows, signs=':^~/ ')->str|None: # Name of the only column, the rows
     "A sign that occurs in the name as often as in each row, as blanks do between columns"
     def is_regular(sep): return sep in name and all(row[0].count(sep)==name.count(sep) for row in rows)
-    return next(filter(is_regular, ':^~/ '), None)
+    return next(filter(is_regular, [sep for sep in _SEPARATORS if sep in signs]), None)
 
 # %% ../../nbs/files/10_readers.ipynb #70006415
 class CSV(Rows):
@@ -615,6 +643,7 @@ class CSV(Rows):
             names = next(csv.reader(io.StringIO(text, newline=''), delimiter=self.sep))
             self.first = number + (_line_ends(text) or 1)  # number of the line behind the header
             below = self._some_rows(lines, names)
+        if self.layout.sep and not self.types: self._refuse_one_column(names, below, number)
         if self.layout.header=='none':
             self.first = number
             names = [str(i) for i in range(len(names))]
@@ -665,13 +694,23 @@ class CSV(Rows):
         "What to do about titles or comments above the names; '' if there are none"
         if self.layout.skip_rows or self.layout.comment or self.layout.header: return ''
         with _csv_file(self.path, self.check_size) as lines: head = [*islice(lines, 200)]
-        return _what_the_first_lines_are(head)
+        return _what_the_first_lines_are(head, self.layout.sep)
+
+    def _refuse_one_column(self, names, below, number): # As of `_some_rows`
+        "`DataError` if another sign than the one that was typed stands between values, as often in each line"
+        if len(names)>1: return
+        in_numbers = self.layout.decimal, self.layout.thousands, self.sep
+        sep = _separator_within(names[0], [row for _, row in below], {*_SEPARATORS} - {*in_numbers})
+        if not sep: return
+        mend = f"leave --sep out, for {sep!r} stands between values" if sep in _USUAL_SEPARATORS else \
+               f"--sep {shlex.quote(sep)} if that stands between values"
+        raise DataError(f"one column only, {names[0]!r}", mend, file=self.path, line=number)
 
     def _check_names(self, names, below, number): # As of `_some_rows`
         if self.types and {*self.types}<={*names}: return                 # the model knows them
         place = dict(file=self.path, line=number)
         lines, rows = [line for line, _ in below], [row for _, row in below]
-        if names in rows and any(map(_are_numbers, zip(*(row for row in rows if row!=names)))):
+        if _are_names_again(names, rows):
             line = lines[rows.index(names)]
             raise DataError("the line repeats the names", "delete it", file=self.path, line=line)
         if _looks_like_a_row(names, rows):
@@ -973,6 +1012,8 @@ def _of_part(heads, part): # As of `_array_heads`; 'train' or 'test'
     has_parts = {'train_images', 'test_images'}<={*heads} and part is not None
     return {name:head for name, head in heads.items() if name.startswith(f'{part}_')} if has_parts else heads
 
+_NAMES_OF_COLUMNS = 'columns', 'names', 'column_names', 'feature_names', 'features'
+
 class NPZ(Rows):
     "Arrays of NumPy: rows in `x` (the only array, `train_images`), labels in the array that `label` names"
     def begin(self):
@@ -992,11 +1033,31 @@ class NPZ(Rows):
         if self.kind=='table': self._choose_columns(head.shape[1])
         self.header = 'row'
 
-    def _choose_columns(self, n): # Known by their places only: more of them are other columns
-        self.choose([f'x{i}' for i in range(n)])
+    def _choose_columns(self, n): # Without names they are known by their places: more of them are others
+        places = [f'x{i}' for i in range(n)]
+        names = self._column_names(n)
+        if names is None or self.types and {*self.types}<={*places}: self.choose(places)
+        else:
+            refuse_unnamed(names, file=self.path)
+            self.choose(names)
+            return
         if not (self.types and self.ignored): return
         what = f"{self.array!r} has {n} columns, the model {n-len(self.ignored)}"
         raise DataError(what, "give those of the training", file=self.path)
+
+    def _column_names(self, n)->list|None:
+        "What an array of texts, one a column, calls them; None: there is none"
+        others = (self.array, self.labels, *self.unused)
+        found = [name for name, head in self.heads.items()
+                 if head.dtype.kind in 'US' and head.shape==(n,) and name not in others]
+        found = [name for name in found if name in _NAMES_OF_COLUMNS] or found
+        if not found: return None
+        if len(found)>1:
+            what = f"it holds {listing(found)} with one text a column, as names are"
+            raise DataError(what, "call that of the names columns", file=self.path)
+        self.unused.append(found[0])
+        names = _whole_array(self.path, found[0])
+        return [*map(str, names if names.dtype.kind=='U' else np.char.decode(names, 'utf-8'))]
 
     def contents(self):
         "(part, open file): another part has another digest"
@@ -1008,7 +1069,8 @@ class NPZ(Rows):
         return f'{self.part}_{name}' if f'{self.part}_{name}' in self.heads else self.label
 
     def _array_of_rows(self): # Its name
-        others = [name for name in self.heads if name not in (self.labels, *self.unused)]
+        others = [name for name, head in self.heads.items() if name not in (self.labels, *self.unused)
+                  and not (head.dtype.kind in 'US' and name in _NAMES_OF_COLUMNS)]
         for name in ('x', 'X', f'{self.part}_images'):
             if name in others: return name
         if len(others)==1: return others[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np, torch
 from tqdm.auto import tqdm
 from ..core import DataError, GanadError
-from ..estimator._preprocess import EmptyColumnWarning, NewValueWarning
+from ..estimator._preprocess import EmptyColumnWarning, NewValueWarning, OtherSizeWarning
 from ..estimator._threshold import p_values
 from ..metrics import auroc_se
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, Labels, agreement, kind_of_label
@@ -38,7 +38,8 @@ def open_for(est, path, # Of the estimator: what to read
     column = est.extra_.get('label') if label is None else label
     kept = None if layout else _kept_layout(est, path)
     try: rows = rows_of(path, label=column, drop=drop, strict=strict, part='test',
-                        pictures=est.extra_.get('pictures'), layout=layout or kept, max_gb=max_gb,
+                        pictures=est.extra_.get('pictures') or _seen(est), layout=layout or kept,
+                        max_gb=max_gb,
                         **_wants(prep))
     except DataError as error:
         options = options_text(layout_options(kept))
@@ -54,6 +55,13 @@ def open_for(est, path, # Of the estimator: what to read
         raise DataError(what, "give those of the training", file=path)
     require_label(rows, label)
     return rows
+
+def _seen(est)->dict|None: # As the `settings` of `Pictures`; None: not known
+    "The size of the pictures of a training on arrays"
+    seen = getattr(est.prep_, 'seen', None)
+    if not seen or not est.extra_.get('file', '.npz').endswith('.npz'): return None       # of an older version
+    height, width = seen
+    return dict(levels={}, pad=False, width=[width]*2, height=[height]*2, shape=[height/width]*2)
 
 def require_label(rows, label)->None: # `Rows`; its column of labels as asked for, if at all
     "`DataError` if there is no such label"
@@ -112,7 +120,7 @@ def features_of(est, read)->np.ndarray|None: # Rows as the network reads them â†
     return (_compared_features(est, read) - usual['mean'])/usual['deviation'] if usual else None
 
 # %% ../../nbs/files/18_scored.ipynb #40206b9f
-_COUNTED = NewValueWarning, EmptyColumnWarning         # by `Tally`, over all chunks
+_COUNTED = NewValueWarning, EmptyColumnWarning, OtherSizeWarning       # said of all chunks, in a note
 
 def scored_chunks(est, rows): # Estimator, `Rows`
     "(chunk, its scores), a chunk at a time"
@@ -180,12 +188,19 @@ def _below_chance_note(kinds, scores, found): # Sentences; `found`: as of `agree
 
 def _doubts(tally, rows, kinds, scores)->list: # `Tally` of the `Rows`; as of `Labels.kinds`, or None; (N,)
     "What to be wary of, in sentences"
+    size = _other_size_note(tally.est.prep_, rows)
     is_training_file = tally.est.extra_.get('sha256')==sha256(rows)
     found = score_warnings(tally, is_training_file)
     if is_training_file: return found
     is_normal = None if kinds is None else kinds==NORMAL_ROW
     normal_scores = np.asarray(scores)[is_normal] if is_normal is not None and is_normal.any() else None
-    return [*found, *shift_warnings(tally, normal_scores)]
+    return [*size, *found, *shift_warnings(tally, normal_scores)]
+
+def _other_size_note(prep, rows): # Of the estimator; `Rows`; sentences
+    "That arrays of pictures are resized; files are compared one by one by their reader"
+    if rows.kind!='images' or rows.unit=='file': return []
+    note = prep.other_size(np.empty((0, *rows.heads[rows.array].shape[1:])))
+    return [f'{note[0].upper()}{note[1:]}.'] if note else []
 
 # %% ../../nbs/files/18_scored.ipynb #7ada948b
 class ScoredFile:

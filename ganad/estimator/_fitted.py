@@ -6,7 +6,7 @@
 __all__ = ['seeded', 'FittedDetector', 'check_training', 'FewRowsWarning', 'say_few_rows']
 
 # %% ../../nbs/estimator/25_fitted.ipynb #752e1e68
-import copy, math, os, random, threading, warnings
+import copy, inspect, math, os, random, threading, warnings
 from contextlib import contextmanager
 import numpy as np, torch
 from sklearn.utils import check_random_state
@@ -179,14 +179,22 @@ _LARGEST = 1e3              # weight of a network for scaled rows, or deviation 
 
 # %% ../../nbs/estimator/25_fitted.ipynb #ef237ea1
 class FewRowsWarning(UserWarning):
-    "A method was asked for more neighbours than it has training rows"
+    "A method was asked for more neighbours than it has training rows, or more components than it can keep"
+
+def _say_few_columns(model, k, basis, stacklevel): # Asked for; what was kept
+    usual = inspect.signature(type(model).__init__).parameters.get('k')
+    if basis is None or k is None or usual is None or k==usual.default or k<=len(basis): return
+    warnings.warn(f"k={k} components of {basis.shape[1]:,} features: {len(basis):,} are kept, half of the features at "
+                  "most, and no more than there are rows", FewRowsWarning, stacklevel=stacklevel)
 
 def say_few_rows(fitted:FittedDetector,
                  stacklevel:int=2, # Of the warning: who called
                 )->None:
     "Warn, if the method keeps fewer rows than it was asked to look at"
-    kept = dict(fitted.model.named_buffers()).get('rows')
+    buffers = dict(fitted.model.named_buffers())
+    kept = buffers.get('rows')
     k = getattr(fitted.model, 'k', None)
+    _say_few_columns(fitted.model, k, buffers.get('basis'), stacklevel+1)
     if not fitted.model.asks_neighbours or kept is None or k is None or k<=len(kept): return
     warnings.warn(f"k={k} neighbours of {len(kept):,} training rows: the score is the distance to all of "
                   "them; give more rows, or a smaller k", FewRowsWarning, stacklevel=stacklevel)

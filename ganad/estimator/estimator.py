@@ -19,7 +19,7 @@ from ..core import (CheckpointError, DataError, GanadError, NonFiniteLoss, Shape
                         first_line, pick)
 from ..detector import PRECISIONS, Detector, detectors, plain_settings
 from . import _modelfile as modelfile
-from ._columns import is_frame, names_of, take_rows
+from ._columns import Columns, LastRow, is_frame, names_of, take_rows
 from ._explain import enlarged, explain, learn_units
 from ._fitted import FittedDetector, check_training, say_few_rows, seeded
 from ._inputs import (as_data, check_frame, check_pictures, kind_of, known_anomalies,
@@ -113,6 +113,7 @@ class Estimator(OutlierMixin, BaseEstimator):
         is_anomaly = self._known_anomalies(y, X.shape[0])
         prep = self._new_prep(X)
         data = prep.read(X)                                 # held-out rows may have gaps, too
+        self._say_total(data)
         with seeded(self.random_state):
             roles = self._give_roles(is_anomaly, groups)
             all_learn = len(roles.normal)==len(is_anomaly)
@@ -133,6 +134,14 @@ class Estimator(OutlierMixin, BaseEstimator):
         pick(self.holdout_rows, ('random', 'last'), 'way to hold out rows')
         check_own(self.method, vars(self))
         pick(self.precision, PRECISIONS, 'precision')
+        self._say_two_lines()
+
+    def _say_two_lines(self):
+        "Warn of a share of anomalies that somebody asked for, where a rate of false alarms draws the line"
+        usual = inspect.signature(Estimator.__init__).parameters['contamination'].default
+        if self.false_alarms is None or self.contamination==usual: return
+        warnings.warn(f"contamination={self.contamination} does nothing beside "
+                      f"false_alarms={self.false_alarms}, which draws the line", stacklevel=4)
 
     def _known_anomalies(self, y, n):
         "Which of the rows are, (n,) bool; none for methods that learn from none"
@@ -224,6 +233,14 @@ class Estimator(OutlierMixin, BaseEstimator):
                           NewValueWarning, stacklevel=4)
         return self.prep_.novelty.added_to(scores, is_new)
 
+    def _say_total(self, data):
+        "Warn of a last row that is the sum or the mean of the others"
+        if not isinstance(data, Columns): return
+        end = LastRow()
+        for at in slices(data.shape[0]): end.add(data[at].numbers, [*data[at].text.values()])
+        note = end.note('learned as a normal row')
+        if note: warnings.warn(note, stacklevel=3)
+
     def _normal_rows(self, data, roles):
         "A few of those that were held out, if any were"
         look_at = roles.held_out if len(roles.held_out) else roles.normal
@@ -240,10 +257,13 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     # ---- rows from outside
 
+    def _check_fitted(self):
+        if hasattr(self, 'detector_'): return
+        raise NotFittedError(f"{type(self).__name__} is not fitted; call fit first")
+
     def _take(self, X, reset=False): # Reset: to be learned from, so of any kind
         "Rows that can be used, of the kind that the model was fitted on"
-        if not reset and not hasattr(self, 'detector_'):
-            raise NotFittedError(f"{type(self).__name__} is not fitted; call fit first")
+        if not reset: self._check_fitted()
         X = as_data(X)
         kind = kind_of(X)
         if not reset and kind!=self.prep_.kind:
@@ -369,6 +389,7 @@ class Estimator(OutlierMixin, BaseEstimator):
     @property
     def model_(self)->Detector:
         "The fitted detector, as the lessons know it"
+        self._check_fitted()
         return self.detector_.model
 
     @property
@@ -379,16 +400,19 @@ class Estimator(OutlierMixin, BaseEstimator):
     @property
     def reference_(self)->np.ndarray:
         "Sorted scores of the rows that the line was drawn from"
+        self._check_fitted()
         return self.line_.reference
 
     @property
     def calibrated_(self)->bool:
         "Were these rows held out, so that there are p-values?"
+        self._check_fitted()
         return self.line_.held_out
 
     @property
     def threshold_(self)->float:
         "The `anomaly_score` above which a row is an anomaly; may be set"
+        self._check_fitted()
         if self.line_.value is None: raise AttributeError('no line was drawn yet')
         return self.line_.value
 
@@ -396,6 +420,7 @@ class Estimator(OutlierMixin, BaseEstimator):
     def threshold_(self, value:float):
         if not math.isfinite(value):
             raise DataError(f"threshold={value}", "give a finite number", option='threshold')
+        self._check_fitted()
         self.line_.value = float(value)
 
     @property
@@ -408,13 +433,15 @@ class Estimator(OutlierMixin, BaseEstimator):
     @property
     def decision_scores_(self)->np.ndarray: # (N,)
         "Scores of the rows of `fit` as the line was drawn by; not if rows were held out, nor once loaded"
+        self._check_fitted()
         if getattr(self, '_scores_of_all', None) is not None: return self._scores_of_all
         raise AttributeError('not all rows of fit were scored: call anomaly_score with them')
 
     @property
     def labels_(self)->np.ndarray: # (N,) of int
         "1 for each row of `fit` that is above the line, else 0"
-        return self.line_.flags(self.decision_scores_).astype(int)
+        scores = self.decision_scores_
+        return self.line_.flags(scores).astype(int)
 
     def predict_proba(self, X:Any, method:str='linear')->np.ndarray: # (N,2): normal, anomalous
         "Where a score lies between those of normal rows ('linear'), or by their mean and deviation ('unify')"
