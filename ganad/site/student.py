@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['faded', 'main']
 
-# %% ../../nbs/site/70_student.ipynb #949ba52e
+# %% ../../nbs/site/70_student.ipynb #937ddddb
 import argparse
 import ast
 import json
@@ -18,7 +18,7 @@ from ..core import GanadError, atomic
 from .pages import text_of
 
 
-# %% ../../nbs/site/70_student.ipynb #2fefb20b
+# %% ../../nbs/site/70_student.ipynb #dac26ac5
 _YOURS = {'step', 'score_batch'}
 
 def _is_yours(node:ast.AST)->bool:
@@ -40,14 +40,15 @@ def _emptied(source:str)->str: # Of a code cell
         head = lines[first.lineno-1][:first.col_offset]
         old = [lines[first.lineno-1][first.col_offset:], *lines[first.lineno:last.end_lineno]]
         margin = ' '*(node.col_offset+4)
-        todo = [f'# {term}' for term in _terms(old)] + [f"raise NotImplementedError('your turn: {node.name}')"]
+        todo = [f'# {term}' for term in _terms(old)]
+        todo.append(f"raise NotImplementedError('your turn: {node.name}')")
         new = [margin + line for line in todo]
         if head.strip(): new.insert(0, head.rstrip())                       # the body stood beside the colon
         lines[first.lineno-1:last.end_lineno] = new
     return '\n'.join(lines)
 
 
-# %% ../../nbs/site/70_student.ipynb #2f407922
+# %% ../../nbs/site/70_student.ipynb #e4f303ab
 _SOLUTION = '<details><summary>Solution'
 _END = '</details>'
 
@@ -78,7 +79,7 @@ def faded(notebook:dict)->dict: # As JSON gives it
     return notebook
 
 
-# %% ../../nbs/site/70_student.ipynb #ef10fe80
+# %% ../../nbs/site/70_student.ipynb #55ddabf8
 def _lessons(folder:Path)->list:
     "Notebooks that teach a method"
     return sorted(folder.glob('[1-7]*.ipynb'))
@@ -86,7 +87,8 @@ def _lessons(folder:Path)->list:
 def _write(paths, out):
     for path in paths:
         notebook = faded(json.loads(path.read_text(encoding='utf-8')))
-        text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True).replace('../images/', 'images/')
+        text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+        text = text.replace('../images/', 'images/')
         target = out/path.name
         with atomic(target) as unfinished: unfinished.write_text(f'{text}\n', encoding='utf-8')
         functions = sorted({*re.findall(r"your turn: (\w+)", text)})
@@ -95,7 +97,7 @@ def _write(paths, out):
 def main(argv:list|None=None)->int: # Arguments, without the program's name
     "The command `python -m ganad.site.student`"
     parser = argparse.ArgumentParser('make student', description='Lessons with their central lines left out')
-    parser.add_argument('lessons', nargs='*', help='names of notebooks, as 20_bigan; none: all that teach a method')
+    parser.add_argument('lessons', nargs='*', help='notebooks, as 20_bigan; none: all that teach a method')
     parser.add_argument('--out', default='student', type=Path, help='folder to write to (default: student)')
     options = parser.parse_args(argv)
     folder = Path(__file__).resolve().parents[2]/'nbs/methods'
