@@ -13,17 +13,17 @@ from .bigan import BiGAN
 from ..networks import family
 from ..papernets import EgbadKdd99, EgbadMnist
 
-# %% ../../nbs/methods/40_egbad.ipynb #004835ad
+# %% ../../nbs/methods/40_egbad.ipynb #3d11a405
 def features(D, x, xr, z):
     "(2): how differently the critic sees row and reconstruction, with the same code"
     return l1(D.features(x, z), D.features(xr, z))
 
-# %% ../../nbs/methods/40_egbad.ipynb #d11d0809
+# %% ../../nbs/methods/40_egbad.ipynb #56ac27d1
 def sigma_paper(D, x, xr, z):
     "(3): -log D(x, E(x)), the cross-entropy of the row's pair with the label *from the encoder*"
     return softplus(-D(x, z))
 
-# %% ../../nbs/methods/40_egbad.ipynb #7fdebdc0
+# %% ../../nbs/methods/40_egbad.ipynb #38d1e460
 def sigma_code(D, x, xr, z):
     "(4): -log D(G(E(x)), E(x)), the same for the reconstruction's pair, as the authors' code has it"
     return softplus(-D(xr, z))
