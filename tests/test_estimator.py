@@ -288,13 +288,14 @@ def test_a_share_beside_a_rate_is_said(recwarn):
     assert not recwarn.list
     KNNDetector(false_alarms=.2, contamination=.2).fit(x)
     said, = recwarn.list
-    assert 'contamination=0.2 does nothing beside false_alarms=0.2' in str(said.message) and said.filename==__file__
+    assert 'contamination=0.2 does nothing beside false_alarms=0.2' in str(said.message)
+    assert said.filename==__file__
 
 
-@pytest.mark.parametrize('name', ['threshold_', 'offset_', 'labels_', 'decision_scores_', 'reference_', 'calibrated_',
-                                  'model_', 'history_'])
+@pytest.mark.parametrize('name', ['threshold_', 'offset_', 'labels_', 'decision_scores_', 'reference_',
+                                  'calibrated_', 'model_', 'history_'])
 def test_what_is_known_after_fit_is_asked_for_before(name):
-    with pytest.raises(NotFittedError, match='KNNDetector is not fitted; call fit first'): getattr(KNNDetector(), name)
+    with pytest.raises(NotFittedError, match='KNNDetector is not fitted; call fit'): getattr(KNNDetector(), name)
     assert not hasattr(KNNDetector(), name)
 
 

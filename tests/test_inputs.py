@@ -82,7 +82,8 @@ WITH_INDEX = dict(
     written_by_polars=lambda d: pl.from_arrow(pa.Table.from_pandas(d)).to_pandas())
 
 
-@pytest.mark.parametrize('kind, name', [*((kind, None) for kind in WITH_INDEX), ('arrow', 'id'), ('batch', 'id')])
+@pytest.mark.parametrize('kind, name', [*((kind, None) for kind in WITH_INDEX),
+                                        ('arrow', 'id'), ('batch', 'id')])
 def test_the_index_of_a_frame_is_learned_in_no_library(kind, name):
     train, new = (d.rename_axis(name) for d in indexed())
     want = KNNDetector(random_state=0).fit(train).anomaly_score(new)

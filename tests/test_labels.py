@@ -305,7 +305,8 @@ def test_a_normal_value_without_labels_is_refused(run, tmp_path):
     np.savez(tmp_path/'p.npz', x=np.random.default_rng(0).integers(256, size=(60, 8, 8)).astype('u1'))
     save_pictures(tmp_path/'flat', grain(20, 8, 8))
     save_pictures(tmp_path/'above/good', grain(20, 8, 8))
-    for name, says in {'t.csv':'--label', 't.npz':'--label', 'p.npz':'--label', 'flat':'lie in no folder'}.items():
+    files = {'t.csv':'--label', 't.npz':'--label', 'p.npz':'--label', 'flat':'lie in no folder'}
+    for name, says in files.items():
         code, _, err = run('fit', tmp_path/name, '--normal', 'good', '--save', tmp_path/'m', *PCA)
         assert code==2 and f'{name}: --normal good, but ' in err and says in err
         assert not (tmp_path/'m').exists()

@@ -328,7 +328,8 @@ def test_own_networks_are_brought_along(tmp_path):
 
 @pytest.mark.parametrize('name, before, after', [
     ('knn', dict(k=3), dict(k=1)), ('knn', {}, dict(n=5)), ('pca', dict(k=1), dict(k=3)),
-    ('autoencoder', dict(epochs=2), dict(nz=2, nets=Mlp, epochs=9)), ('meanrow', {}, dict(contamination=.3, false_alarms=.1)),
+    ('autoencoder', dict(epochs=2), dict(nz=2, nets=Mlp, epochs=9)),
+    ('meanrow', {}, dict(contamination=.1, false_alarms=.1)),
     ('isolationforest', dict(trees=5), dict(trees=50, random_state=7))])
 def test_a_file_holds_the_settings_of_the_training(tmp_path, name, before, after):
     "Whatever was set since for the next one"

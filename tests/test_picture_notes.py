@@ -42,7 +42,7 @@ def test_pictures_of_another_size_are_said_by_score_as_by_python(run, tmp_path, 
         x = grain(40, n, n)
         save_pictures(tmp_path/name, x)
         np.savez(tmp_path/f'{name}.npz', x=x)
-    if trained=='Python': PCADetector(random_state=0).fit(np.load(tmp_path/'train.npz')['x']).save(tmp_path/'m')
+    if trained=='Python': PCADetector().fit(np.load(tmp_path/'train.npz')['x']).save(tmp_path/'m')
     else: fit_file(tmp_path/('train' if trained=='folder' else 'train.npz'), tmp_path/'m', 'pca')
     with warnings.catch_warnings():
         warnings.simplefilter('error')                                 # it is a note, said once
@@ -55,7 +55,8 @@ def test_pictures_of_another_size_are_said_by_score_as_by_python(run, tmp_path, 
 
 def test_sizes_a_little_out_of_a_range_are_usual(tmp_path):
     (tmp_path/'train').mkdir()
-    for i, side in enumerate([40, 50, 60]*4): Image.fromarray(grain(side, side)).save(tmp_path/f'train/{i}.png')
+    for i, side in enumerate([40, 50, 60]*4):
+        Image.fromarray(grain(side, side)).save(tmp_path/f'train/{i}.png')
     fit_file(tmp_path/'train', tmp_path/'m', 'pca')
     for side, is_said in ((38, False), (64, False), (30, True), (80, True)):
         save_pictures(tmp_path/f'{side}', grain(6, side, side))

@@ -394,7 +394,8 @@ def test_a_table_may_come_in(monkeypatch, table_and_model, tmp_path, kind):
 
 def test_one_file_of_a_comparison_may_come_in(monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
-    rows = [f'{a + 9*bad:.3f},{b:.3f},{int(bad)}' for (a, b), bad in zip(rng.normal(size=(200, 2)), np.arange(200)<20)]
+    bad = np.arange(200)<20
+    rows = [f'{a + 9*odd:.3f},{b:.3f},{int(odd)}' for (a, b), odd in zip(rng.normal(size=(200, 2)), bad)]
     whole = '\n'.join(['a,b,bad', *rows])
     (tmp_path/'t.csv').write_text(whole + '\n')
     tables = []
@@ -407,8 +408,8 @@ def test_one_file_of_a_comparison_may_come_in(monkeypatch, tmp_path):
     assert tables[0]==tables[1]==tables[2]
     code, _, err = shown(monkeypatch, 'compare', '-', '-', '--out', tmp_path/'d.html', stdin=whole.encode())
     assert code==2 and err.startswith('ganad: both files cannot be what comes in; give a file')
-    code, _, err = shown(monkeypatch, 'compare', tmp_path/'t.csv', '-', '--out', tmp_path/'d.html', '--label', 'bad',
-                         stdin=b'a,b\n1,"2\n')
+    argv = 'compare', tmp_path/'t.csv', '-', '--out', tmp_path/'d.html', '--label', 'bad'
+    code, _, err = shown(monkeypatch, *argv, stdin=b'a,b\n1,"2\n')
     assert code==2 and 'standard input: a quote is never closed' in err
 
 

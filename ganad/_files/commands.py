@@ -114,8 +114,8 @@ def fit(arguments):
     return _print_outcome(arguments, text, dict(model=save, method=method, threshold=threshold, **about),
                           said)
 
-_OPTION_OF = dict(holdout_rows='hold_out', random_state='seed')           # others have the name of their setting
-_USUAL = dict(hold_out='random', seed=0, device='cpu')                    # others: None
+_OPTION_OF = dict(holdout_rows='hold_out', random_state='seed')       # others are called as their setting
+_USUAL = dict(hold_out='random', seed=0, device='cpu')                # others: None
 
 def _refuse_twice(own, arguments)->None: # Settings of --set
     "`GanadError` for a setting that is typed as an option, too: one of them would do nothing"
@@ -128,7 +128,8 @@ def _refuse_twice(own, arguments)->None: # Settings of --set
 def _idle_note(cls, method, settings)->list: # Estimator, its name; as asked for; sentences
     "Which of the options for a training in steps a quick method had no use for"
     if not cls.method.once: return []
-    idle = [f"--{name.replace('_', '-')}" for name in ('epochs', 'batch_size', 'precision') if name in settings]
+    of_steps = 'epochs', 'batch_size', 'precision'
+    idle = [f"--{name.replace('_', '-')}" for name in of_steps if name in settings]
     do = 'does' if len(idle)==1 else 'do'
     return [f"{' and '.join(idle)} {do} nothing: {method} learns at once, in no steps."] if idle else []
 

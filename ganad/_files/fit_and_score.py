@@ -37,8 +37,8 @@ def _mostly_anomalies_note(kinds)->list: # (N,); sentences
     "That the labels may be turned round"
     anomalies, normal = (int((kinds==kind).sum()) for kind in (ANOMALY, NORMAL_ROW))
     if anomalies<=normal: return []
-    return [f"{anomalies:,} of {anomalies+normal:,} labelled rows are anomalies, more than half: are the labels "
-            "turned round? --normal says which value is normal."]
+    return [f"{anomalies:,} of {anomalies+normal:,} labelled rows are anomalies, more than half: are the "
+            "labels turned round? --normal says which value is normal."]
 
 def _refuse_normal(normal, path, mend, why):
     "`DataError` for a value that is normal, where nothing has such values"
@@ -73,8 +73,8 @@ def threshold_settings(n:int, # Normal rows
                       )->tuple: # Settings of the estimator; sentences
     "How the threshold will be drawn: a rate of false alarms of 5 %, where the rows suffice for it"
     if contamination is not None and false_alarms is not None:
-        what = f"contamination={contamination} and false_alarms={false_alarms} are two ways to draw one threshold"
-        raise DataError(what, "leave one out")
+        both = f"contamination={contamination} and false_alarms={false_alarms}"
+        raise DataError(f"{both} are two ways to draw one threshold", "leave one out")
     if contamination is not None: return dict(contamination=contamination), []
     rate = .05 if false_alarms is None else false_alarms
     enough = math.ceil((rows_needed(rate)-.5)/.2)

@@ -21,8 +21,8 @@ import numpy as np, pandas as pd
 from PIL import UnidentifiedImageError
 from safetensors import SafetensorError
 from ..core import DataError, GanadError, atomic
-from ..estimator._columns import (NEARLY_ALL, TRUTH_MEND, count_numbers, index_columns, index_note, is_blank,
-                                      is_code, is_date, is_index_level, is_yes_or_no, mixed_text,
+from ..estimator._columns import (NEARLY_ALL, TRUTH_MEND, count_numbers, index_columns, index_note,
+                                      is_blank, is_code, is_date, is_index_level, is_yes_or_no, mixed_text,
                                       read_column, refuse_unnamed, says_nothing, unit_of)
 from ..data import disk, reading
 
@@ -124,7 +124,7 @@ class Rows:
         self._refuse_idle(size)
 
     def _refuse_idle(self, size): # As asked for
-        "`DataError` for options that do nothing for what is in the file, to whoever learns from it or is strict"
+        "`DataError` for options that do nothing for what the file holds"
         is_table = self.kind=='table'
         idle = dict(strict=self.strict and self.unit!='file')
         if not self.is_for_model:                                         # which asks for none of these
@@ -132,10 +132,10 @@ class Rows:
                          impute=self.strays_are_gaps and not is_table)
         options = [f'--{name}' for name, is_idle in idle.items() if is_idle]
         if not options: return
-        what = "it holds a table" if is_table else "it holds pictures"
-        if self.unit!='file' and not is_table: what = "it holds arrays of pictures"
-        raise DataError(f"{what}, for which {' and '.join(options)} do{'es' if len(options)==1 else ''} nothing",
-                        f"leave {'it' if len(options)==1 else 'them'} out", file=self.path)
+        holds = 'a table' if is_table else 'pictures' if self.unit=='file' else 'arrays of pictures'
+        do, them = ('does', 'it') if len(options)==1 else ('do', 'them')
+        what = f"it holds {holds}, for which {' and '.join(options)} {do} nothing"
+        raise DataError(what, f"leave {them} out", file=self.path)
 
     def begin(self)->None: "Look at the head of it"
 
@@ -187,8 +187,8 @@ class Rows:
         self.position = {name:i for i, name in enumerate(names)}
         both = [name for name in self.words if name in (self.label, *self.drop)]
         if both:
-            mend = "leave it out of --words, for it is no feature"
-            raise DataError(f"{listing(both)} in --words is a label, a group or in --drop", mend, file=self.path)
+            what = f"{listing(both)} in --words is a label, a group or in --drop"
+            raise DataError(what, "leave it out of --words, for it is no feature", file=self.path)
         no_features = {self.label, *self.drop, *index}
         self.features = [*(self.types or [name for name in names if name and name not in no_features])]
         needed = self.features                              # a file to score needs no label
@@ -373,7 +373,8 @@ def _looks_like_a_row(names, rows)->bool: # Fields of the first line; of some ro
 def _are_names_again(names, rows)->bool: # As of `_looks_like_a_row`
     "Does a line below repeat them, above numbers? A first row that occurs twice is a row"
     others = [row for row in rows if row!=names]
-    return len(others)<len(rows) and any(map(_are_numbers, zip(*others))) and not _looks_like_a_row(names, others)
+    if len(others)==len(rows) or not any(map(_are_numbers, zip(*others))): return False
+    return not _looks_like_a_row(names, others)
 
 _LIKE_A_NUMBER = re.compile(r'\s*[-+]?\d+([.,]\d+)*\s*%?\s*')
 
@@ -654,7 +655,8 @@ class CSV(Rows):
         self.index = [*range(index)]
         levels = [*filter(is_index_level, names)]                # polars writes what it takes for columns
         self.choose(names, levels)
-        self.levels = [name for name in levels if name not in (*self.features, self.label, *self.drop)]
+        looked_at = {self.label, *self.drop, *self.features}
+        self.levels = [name for name in levels if name not in looked_at]
         self.ignored = [name for name in self.ignored if name not in levels]
         if self.layout.header=='none': self.header = csv_line(names, self.sep)
         self.n = len(names)
@@ -702,8 +704,8 @@ class CSV(Rows):
         in_numbers = self.layout.decimal, self.layout.thousands, self.sep
         sep = _separator_within(names[0], [row for _, row in below], {*_SEPARATORS} - {*in_numbers})
         if not sep: return
-        mend = f"leave --sep out, for {sep!r} stands between values" if sep in _USUAL_SEPARATORS else \
-               f"--sep {shlex.quote(sep)} if that stands between values"
+        mend = f"--sep {shlex.quote(sep)} if that stands between values"
+        if sep in _USUAL_SEPARATORS: mend = f"leave --sep out, for {sep!r} stands between values"
         raise DataError(f"one column only, {names[0]!r}", mend, file=self.path, line=number)
 
     def _check_names(self, names, below, number): # As of `_some_rows`

@@ -59,7 +59,8 @@ def open_for(est, path, # Of the estimator: what to read
 def _seen(est)->dict|None: # As the `settings` of `Pictures`; None: not known
     "The size of the pictures of a training on arrays"
     seen = getattr(est.prep_, 'seen', None)
-    if not seen or not est.extra_.get('file', '.npz').endswith('.npz'): return None       # of an older version
+    is_of_files = not est.extra_.get('file', '.npz').endswith('.npz')           # of an older version
+    if not seen or is_of_files: return None
     height, width = seen
     return dict(levels={}, pad=False, width=[width]*2, height=[height]*2, shape=[height/width]*2)
 

@@ -55,7 +55,8 @@ def _last_row(x)->LastRow:
 
 def _add_to(end, x): # `LastRow`; DataFrame
     numbers = x.select_dtypes('number')
-    end.add(numbers.to_numpy(float), [x[name].to_numpy(object) for name in x.columns.difference(numbers.columns)])
+    words = x.select_dtypes(exclude='number')
+    end.add(numbers.to_numpy(float), [words[name].to_numpy(object) for name in words])
 
 def _sums_up_note(end, how)->list: # `LastRow`; what was done with it; sentences
     note = end.note(how)

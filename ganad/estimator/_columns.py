@@ -317,7 +317,8 @@ def _with_none(values)->np.ndarray: # (N,) of numbers, str and None
     found[is_truth] = [str(value) for value in found[is_truth]]               # else 1 and True are equal
     return found
 
-_YES_OR_NO = {'yes', 'no', 'y', 'n', 't', 'f', 'on', 'off', 'ja', 'nein', 'j', 'oui', 'non', 'si', 'sí', 'wahr', 'falsch'}
+_YES_OR_NO = {'yes', 'no', 'y', 'n', 't', 'f', 'on', 'off', 'ja', 'nein', 'j', 'oui', 'non', 'si', 'sí',
+              'wahr', 'falsch'}
 TRUTH_MEND = "write true or false, or 1 or 0, as in training"
 
 def is_yes_or_no(value)->bool:
@@ -506,9 +507,9 @@ class LastRow:
         what = dict(sum="is the sum of the others: a total", mean="is the mean of the others")
         return f"The last row {what.get(found, f'says {found!r}')}, {how}; delete it"
 
-_SUMMING = {'total', 'totals', 'grand total', 'subtotal', 'sub-total', 'sum', 'sums', 'average', 'averages', 'avg',
-            'mean', 'means', 'summe', 'gesamt', 'gesamtsumme', 'insgesamt', 'mittelwert', 'durchschnitt', 'total général',
-            'somme', 'moyenne', 'totale', 'suma', 'promedio', 'media', 'σ', '∑', 'ø'}
+_SUMMING = {'total', 'totals', 'grand total', 'subtotal', 'sub-total', 'sum', 'sums', 'average', 'averages',
+            'avg', 'mean', 'means', 'summe', 'gesamt', 'gesamtsumme', 'insgesamt', 'mittelwert',
+            'durchschnitt', 'somme', 'moyenne', 'totale', 'suma', 'promedio', 'media', 'σ', '∑', 'ø'}
 
 def _summing_word(values): # (N,) of str, a gap is None
     "What the last of them says of the others, if it is the only one that says so"

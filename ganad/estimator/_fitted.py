@@ -184,8 +184,8 @@ class FewRowsWarning(UserWarning):
 def _say_few_columns(model, k, basis, stacklevel): # Asked for; what was kept
     usual = inspect.signature(type(model).__init__).parameters.get('k')
     if basis is None or k is None or usual is None or k==usual.default or k<=len(basis): return
-    warnings.warn(f"k={k} components of {basis.shape[1]:,} features: {len(basis):,} are kept, half of the features at "
-                  "most, and no more than there are rows", FewRowsWarning, stacklevel=stacklevel)
+    warnings.warn(f"k={k} components of {basis.shape[1]:,} features: {len(basis):,} are kept, half of the "
+                  "features at most, and no more than there are rows", FewRowsWarning, stacklevel=stacklevel)
 
 def say_few_rows(fitted:FittedDetector,
                  stacklevel:int=2, # Of the warning: who called

@@ -11,8 +11,8 @@ import warnings
 from collections.abc import Sequence
 import numpy as np, torch
 from ..core import DataError, ShapeError
-from ._columns import (index_columns, index_note, is_frame, names_of, read_column, refuse_unnamed,
-                                      say_strays)
+from ._columns import (index_columns, index_note, is_frame, names_of, read_column,
+                                      refuse_unnamed, say_strays)
 
 # %% ../../nbs/estimator/42_inputs.ipynb #a7a31e62
 def as_data(X):

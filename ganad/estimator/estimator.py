@@ -479,7 +479,8 @@ class Estimator(OutlierMixin, BaseEstimator):
         return path
 
     def _header(self, extra):
-        of_fit = getattr(self, '_settings_of_fit', None) or self.get_params(deep=False)   # old pickles lack it
+        of_fit = getattr(self, '_settings_of_fit', None)
+        if of_fit is None: of_fit = self.get_params(deep=False)      # a pickle of an older version
         of_fit = {**of_fit, 'progress':self.progress}                # says nothing of what was learned
         settings, others = plain_settings(of_fit)
         default = settings_of(self.method)                    # no others are needed to score
@@ -562,7 +563,7 @@ def auroc_scorer(est:Any, X:Any, y:Any)->float: # 1 = anomaly
 
 # %% ../../nbs/estimator/50_estimator.ipynb #7753c46d
 def _check_brought(header, settings, path): # What `load` was given besides
-    "An error for a setting that there is not, or that a training has settled: it changes no score and no line"
+    "An error for a setting that there is not, or that the training has settled: nothing would change"
     if header['method'] not in estimators(): return
     estimators()[header['method']](**settings)._check_settings()
     for name in settings:
