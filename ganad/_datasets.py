@@ -161,7 +161,8 @@ def _fashion_sample(root):
     labels = torch.arange(10)
     y = torch.cat([labels.repeat_interleave(300), labels.repeat_interleave(100)])
     is_test = torch.arange(4000)>=3000
-    return Source('fashion_sample', images, y, _torchvision().FashionMNIST.classes, is_test, 'FashionMNIST, a sample')
+    classes = _torchvision().FashionMNIST.classes
+    return Source('fashion_sample', images, y, classes, is_test, 'FashionMNIST, a sample')
 
 
 # %% ../nbs/toolkit/012_datasets.ipynb #da564926

@@ -22,7 +22,7 @@ from ._sources import reading
 PICTURE_FORMATS = ['BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP']
 PICTURE_ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.jfif']
 UNREAD_ENDINGS = ['.heic', '.heif', '.avif', '.jp2', '.j2k', '.jxl', '.dcm', '.tga', '.psd', '.svg', '.exr',
-                  '.hdr', '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raw', '.npy']        # which hold pictures, too
+                  '.hdr', '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raw', '.npy']     # which hold pictures, too
 
 def open_picture(file): # Path or open file → picture of PIL, its pixels not yet unfolded
     "A picture of a usual format, whatever the file is called; of the others that PIL knows some run programs"
@@ -273,7 +273,8 @@ def read_mask(file, # Path or open file
 def masked_pictures(folder): # Generator of (name, uint8 (H,W,3), bool (H,W))
     "Each picture to test, or each of a folder without parts, and where its mask is not black"
     folder = Path(folder).expanduser()
-    files = sorted(path for path in folder.rglob('*') if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
+    files = sorted(path for path in folder.rglob('*')
+                   if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
     names = [path.relative_to(folder).as_posix() for path in files]
     of = masks_among(names)
     if not of:

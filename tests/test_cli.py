@@ -1,6 +1,8 @@
 "The command line: what it writes, what it says, and how it stops"
+import argparse
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -62,6 +64,18 @@ def test_every_command_says_where_its_work_is_done():
 
 
 # The demo
+
+def test_every_option_is_read_by_a_command():
+    "One that is only declared does nothing, and says so to nobody"
+    code = ' '.join((ROOT/f'ganad/_files/{name}.py').read_text() for name in ('commands', 'demo'))
+    of_parser = parser()._actions
+    commands = next(action for action in of_parser if isinstance(action, argparse._SubParsersAction)).choices
+    for command, options in commands.items():
+        if command=='completion': continue                             # answered while the line is parsed
+        for option in options._actions:
+            is_read = option.dest=='help' or re.search(rf'\b{option.dest}\b', code)
+            assert is_read, f'{command} {option.option_strings}'
+
 
 def test_demo_of_every_method(run, tmp_path):
     out = tmp_path/'d'

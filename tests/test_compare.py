@@ -10,9 +10,9 @@ from advised import wrong_advice, wrong_options
 from project import cracked_plates
 
 from ganad.cli import parser
-from ganad.estimator import info
+from ganad.estimator import estimators, info
 from ganad._files.compare import Competitor, auroc_difference, notes_by_method, verdict_of
-from ganad._files.second_opinion import mixed_rows
+from ganad._files.second_opinion import baseline_beside, mixed_rows
 from ganad.metrics import auroc
 
 QUICK = ['--methods', 'bigan', '--epochs', '2']
@@ -320,3 +320,10 @@ def test_of_pictures_the_reason_for_the_default_is_theirs(run, tmp_path):
     cracked_plates(tmp_path, {'train/good':100}, 8)
     code, out, _ = run('fit', tmp_path/'train/good', '--save', tmp_path/'m')
     assert code==0 and 'it ranked first on 20 classes of pictures' in out and 'tables' not in out
+
+
+def test_anomalies_that_every_baseline_finds_usual_are_no_error():
+    "The mean row is as usual as can be: AUROC 0 of every baseline"
+    x = np.random.default_rng(0).normal(size=(120, 6))
+    est = estimators()['gan'](epochs=1, random_state=0, false_alarms=.05).fit(x)
+    assert baseline_beside(est, x, np.zeros((12, 6)))=={}

@@ -53,8 +53,8 @@ def baseline_beside(est, x, anomalies, # A fitted GAN; its normal rows; known an
     if not is_known and getattr(x, 'shape', (0, 2))[1]<2: return {}           # nothing to mix
     unlike = anomalies[:2000] if is_known else mixed_rows(x)
     is_taken = np.random.default_rng(0).permutation(len(x))<_ENOUGH
-    some = x if is_taken.all() else x[is_taken]
-    of_some = None if groups is None else np.asarray(groups[:len(x)])[is_taken]
+    taken = x if is_taken.all() else x[is_taken]
+    taken_groups = None if groups is None else np.asarray(groups[:len(x)])[is_taken]
     own = auroc_beside_held_out(est, unlike)
     best:dict = {}
     for name in BASELINES:
@@ -64,8 +64,8 @@ def baseline_beside(est, x, anomalies, # A fitted GAN; its normal rows; known an
                     size=est.size, holdout_rows=est.holdout_rows)
         with warnings.catch_warnings():                          # of a model that nobody asked for
             warnings.simplefilter('ignore')
-            found = auroc_beside_held_out(other.fit(some, groups=of_some), unlike)
+            found = auroc_beside_held_out(other.fit(taken, groups=taken_groups), unlike)
         if found>best.get('auroc', 0): best = dict(name=name, auroc=found, seconds=time.perf_counter()-began)
-    if best['auroc']<max(own-.005, .6): return {}
+    if best.get('auroc', 0)<max(own-.005, .6): return {}
     mixed = 'rows with mixed columns' if est.prep_.kind=='table' else 'pictures with mixed patches'
     return dict(best, own=own, by='known anomalies' if is_known else mixed)

@@ -30,7 +30,8 @@ from urllib.parse import unquote
 from ..core import GanadError,atomic,write_json
 from ..detector import detectors
 from .pages import Address,Page,course_map,head,reference,title_lines
-from .pages import COURSE_MAP,GET_IT,bare_stem,fold_proofs,prepare_cells,fill_template,text_of,load_tool
+from .pages import COURSE_MAP,GET_IT,bare_stem,fill_template,fold_proofs,load_tool
+from .pages import prepare_cells,text_of
 
 # %% ../../nbs/site/50_docs.ipynb #ac186814
 _KINDS = dict(eq='Equation', fig='Figure', tbl='Table')
