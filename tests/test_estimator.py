@@ -295,8 +295,9 @@ def test_a_share_beside_a_rate_is_said(recwarn):
 @pytest.mark.parametrize('name', ['threshold_', 'offset_', 'labels_', 'decision_scores_', 'reference_',
                                   'calibrated_', 'model_', 'history_'])
 def test_what_is_known_after_fit_is_asked_for_before(name):
-    with pytest.raises(NotFittedError, match='KNNDetector is not fitted; call fit'): getattr(KNNDetector(), name)
-    assert not hasattr(KNNDetector(), name)
+    est = KNNDetector()
+    with pytest.raises(NotFittedError, match='KNNDetector is not fitted; call fit first'): getattr(est, name)
+    assert not hasattr(est, name)
 
 
 def test_not_fitted():

@@ -462,7 +462,7 @@ ASKED = {                                                            # text, wha
     'first row again': ('10.5,3\n' + '11.2,4\n9.1,5\n'*9 + '10.5,3\n', '--header none if it is a row'),
     'first row of one column again': ('3\n4\n5\n3\n', '--header none if it is a row'),
     'first row with a word again': ('red,3.5\nblue,4.1\nred,3.5\nred,2\n', '--header none if it is a row'),
-    'first row with a date again': ('2026-01-31,3\n' + '2026-02-01,4\n'*9 + '2026-01-31,3\n', '--header none'),
+    'first row with a date again': ('2026-01-31,3\n' + '2026-02-01,4\n'*9 + '2026-01-31,3\n', '--header'),
     'first row with a comma again': ('ssh;1,5\n' + 'tcp;2,5\nudp;3,5\n'*9 + 'ssh;1,5\n', '--header none'),
     'years as names again': ('DE,2019,2020\n' + 'FR,1.5,2\nIT,2.5,3\n'*9 + 'DE,2019,2020\n', 'delete it'),
     'names again': ('a,b\n' + '1.5,2\n2,3\n'*9 + 'a,b\n1,7\n', 'delete it'),

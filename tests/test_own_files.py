@@ -184,7 +184,8 @@ def test_two_ways_to_draw_the_line_exclude_each_other(run, place):
 @pytest.mark.parametrize('more', [
     '--set contamination=.3 --false-alarms .1', '--set false_alarms=.3 --contamination .1',
     '--set contamination=.3 --set false_alarms=.1', '--set epochs=3 --epochs 2',
-    '--set random_state=1 --seed 2', '--set holdout_rows=last --hold-out last', '--set impute=mean --impute median'])
+    '--set random_state=1 --seed 2', '--set holdout_rows=last --hold-out last',
+    '--set impute=mean --impute median'])
 def test_a_setting_that_is_typed_twice_is_refused(run, place, tmp_path, more):
     code, _, err = run('fit', place/'train.csv', '--save', tmp_path/'m', *LABELS, *more.split())
     assert code==2 and 'leave one out' in err and not (tmp_path/'m').exists()

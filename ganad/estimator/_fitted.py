@@ -181,7 +181,9 @@ _LARGEST = 1e3              # weight of a network for scaled rows, or deviation 
 class FewRowsWarning(UserWarning):
     "A method was asked for more neighbours than it has training rows, or more components than it can keep"
 
-def _say_few_columns(model, k, basis, stacklevel): # Asked for; what was kept
+def _say_few_columns(model,
+                     k, basis, # Components: how many were asked for; what was kept
+                     stacklevel):
     usual = inspect.signature(type(model).__init__).parameters.get('k')
     if basis is None or k is None or usual is None or k==usual.default or k<=len(basis): return
     warnings.warn(f"k={k} components of {basis.shape[1]:,} features: {len(basis):,} are kept, half of the "
