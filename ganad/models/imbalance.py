@@ -15,13 +15,21 @@ from ..losses import fake_loss,ls_fake,ls_real,real_loss
 from ..networks import unet
 from ..papernets import KimImages,ReportImages
 
-# %% ../../nbs/methods/70_imbalance.ipynb #aae1fa89
+# %% ../../nbs/methods/70_imbalance.ipynb #785f8d19
 def error(x:torch.Tensor, # Rows (N,…)
           r:torch.Tensor, # Their reconstructions
          )->torch.Tensor: # (N,): mean absolute difference, 0 to 2 for images
     "Reconstruction error of each row, (2) and (9)"
     return (x - r).abs().flatten(1).mean(1)
 
+# %% ../../nbs/methods/70_imbalance.ipynb #db85bc65
+def boundary(e:torch.Tensor, # Errors (N,), not negative
+             eps:float=1e-6, # Keeps logarithm and gradient finite at 0
+            )->torch.Tensor: # (N,)
+    "The anomaly boundary of (6): $-\\log(1-\\exp(-e))$, large for an anomaly that is reconstructed well"
+    return -(-torch.expm1(-e-eps)).log()
+
+# %% ../../nbs/methods/70_imbalance.ipynb #d24b1224
 def _patch_error(x:torch.Tensor, # Rows (N,…)
                 r:torch.Tensor, # Their reconstructions
                 n:int=3, # How many patches count
@@ -34,12 +42,6 @@ def _patch_error(x:torch.Tensor, # Rows (N,…)
     patches = errors.flatten(1)
     worst = patches.topk(min(n, patches.shape[1]), 1).values
     return worst.mean(1)
-
-def boundary(e:torch.Tensor, # Errors (N,), not negative
-             eps:float=1e-6, # Keeps logarithm and gradient finite at 0
-            )->torch.Tensor: # (N,)
-    "The anomaly boundary of (6): $-\\log(1-\\exp(-e))$, large for an anomaly that is reconstructed well"
-    return -(-torch.expm1(-e-eps)).log()
 
 # %% ../../nbs/methods/70_imbalance.ipynb #66026567
 class TwoDiscriminators(Labelled):
