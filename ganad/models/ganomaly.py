@@ -17,6 +17,8 @@ from ..networks import begin,family
 from ..papernets import GanomalyImages
 
 # %% ../../nbs/methods/50_ganomaly.ipynb #3f6ec316
+#| code-fold: true
+#| code-summary: "How an image is turned and moved"
 TURNS = list(product(range(4), range(3), range(3)))     # quarter turns; up, not, down; left, not, right
 
 def turned(x, turns, row, col): # Square images (N,C,H,W)
@@ -29,6 +31,8 @@ def turned(x, turns, row, col): # Square images (N,C,H,W)
     return x[:, :, top:, left:][:, :, :side, :side]
 
 # %% ../../nbs/methods/50_ganomaly.ipynb #e9ad2361
+#| code-fold: true
+#| code-summary: "The three heads"
 class Turn(nn.Module):
     "Three heads on the critic's features, that tell how an image was turned and moved"
     def __init__(self, D, shape):
@@ -58,6 +62,8 @@ class Turn(nn.Module):
         return -total
 
 # %% ../../nbs/methods/50_ganomaly.ipynb #18bf0032
+#| code-fold: true
+#| code-summary: "The finished class"
 class GANomaly(Detector):
     "Autoencoder, second encoder, critic whose features must match (Akcay et al. 2018); by codes"
     SCORES = 'codes', 'doubt'           # each half by itself
