@@ -471,13 +471,14 @@ def _enrich(pages:list, # Every `Page`; their notebooks are changed
     "Heads, the map of the course and how to get the project, into the notebooks"
     to_get = fill_template('get.md', wheel=archives[0], source=archives[1], address=address)
     added = {COURSE_MAP:course_map(sidebar, pages), GET_IT:to_get}
+    for page in pages:
+        prepare_cells(page.notebook)
+        fold_proofs(page.notebook)                                          # before the minutes are counted
     heads = {page.stem:head(page, pages, address) for page in pages if page.stem[0].isdigit()}
     for page in pages:
         cells = page.notebook['cells']
         for cell in cells:
             for mark, text in added.items(): cell['source'] = text_of(cell).replace(mark, text)
-        prepare_cells(page.notebook)
-        fold_proofs(page.notebook)
         if page.stem in heads:
             cells.insert(1, dict(cell_type='markdown', id='head', metadata={}, source=heads[page.stem]))
 
