@@ -469,11 +469,11 @@ def _enrich(pages:list, # Every `Page`; their notebooks are changed
             archives:tuple=('', ''), # Names of wheel and source archive
            )->None:
     "Heads, the map of the course and how to get the project, into the notebooks"
-    to_get = fill_template('get.md', wheel=archives[0], source=archives[1], address=address)
-    added = {COURSE_MAP:course_map(sidebar, pages), GET_IT:to_get}
     for page in pages:
         prepare_cells(page.notebook)
         fold_proofs(page.notebook)                                          # before the minutes are counted
+    to_get = fill_template('get.md', wheel=archives[0], source=archives[1], address=address)
+    added = {COURSE_MAP:course_map(sidebar, pages), GET_IT:to_get}
     heads = {page.stem:head(page, pages, address) for page in pages if page.stem[0].isdigit()}
     for page in pages:
         cells = page.notebook['cells']
