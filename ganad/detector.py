@@ -474,7 +474,7 @@ class _Trainable(Scorer):
         "Scores of training rows, (N,), each as if it had not been one, where a method can tell"
         return self.score_batch(x)
 
-    def _train(self, x, epochs, bs, ema, device, progress, checkpoint, val, patience, precision):
+    def _train(self, x, *, epochs, bs, ema, device, progress, checkpoint, val, patience, precision):
         "`self`, trained on the rows of `x`; the arguments are those of `Detector.fit`"
         self._before_fit()
         name = type(self).__name__
@@ -578,7 +578,8 @@ class Detector(_Trainable):
             precision:str='fp32', # Of the training, one of `PRECISIONS`
            ): # `self`, in evaluation mode, with the averaged weights
         "Train on the rows of `x`, each of them once an epoch"
-        return self._train(x, epochs, bs, ema, device, progress, checkpoint, val, patience, precision)
+        return self._train(x, epochs=epochs, bs=bs, ema=ema, device=device, progress=progress,
+                           checkpoint=checkpoint, val=val, patience=patience, precision=precision)
 
 # %% ../nbs/toolkit/04_detector.ipynb #e5196cec
 class Labelled(_Trainable):
@@ -606,7 +607,8 @@ class Labelled(_Trainable):
         try: self.known = _as_rows(known, self.shape, name, 'known anomalies')
         except GanadError as error: raise error.at(option='known') from None
         self.augment = augment
-        return self._train(x, epochs, bs, ema, device, progress, checkpoint, val, patience, precision)
+        return self._train(x, epochs=epochs, bs=bs, ema=ema, device=device, progress=progress,
+                           checkpoint=checkpoint, val=val, patience=patience, precision=precision)
 
     def _labels_seen(self): return dict(known=_digest(self.known), augment=_plain(self.augment))
 

@@ -153,23 +153,25 @@ def _learned_from(about, est)->str: # Of `fit_file`
     rows = count_text(about['normal']-held_out, 'normal row')
     return f'{rows} ({held_out:,} more drew the line)' if held_out else rows
 
+def _scoring(arguments)->dict: # As for `score_file` and `report_file`
+    "What both commands that score were told of the rows and of the threshold"
+    return dict(threshold=arguments.threshold, strict=arguments.strict, label=arguments.label,
+                normal=arguments.normal, progress=_shows_progress(arguments), **_reading(arguments))
+
 def score(arguments):
     "The command `ganad score`"
     out = None if arguments.out in ('-', '/dev/stdout') else arguments.out
     if arguments.json and not out:
         raise GanadError("scores and JSON cannot both go to standard output", "give --out")
-    done = score_file(arguments.model, arguments.data, out, arguments.threshold, arguments.strict,
-                      arguments.prefix, _shows_progress(arguments), arguments.label, arguments.normal,
-                      **_reading(arguments))
+    done = score_file(arguments.model, arguments.data, out, prefix=arguments.prefix, **_scoring(arguments))
     return _print_outcome(arguments, _flagged(done) if out else '', done)
 
 def report(arguments):
     "The command `ganad report`"
     from ganad._files.report import pixels_text, report_file        # draws, and so loads matplotlib
     if arguments.top<1: raise GanadError(f"--top {arguments.top} is too few", "give 1 or more")
-    done = report_file(arguments.model, arguments.data, arguments.out, arguments.threshold, arguments.strict,
-                       arguments.top, _shows_progress(arguments), arguments.label, arguments.normal,
-                       **_reading(arguments))
+    scoring = _scoring(arguments)
+    done = report_file(arguments.model, arguments.data, arguments.out, top=arguments.top, **scoring)
     on_pixels = f"\n{pixels_text(done['pixels'])}" if done['pixels'] else ''
     return _print_outcome(arguments, _flagged(done) + on_pixels, done)
 
