@@ -22,7 +22,7 @@ from ._sources import reading
 PICTURE_FORMATS = ['BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP']
 PICTURE_ENDINGS = ['.jpg', '.jpeg', '.png', '.ppm', '.pgm', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.jfif']
 UNREAD_ENDINGS = ['.heic', '.heif', '.avif', '.jp2', '.j2k', '.jxl', '.dcm', '.tga', '.psd', '.svg', '.exr',
-                  '.hdr', '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raw', '.npy']     # which hold pictures, too
+                  '.hdr', '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raw', '.npy']  # which hold pictures, too
 
 def open_picture(file): # Path or open file → picture of PIL, its pixels not yet unfolded
     "A picture of a usual format, whatever the file is called; of the others that PIL knows some run programs"
