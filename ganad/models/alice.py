@@ -15,9 +15,7 @@ from ..losses import fake_loss, real_loss
 from .bigan import BiGAN
 from ..networks import family
 
-# %% ../../nbs/methods/25_alice.ipynb #eb7dc48f
-#| code-fold: true
-#| code-summary: "The finished class"
+# %% ../../nbs/methods/25_alice.ipynb #26010f54
 def w_default(w:float|None, # Weight of a distance between row and reconstruction, or None
               shape:tuple, # Of a row
              )->float: # `w`, or what did best on rows set aside
@@ -25,6 +23,9 @@ def w_default(w:float|None, # Weight of a distance between row and reconstructio
     if w is not None: return w
     return 100. if len(shape)==1 else 10.
 
+# %% ../../nbs/methods/25_alice.ipynb #eb7dc48f
+#| code-fold: true
+#| code-summary: "The finished class"
 class ALICE(BiGAN):
     "BiGAN whose rows, and perhaps codes, must come back (Li et al. 2017); by reconstruction"
     def __init__(self, shape, # Features a row, or (C,H,W)
