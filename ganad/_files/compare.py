@@ -16,7 +16,7 @@ from ..estimator import estimators
 from .fit_and_score import fit_file
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED
 from .outputs import check_ending, refuse_overwriting
-from .pictures import rows_of
+from .pictures import Pictures, rows_of
 from .readers import writing
 from .report import figure_of, render
 from .scored import ScoredFile
@@ -75,7 +75,7 @@ def compete(name, train, test, label=None, normal=None, # Method; files; as of `
     "Learn from one file with a method, and score another, which has labels"
     began = time.perf_counter()
     rows = rows_of(train, layout=layout, max_gb=max_gb, part='train', size=8, grey=True)    # only its head
-    has_label = rows.classes!=[''] if rows.unit=='file' else label is None or label in _columns(rows)
+    has_label = rows.classes!=[''] if isinstance(rows, Pictures) else label is None or label in _columns(rows)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder)/'m.safetensors'
         est, about = fit_file(train, model, name, label if has_label else None,

@@ -478,7 +478,7 @@ class LastRow:
 
     def sums_up(self)->str|None: # 'sum', 'mean', or the word that it says; None: it is a row like others
         "What it is of the others"
-        if self.n<3: return None
+        if self.last is None or self.n<3: return None
         last = self.last[0]
         shift = self.sum/np.maximum(self.filled, 1)
         mean = self.first + shift
