@@ -92,7 +92,8 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
     package = ROOT/'ganad'
-    expected = [*package.rglob('*.py'), *package.rglob('*.j2'), *package.glob('samples/*'), package/'py.typed']
+    expected = [*package.rglob('*.py'), *package.rglob('*.j2'), *package.glob('samples/*'),
+                package/'py.typed']
     in_wheel = [path for path in expected if 'site' not in path.relative_to(package).parts]
     assert names=={path.relative_to(ROOT).as_posix() for path in in_wheel}
 

@@ -177,7 +177,8 @@ def rarest_words(docs):
     for entry in search_entries(docs):
         page = entry['href'].partition('#')[0]
         words[page].update(re.findall(r'(?<![\w-])[a-z]{8,14}(?![\w-])', entry['text']))
-    n_pages = collections.Counter(begin for found in words.values() for begin in {word[:7] for word in found})
+    begins = [{word[:7] for word in found} for found in words.values()]
+    n_pages = collections.Counter(begin for found in begins for begin in found)
     def rarity(word): return n_pages[word[:7]], -len(word), word          # 'reconstructing' finds 'reconstruct'
     return {page:min(found, key=rarity) for page, found in words.items()}
 
