@@ -67,6 +67,10 @@ def test_quick_start_prints_what_stands_below_it(tmp_path, monkeypatch, capsys):
         assert capsys.readouterr().out == printed.replace('    ', ''), code
 
 
+def test_the_readme_says_how_to_try_it_and_how_to_check_it():
+    for command in ('make demo', 'make test'): assert re.search(rf'^{command} ', README, re.M)
+
+
 def test_the_readme_is_plain_markdown_whose_links_lead_somewhere():
     "In a viewer that knows nothing of the site; the first heading says how to get the project"
     text = re.sub(r'^```.*?^```$|`[^`\n]+`', '', README, flags=re.M | re.S)
