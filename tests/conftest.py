@@ -15,6 +15,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     import torch
     torch.set_num_threads(1)
+    if config.getoption('--changed'): config.option.loadscopereorder = False       # as ordered below
 
 
 def pytest_collection_modifyitems(config, items):
@@ -24,7 +25,7 @@ def pytest_collection_modifyitems(config, items):
     wanted, left_out = [], []
     for item in items: (wanted if selection.wants(item) else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
-    items[:] = wanted
+    items[:] = sorted(wanted, key=lambda item: item.originalname!='test_runs')      # the longest come first
 
 
 def pytest_terminal_summary(terminalreporter, config):
