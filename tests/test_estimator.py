@@ -317,9 +317,9 @@ def held_out(**settings):
     "The rows that draw the line, of rows that are their numbers: what `hold_out` gives to the line"
     seen = []
     class Spy(PCADetector):
-        def _draw_line(self, data, training, held_out):
-            seen.append((training, held_out))
-            return super()._draw_line(data, training, held_out)
+        def _draw_line(self, data, training, kept_aside):
+            seen.append((training, kept_aside))
+            return super()._draw_line(data, training, kept_aside)
     groups = settings.pop('groups', None)
     e = Spy(false_alarms=.1, random_state=0, **settings).fit(own_table(), groups=groups)
     return e, *seen[0]

@@ -14,6 +14,7 @@ import numpy as np, pandas as pd, torch
 from ..core import CheckpointError, DataError, NonFiniteLoss, pick, writable
 from ..detector import PrecisionWarning
 from ..estimator import FewRowsWarning, estimators, info, load
+from ..estimator._columns import is_frame
 from ..estimator._preprocess import ConstantScoreWarning, Images, NewValueWarning, wanted
 from ..estimator._threshold import rows_needed
 from ..estimator._fitted import seeded
@@ -53,7 +54,7 @@ def kinds_of_rows(chunk, # Rows of a file
         return np.full(len(chunk), NORMAL_ROW), []
     labels = Labels(normal)
     labels.add(chunk.label)
-    is_table = hasattr(chunk.x, 'iloc')
+    is_table = is_frame(chunk.x)
     if not is_table and not labels.are_given():
         mend = "leave --normal out, or give the folder above"
         _refuse_normal(normal, path, mend, "its pictures lie in no folder")
@@ -101,7 +102,7 @@ def fit_rows(est, x, anomalies, # Unfitted; normal rows, known anomalies
         mend = ("--label names the column that marks them, --normal the folder of normal pictures; "
                 "or take another method")
         raise DataError(f"{est.method.__name__.lower()} learns from known anomalies", mend)
-    both = pd.concat([x, anomalies]) if hasattr(x, 'iloc') else np.concatenate([x, anomalies])
+    both = pd.concat([x, anomalies]) if is_frame(x) else np.concatenate([x, anomalies])
     return _fit(est, both, np.arange(len(both))>=len(x), checkpoint, groups)
 
 def _auroc_of_known(est, anomalies)->dict:
@@ -125,7 +126,7 @@ _LONG = 90                                          # seconds, from which on it 
 
 def time_note(est, x)->list: # Unfitted; normal pictures; sentences
     "How long a training on pictures will take, if it is long, and what shortens it"
-    if est.method.once or hasattr(x, 'iloc') or len(x)<2: return []
+    if est.method.once or is_frame(x) or len(x)<2: return []
     n = len(x) if est.false_alarms is None else len(x) - round(est.holdout*len(x))
     epochs, rows = est.training_length(n)                                    # rows of a step
     a_pass = _seconds_of_step(est, x, rows)*math.ceil(n/rows)

@@ -20,7 +20,7 @@ from ..core import GanadError
 from ..detector import detectors
 from ..estimator import info, load
 from ..estimator._explain import overlay
-from ..estimator._columns import as_word
+from ..estimator._columns import as_word, take_rows
 from .fit_and_score import settings_that_count
 from .labels import ANOMALY, NORMAL_ROW, UNLABELLED, agreement, kind_of_label
 from .outputs import check_ending, refuse_overwriting
@@ -143,9 +143,8 @@ class ReportedFile(ScoredFile):
         read = super().remember(chunk, scores)
         if self.rows.kind=='table': self.total = self.total + read.double().sum(0).numpy()
         if self.pixels: self.pixels.add(chunk)
-        rows = chunk.x.iloc if hasattr(chunk.x, 'iloc') else chunk.x
         highest = np.argsort(-scores, kind='stable')[:self.most]
-        new = [TopRow(scores[i], chunk.names[i], chunk.text[i], rows[i:i+1].copy()) for i in highest]
+        new = [TopRow(scores[i], chunk.names[i], chunk.text[i], take_rows(chunk.x, [i])) for i in highest]
         self.top = sorted(self.top + new, key=lambda row: -row.score)[:self.most]
         return read
 

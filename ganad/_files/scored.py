@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np, torch
 from tqdm.auto import tqdm
 from ..core import DataError, GanadError
+from ..estimator._columns import is_frame
 from ..estimator._preprocess import EmptyColumnWarning, NewValueWarning, OtherSizeWarning
 from ..estimator._threshold import p_values
 from ..metrics import auroc_se
@@ -94,7 +95,7 @@ def _wants(prep)->dict: # What a model says of its rows, as `Rows` takes it
 # %% ../../nbs/files/18_scored.ipynb #e65d1353
 def as_fitted(est, x):
     "A table without its names, if the model was fitted on an array"
-    return x.to_numpy() if hasattr(x, 'iloc') and not est.prep_.names else x
+    return x.to_numpy() if is_frame(x) and not est.prep_.names else x
 
 def as_read(est, x)->torch.Tensor: # Estimator, rows
     "Rows as the network reads them"

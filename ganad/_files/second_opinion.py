@@ -9,6 +9,7 @@ __all__ = ['BASELINES', 'DEFAULT', 'WHY_DEFAULT', 'mixed_rows', 'auroc_beside_he
 import time, warnings
 import numpy as np
 from ..estimator import estimators
+from ..estimator._columns import is_frame
 from ..metrics import auroc
 
 # %% ../../nbs/files/20_second_opinion.ipynb #56af447a
@@ -26,7 +27,7 @@ def mixed_rows(x, # Normal rows: DataFrame, or images (N,H,W) or (N,H,W,C)
     "Rows as no other is: each value from one of two rows; of pictures, a quarter from another one"
     rng = np.random.default_rng(seed)
     one, other = rng.integers(len(x), size=(2, min(n, len(x))))
-    if hasattr(x, 'iloc'):
+    if is_frame(x):
         found = x.iloc[one].reset_index(drop=True)
         for name in x:
             is_kept = rng.random(len(one))<.5

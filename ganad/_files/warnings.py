@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 import numpy as np, torch
 from ..core import DataError
-from ..estimator._columns import LastRow, as_word, count_numbers, mixed_text
+from ..estimator._columns import LastRow, as_word, count_numbers, is_frame, mixed_text
 from ..estimator._new_values import is_changed
 from ..estimator._preprocess import slices
 from ..estimator._threshold import rows_for_interval
@@ -42,7 +42,7 @@ def row_warnings(x, # Normal rows: DataFrame, or images
 
 def row_numbers(x)->list: # Names
     "Columns of whole numbers, each larger than the one before"
-    if not _is_table(x) or len(x)<10: return []
+    if not is_frame(x) or len(x)<10: return []
     numbers = x.select_dtypes('number')
     likely = numbers.columns[_only_rises(numbers[:1000].to_numpy())]
     return [name for name in likely if _only_rises(numbers[name].to_numpy())]
@@ -50,7 +50,7 @@ def row_numbers(x)->list: # Names
 def _last_row(x)->LastRow:
     "That of a table; of pictures none"
     end = LastRow()
-    for at in slices(len(x) if _is_table(x) else 0): _add_to(end, x.iloc[at])
+    for at in slices(len(x) if is_frame(x) else 0): _add_to(end, x.iloc[at])
     return end
 
 def _add_to(end, x): # `LastRow`; DataFrame
@@ -66,16 +66,14 @@ def _only_rises(values): return (np.diff(values, axis=0)>0).all(0) & (values%1==
 
 def _constant_columns(x)->list: # Names
     "Columns of a table that hold one value"
-    if not _is_table(x): return []
+    if not is_frame(x): return []
     numbers = x.select_dtypes('number')
     values = numbers.to_numpy()
     is_constant = ((values==values[:1]) | np.isnan(values) & np.isnan(values[:1])).all(0)
     found = dict(zip(numbers, is_constant))
     return [name for name in x if (found[name] if name in found else x[name].nunique(dropna=False)==1)]
 
-def _is_table(x): return hasattr(x, 'iloc')
-
-def _all_alike(x): return len(_constant_columns(x))==x.shape[1] if _is_table(x) else bool((x==x[:1]).all())
+def _all_alike(x): return len(_constant_columns(x))==x.shape[1] if is_frame(x) else bool((x==x[:1]).all())
 
 NORMAL_WORDS = {'ok', 'okay', 'normal', 'good', 'pass', 'passed', 'healthy', 'benign', 'nominal', 'io',
                  'i.o.', 'inlier'}
@@ -87,7 +85,7 @@ _LABEL_NAMES = _ANOMALOUS_WORDS | {'label', 'labels', 'y', 'target', 'class', 'n
 
 def forgotten_labels(x)->list: # Normal rows: DataFrame, or images; sentences
     "Columns that may say which rows are anomalies, and that nobody called labels"
-    if not _is_table(x): return []
+    if not is_frame(x): return []
     normal = {name:_normal_value(name, x[name]) for name in x}
     return [f"{name!r} may say which rows are anomalies, and is a feature now: {_label_option(name, value)} "
             f"if it does, {drop_option([name])} if it should not be looked at."
@@ -110,7 +108,7 @@ def _normal_value(name, values)->str|None: # '' if 0 is normal; None if these ar
 
 def refuse_names(x, path)->None: # Normal rows; the file, for the message
     "`DataError` for columns of text that differs from row to row, such as a name or a date"
-    text = x.select_dtypes(exclude='number') if _is_table(x) else []
+    text = x.select_dtypes(exclude='number') if is_frame(x) else []
     names = [name for name in text if x[name].nunique()>max(50, .5*len(x))]
     if not names: return
     what = f"the text in column {listing(names)} differs from row to row"
@@ -240,7 +238,7 @@ class Tally:
         self.scores.update(dict(_most_frequent(scores, 5)))
         self.lowest = min(self.lowest, scores.min())
         self.highest = max(self.highest, scores.max())
-        if _is_table(chunk.x):
+        if is_frame(chunk.x):
             self._add_gaps(chunk.x.isna())
             _add_to(self.end, chunk.x)
         else: self.outside += int(self.prep.outside(chunk.x).sum())

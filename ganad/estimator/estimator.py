@@ -47,7 +47,7 @@ class _Roles:
     "What the rows of `fit` are for, by their indices"
     normal:np.ndarray # Scales and networks learn from them
     known:np.ndarray # Known anomalies, for methods that learn from some
-    held_out:np.ndarray # Normal, and not seen by the training
+    kept_aside:np.ndarray # Normal, and not seen by the training
     n_groups:int|None=None # That were held out; None: rows belong to none
 
     @property
@@ -119,7 +119,7 @@ class Estimator(OutlierMixin, BaseEstimator):
             all_learn = len(roles.normal)==len(is_anomaly)
             self.prep_ = prep.fit(data if all_learn else take_rows(data, roles.normal))
             self.detector_, untrained = self._train(data, roles, checkpoint)
-            self.line_ = self._draw_line(data, roles.training, roles.held_out)
+            self.line_ = self._draw_line(data, roles.training, roles.kept_aside)
             self._check_training(untrained)
             say_few_rows(self.detector_, stacklevel=3)
             self._say_if_alike(data, roles.training)
@@ -152,15 +152,15 @@ class Estimator(OutlierMixin, BaseEstimator):
         "Rows are held out first; from the others everything is learned"
         groups = checked_groups(groups, len(is_anomaly), self.holdout_rows)
         normal, known = np.flatnonzero(~is_anomaly), np.flatnonzero(is_anomaly)
-        held_out = hold_out(normal, self.false_alarms, self.holdout, self.holdout_rows, groups)
-        n_groups = None if groups is None else len(np.unique(groups[held_out]))
-        return _Roles(np.setdiff1d(normal, held_out), known, held_out, n_groups)
+        kept_aside = hold_out(normal, self.false_alarms, self.holdout, self.holdout_rows, groups)
+        n_groups = None if groups is None else len(np.unique(groups[kept_aside]))
+        return _Roles(np.setdiff1d(normal, kept_aside), known, kept_aside, n_groups)
 
     def _note(self, data, roles):
         "What is worth knowing of the training later"
         self.n_features_in_ = self.prep_.n_features
         self.metrics_ = dict(losses={name:values[-1] for name, values in self.history_.items()})
-        self.data_ = dict(rows=data.shape[0], held=len(roles.held_out), known=len(roles.known),
+        self.data_ = dict(rows=data.shape[0], held=len(roles.kept_aside), known=len(roles.known),
                           sha256=self.prep_.digest(data))
         if roles.n_groups is not None: self.data_['groups'] = roles.n_groups
         self.extra_ = {}
@@ -211,13 +211,14 @@ class Estimator(OutlierMixin, BaseEstimator):
         for at, rows in zip(slices(len(index)), parts): x[at] = torch.as_tensor(rows)
         return x
 
-    def _draw_line(self, data, training, held_out):
-        look_at = held_out if len(held_out) else training
-        if len(look_at)>_MOST_ROWS and not len(held_out):
+    def _draw_line(self, data, training, kept_aside):
+        held_out = len(kept_aside)>0
+        look_at = kept_aside if held_out else training
+        if len(look_at)>_MOST_ROWS and not held_out:
             look_at = look_at[np.sort(np.random.permutation(len(look_at))[:_MOST_ROWS])]
-        scores = self._first_scores(data, look_at, len(held_out)>0)
+        scores = self._first_scores(data, look_at, held_out)
         self._scores_of_all = scores if len(scores)==data.shape[0] else None
-        return Threshold.draw(scores, len(held_out)>0, value=self.threshold, false_alarms=self.false_alarms,
+        return Threshold.draw(scores, held_out, value=self.threshold, false_alarms=self.false_alarms,
                               contamination=self.contamination)
 
     def _first_scores(self, data, index, held_out): # Were these rows kept from the training?
@@ -243,7 +244,7 @@ class Estimator(OutlierMixin, BaseEstimator):
 
     def _normal_rows(self, data, roles):
         "A few of those that were held out, if any were"
-        look_at = roles.held_out if len(roles.held_out) else roles.normal
+        look_at = roles.kept_aside if len(roles.kept_aside) else roles.normal
         return self._rows(data, look_at[::max(1, len(look_at)//1000)]).double().numpy()
 
     def _say_if_alike(self, data, training):
