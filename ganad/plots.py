@@ -33,16 +33,30 @@ def png(fig, # Any matplotlib figure
     file = io.BytesIO()
     fig.savefig(file, format='png', dpi=dpi or fig.dpi, bbox_inches='tight', metadata={'Software': None})
     if colours is None: return file.getvalue()
-    small_file = io.BytesIO()
-    Image.open(file).convert('RGB').quantize(colours).save(small_file, 'PNG', optimize=True)
-    return small_file.getvalue()
+    picture = Image.open(file).convert('RGB').quantize(colours)
+    return _written(picture)
+
+def _written(picture, **how):
+    "As a PNG file, as small as can be"
+    file = io.BytesIO()
+    picture.save(file, 'PNG', optimize=True, **how)
+    return file.getvalue()
+
+_SHARP = 2                         # dots of a picture for each pixel of a page, each way
+
+def _for_page(fig, colours=None):
+    "A figure with `_SHARP` times its dots, and the size that a page is to give it"
+    picture = Image.open(io.BytesIO(png(fig, _SHARP*fig.dpi, colours)))
+    width, height = (round(side/_SHARP) for side in picture.size)
+    dots_an_inch = 96*_SHARP       # a page has 96 pixels an inch
+    return _written(picture, dpi=(dots_an_inch, dots_an_inch)), dict(width=width, height=height)
 
 class Picture(Figure):
     "A figure outside of pyplot that shows itself in a notebook, as `png` writes it"
     def __init__(self, size=(6,4)): # Width and height in inches
         super().__init__(figsize=size, dpi=80)
 
-    def _repr_png_(self): return png(self)
+    def _repr_png_(self): return _for_page(self)
 
 # %% ../nbs/toolkit/07_plots.ipynb #0ce766d0
 def _canvas(ax, size):
@@ -63,7 +77,7 @@ def lesson_style(dpi:float=80, # Pixels an inch
         plt.close(plt.figure())            # the first one sets up how figures are shown; ours comes after
         def shown(fig):
             plt.close(fig)                 # else the end of the cell shows it once more
-            return png(fig, colours=colours)
+            return _for_page(fig, colours)
         shell.display_formatter.formatters['image/png'].for_type(Figure, shown)
     plt.rcParams.update({'figure.dpi':dpi, 'axes.spines.top':False, 'axes.spines.right':False})
 

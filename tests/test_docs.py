@@ -109,6 +109,8 @@ def notebook(*contents, **metadata):
     return json.dumps(dict(nbformat=4, nbformat_minor=5, metadata={**kernel, **metadata}, cells=cells))
 
 
+# a picture of one pixel
+DOT = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=='
 INDEX = """d = dict(settings={}, syms={'toy.losses':{
     'toy.losses.Loss':('tools/losses.html#loss', 'toy/losses.py')}})"""
 BEGIN = """## Begin
@@ -120,9 +122,9 @@ BEGIN = """## Begin
 <!-- how to get the project stands here -->"""
 LOSSES = notebook(
     '# Losses\n\n> What is lost', WORDS, ('#| hide\nsecret = 1',),
-    ('#| label: fig-loss\n#| fig-cap: "Loss: by step"\nplot()', {'image/png':'iVBORw0KGgo='}),
+    ('#| label: fig-loss\n#| fig-cap: "Loss: by step"\nplot()', {'image/png':DOT}),
     '### Check: what `plot` moves\n\nunderneath',
-    ('#| label: fig-inside\n#| fig-cap: Inside\nplot(1)', {'image/png':'iVBORw0KGgo='}),
+    ('#| label: fig-inside\n#| fig-cap: Inside\nplot(1)', {'image/png':DOT}),
     '---\n\nThe story goes on.\n\n## Exercises\n\n'
     '<details><summary>Solution to 1</summary>\n\nSolved.\n\n</details>',
     ('slider', SLIDER), widgets=STATE)

@@ -1,4 +1,5 @@
 "ganad.plots: what is drawn, in which colour, to which bytes, and what is refused"
+import io
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from ganad.plots import (ANOMALOUS, CURVES, GENERATED, MUTED, NORMAL, image_grid
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from PIL import Image
 from project import ROOT
 
 RNG = np.random.default_rng(0)
@@ -88,7 +90,9 @@ def test_draws_on_the_axes_that_it_is_given(draw):
 
 def test_a_picture_shows_itself_and_leaves_pyplot_alone():
     fig = score_hist(Y, S)
-    assert fig._repr_png_()==png(fig)
+    content, size = fig._repr_png_()
+    assert width_of(content) == pytest.approx(2*width_of(png(fig)), abs=3)          # sharp on a fine screen
+    assert size['width'] == pytest.approx(width_of(png(fig)), abs=2)
     code = ("import sys; from ganad.plots import *\n"
             "png(leaderboard([dict(name='a', auroc=.5, baseline=True)]))\n"
             "assert 'matplotlib.pyplot' not in sys.modules")
@@ -114,7 +118,9 @@ def test_lesson_style_shows_figures_as_png_writes_them(monkeypatch):
         monkeypatch.setitem(sys.modules, 'IPython', SimpleNamespace(get_ipython=lambda: shell))
         lesson_style(colours=8)
         fig = plt.figure()
-        assert registered[Figure](fig)==png(fig, colours=8)
+        content, size = registered[Figure](fig)
+        picture = Image.open(io.BytesIO(content))
+        assert len(picture.getcolors())<=8 and picture.width == pytest.approx(2*size['width'], abs=1)
         assert not plt.get_fignums(), 'a figure that was shown is closed, else the cell shows it again'
 
 

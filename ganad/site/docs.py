@@ -10,6 +10,7 @@ import argparse
 import ast
 import base64
 import functools
+import io
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from fnmatch import filter as matching
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
+from PIL import Image
 from ..core import GanadError,atomic,write_json
 from ..detector import detectors
 from .pages import Address,Page,course_map,head,reference,title_lines
@@ -462,6 +464,15 @@ def _mend_name_links(html:str, # A page
         return f'<a href="{page}#{name}"><code>' if name else f'<a href="{page}"><code>'
     return re.sub(r'<a href="([\w./-]+\.html)#([\w.-]+)"><code>', aim, html)
 
+def _size_sharp_pictures(html:str)->str:
+    "A page whose pictures with more dots than a page has pixels, 96 an inch, are as large as they were meant"
+    def sized(match):
+        picture = Image.open(io.BytesIO(base64.b64decode(match[1])))
+        dots_an_inch = picture.info.get('dpi', (96,))[0]
+        if dots_an_inch<=150: return match[0]
+        return f'{match[0]} width="{round(picture.width*96/dots_an_inch)}"'
+    return re.sub(r'<img src="data:image/png;base64,([^"]+)"', sized, html)
+
 # %% ../../nbs/site/50_docs.ipynb #bb00d0c2
 def _enrich(pages:list, # Every `Page`; their notebooks are changed
             sidebar:list, # With the pages that its patterns match
@@ -577,7 +588,7 @@ def _finish(site:Path, # As smalldocs made it
     for path, html in pages.items():
         up = '../' * (len(path.relative_to(site).parts) - 1)
         canonical = f'<link rel="canonical" href="{address}{path.name}">\n</head>' if address else '</head>'
-        html = _mend_name_links(_localise(html, up, fetched), ids)
+        html = _size_sharp_pictures(_mend_name_links(_localise(html, up, fetched), ids))
         _write(path, html.replace('</head>', canonical, 1))
     _find_in_folds(site)
     for path in site.rglob('*.css'):
