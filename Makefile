@@ -13,7 +13,7 @@ override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$
 export GANAD_DATA
 endif
 
-.PHONY: help demo test quick lint student test-slow fuzz mutants site preview lab times bench export clean tools
+.PHONY: help demo test quick lint student slides test-slow fuzz mutants site preview lab times bench export clean tools
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -56,6 +56,9 @@ mutants: $(READY)  ## change losses and metrics a little, hundreds of times, and
 
 student: $(READY)  ## write the lessons with their central lines left out, for a class: make student ARGS=20_bigan
 	@$(PY) -m ganad.site.student $(ARGS)
+
+slides: $(READY)  ## write the lessons' formulas and figures as slides, for a class: make slides ARGS=20_bigan
+	@$(PY) -m ganad.site.slides $(ARGS)
 
 lab: $(READY)  ## open the notebooks in Jupyter, or one of them: make lab NB=10_gan
 	@$(PY) -m jupyter lab $(if $(NB),$(wildcard nbs/$(NB).ipynb nbs/*/$(NB).ipynb),nbs) $(ARGS)

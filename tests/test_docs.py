@@ -491,7 +491,7 @@ def test_npm_that_fails_is_one_line(tmp_path, monkeypatch):
     npm.chmod(0o755)
     monkeypatch.setenv('PATH', f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(GanadError, match='npm pack katex@1 failed: npm error network'):
-        docs._fetch_package('katex@1', tmp_path/'cache')
+        docs.fetch_package('katex@1', tmp_path/'cache')
 
 
 # The picture of the rooms

@@ -27,10 +27,10 @@ INKS = """() => {
 @pytest.fixture(scope='session')
 def axe():
     "axe-core from npm, fetched once"
-    from ganad.site.docs import _fetch_package
+    from ganad.site.docs import fetch_package
     fetched = [*(ROOT/'build/npm').glob('axe-core@*')]
     if not fetched and not shutil.which('npm'): missing('npm', 'apt-get install npm')
-    folder = _fetch_package('axe-core@4.10.3', ROOT/'build/npm', r'axe\.min\.js$')
+    folder = fetch_package('axe-core@4.10.3', ROOT/'build/npm', r'axe\.min\.js$')
     return (folder/'axe.min.js').read_text(encoding='utf-8')
 
 

@@ -211,6 +211,17 @@ def soup(docs, name):
 def head_of(docs, notebook): return soup(docs, page_of(notebook)).select_one('main .head')
 
 
+def test_minutes_for_teachers_are_those_of_the_pages(docs):
+    "But for a few words that were changed since that page was run"
+    lines = soup(docs, 'teaching.html').select('main table')[0].select('tbody tr')
+    assert len(lines)>=13
+    for line in lines:
+        page = line.a['href'].removeprefix('./')
+        head = soup(docs, page).select_one('main .head').get_text()
+        minutes = [int(re.search(r'(\d+) min', text)[1]) for text in (line.select('td')[1].get_text(), head)]
+        assert abs(minutes[0]-minutes[1])<=1, f'{page}: run 80_teaching again'
+
+
 @pytest.mark.parametrize('notebook', NUMBERED, ids=lambda path: path.stem)
 def test_every_notebook_says_how_long_and_how_to_run(docs, notebook):
     head = ' '.join(head_of(docs, notebook).get_text(' ').split())

@@ -173,15 +173,20 @@ class Page:
         return self.about.get('able', '')
 
     @property
+    def minutes(self):
+        "How many it takes to read: what stands open, what is folded"
+        return _minutes_to_read(self.notebook)
+
+    @property
     def times(self):
         "How long the page takes to read and to run"
         to_run = f', {duration(self.seconds)} to run' if self.seconds is not None else ''
-        return f'{_minutes_to_read(self.notebook)[0]} min to read{to_run}'
+        return f'{self.minutes[0]} min to read{to_run}'
 
     @property
     def folded(self):
         "How long it takes to read what is folded, too"
-        minutes = _minutes_to_read(self.notebook)[1]
+        minutes = self.minutes[1]
         return f'{minutes} min more with all that is folded' if minutes else ''
 
 def head(page:Page,
