@@ -14,6 +14,8 @@ from .gan import GAN
 from ..networks import family
 
 # %% ../../nbs/methods/35_fanogan.ipynb #5e06c2e6
+#| code-fold: true
+#| code-summary: "The networks: the usual family, a critic without its last bias"
 def _without_last_bias(shape): # Features a row, or (C,H,W)
     "The usual family; the critic's last layer has no bias"
     networks = family(shape)
@@ -26,6 +28,8 @@ def _without_last_bias(shape): # Features a row, or (C,H,W)
     return networks
 
 # %% ../../nbs/methods/35_fanogan.ipynb #3cfd0e81
+#| code-fold: true
+#| code-summary: "The finished class"
 class FAnoGAN(GAN):
     "Wasserstein GAN and an encoder for it; by what one guess leaves over (Schlegl et al. 2019)"
     SCORES = 'pixels', 'features'       # each half by itself
