@@ -17,8 +17,7 @@ ALL = [*NOTEBOOKS, TEMPLATE]
 LESSONS = [*filter(is_lesson, NUMBERED), TEMPLATE]
 LOOKED_UP = 'symbols', 'references', 'docs', 'pages', 'rooms'
 TO_LEARN_FROM = [path for path in NUMBERED if name_of(path) not in LOOKED_UP] + [TEMPLATE]
-ASKED_LATER = '35_fanogan', '65_alad64', '80_baselines'              # their questions are not there yet
-ASKED = [path for path in NUMBERED if folder_of(path)=='methods' and path.stem not in ASKED_LATER]
+ASKED = [path for path in NUMBERED if folder_of(path)=='methods']
 EXPERIMENTS = [path for path in NUMBERED if folder_of(path)=='evidence' and path.name.startswith('9')]
 TOOLS = [path for path in TO_LEARN_FROM if folder_of(path)!='methods' and path not in EXPERIMENTS]
 HEADINGS = ['Idea', 'Maths', 'Networks', 'Losses', 'Train', 'Score', 'Results', 'Deviations', 'Exercises']
