@@ -12,10 +12,11 @@ from ganad import metrics
 from ganad.core import set_seed
 from ganad.data import OneClass, load
 from ganad.models.gan import GAN
+from ganad.losses import fake_loss
 from ganad.site import live
 
 DEMOS = 'playground', 'latent', 'pick', 'search', 'threshold'
-ADDRESS = '**/demo.html'
+ADDRESS = '**/demo.html*'
 
 
 def page_with(*names, **options):
@@ -26,7 +27,7 @@ def page_with(*names, **options):
 
 class Demo:
     "Demos on a bare page that allows no script but those of its own host, and no eval"
-    def __init__(self, chrome, base, *names, width=800, style='', **options):
+    def __init__(self, chrome, base, *names, width=800, style='', asked='', **options):
         self.html = page_with(*names, own_host_only=True, style=style)
         self.base = base
         self.errors = []
@@ -35,7 +36,7 @@ class Demo:
         self.page.on('pageerror', lambda error: self.errors.append(str(error)))
         self.page.on('console', self.said)
         self.page.route('**/*', self.route)
-        self.page.goto(base + 'demo.html')
+        self.page.goto(base + f'demo.html{asked}')
         for name in names:
             self.page.locator(f'[data-demo={name}]').scroll_into_view_if_needed()
             self.page.wait_for_selector(f'[data-demo={name}][data-ready]', timeout=20000)
@@ -103,8 +104,8 @@ def demo(chrome, base):
 def weights(net): return [values.detach().flatten().tolist() for values in net.parameters()]
 
 
-TRAIN = """({G, D, rows, codes, k}) => {
-  const gan = new ganadLive.toy.GAN({lr: 1e-3})
+TRAIN = """({G, D, rows, codes, k, saturates}) => {
+  const gan = new ganadLive.toy.GAN({lr: 1e-3, saturates})
   const set = (net, values) => net.params.forEach((param, i) => param.set(values[i]))
   set(gan.G, G)
   set(gan.D, D)
@@ -116,14 +117,19 @@ TRAIN = """({G, D, rows, codes, k}) => {
 }"""
 
 
-@pytest.mark.parametrize('k', [1, 3])
-def test_training_steps_are_those_of_torch(demo, k):
+class SaturatingGAN(GAN):
+    "The generator lowers E_z log(1 - D(G(z))) itself"
+    def g_loss(self, z): return -fake_loss(self.D(self.G(z)))
+
+
+@pytest.mark.parametrize('k, kind', [(1, GAN), (3, GAN), (2, SaturatingGAN)])
+def test_training_steps_are_those_of_torch(demo, k, kind):
     "GAN(2) and the page's, from the same weights, rows and codes: the same after four steps"
     set_seed(0)
-    model = GAN(2, k=k).double()
+    model = kind(2, k=k).double()
     rows = torch.randn(4, 64, 2, dtype=torch.double)
     codes = torch.randn(4*(k+1), 64, 16, dtype=torch.double)
-    sent = dict(G=weights(model.G), D=weights(model.D), k=k,
+    sent = dict(G=weights(model.G), D=weights(model.D), k=k, saturates=kind is SaturatingGAN,
                 rows=rows.flatten(1).tolist(), codes=codes.flatten(1).tolist())
     got = demo('playground').js(TRAIN, sent)
     next_codes = iter(codes)
@@ -152,15 +158,39 @@ def test_playground_is_driven(demo):
     box.get_by_role('button', name='One step').press('Enter')
     assert steps()==1
     assert re.match(r'Step 1\. \d+ % of the samples', shown.line('playground'))
-    assert shown.slide('playground', 'Steps a picture', 'End')==20
+    assert shown.slide('playground', 'Training steps between two drawings', 'End')==40
     box.get_by_role('button', name='Play').click()
     shown.until('ganadLive.mounted.playground.steps>60')
     box.get_by_role('button', name='Pause').click()
     n_steps = steps()
     shown.page.wait_for_timeout(200)
     assert steps()==n_steps
-    box.get_by_label('Data', exact=True).select_option('gaussians')
-    assert steps()==0 and 'of the 5 heaps' in shown.line('playground')
+    box.get_by_label('Data', exact=True).select_option('five')
+    assert steps()==0 and 'of the 5 clusters' in shown.line('playground')
+
+
+def test_links_set_the_playground(demo):
+    "What a sentence speaks of is one click away; nonsense in an address is passed over"
+    shown = demo('playground', asked='?data=five&k=5&loss=saturating&rate=0.5&seed=7')
+    box = shown.box('playground')
+    def value(label): return box.get_by_label(label, exact=True).input_value()
+    assert (value('Data'), value('Generator’s loss'), value('Seed'))==('five', 'saturating', '7')
+    assert value('Critic’s steps for one of the generator')=='5' and value('Learning rate')=='0.001'
+    assert shown.state('playground', 'gan.saturates')
+    box.get_by_role('button', name='One step').click()
+    assert re.search(r'generator’s [-−]0\.\d+ \(−0\.69 then\)', shown.line('playground'))
+
+
+def test_sliders_show_their_values(demo):
+    shown = demo('playground', 'latent', 'pick', 'search', 'threshold')
+    ranges = shown.page.locator('input[type=range]')
+    assert ranges.count()>14
+    values = shown.page.locator('.gl-value').all_inner_texts()
+    assert len(values)==ranges.count() and all(values)
+    shown.slide('playground', 'Critic’s steps for one of the generator', 'ArrowRight', 2)
+    assert shown.box('playground').locator('.gl-value').all_inner_texts()[1]=='3'
+    shown.box('latent').get_by_role('button', name='All zeros').click()
+    assert shown.box('latent').locator('.gl-value').first.inner_text()=='0.00'
 
 
 # What the page computes is what PyTorch computes
