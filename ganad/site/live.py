@@ -134,7 +134,8 @@ def _same_ink(x:torch.Tensor, # Images (N,1,H,W) in [-1,1]
     places = torch.arange(-3., 4.)
     kernel = (-places.pow(2)/2).exp()
     kernel = kernel/kernel.sum()
-    blurred = conv2d(conv2d((x+1)/2, kernel.view(1, 1, 7, 1), padding=(3, 0)), kernel.view(1, 1, 1, 7), padding=(0, 3))
+    along_columns = conv2d((x+1)/2, kernel.view(1, 1, 7, 1), padding=(3, 0))
+    blurred = conv2d(along_columns, kernel.view(1, 1, 1, 7), padding=(0, 3))
     length = blurred.flatten(1).norm(dim=1).clamp_min(1e-6).view(-1, 1, 1, 1)
     return (blurred*_INK/length).clamp(0, 1)*2 - 1
 
