@@ -446,8 +446,9 @@ def dead_links(site:Path, # Folder of HTML
         links = {tag.get('href') or tag.get('src') for tag in soup.find_all(['a', 'link', 'img', 'script'])}
         for link in links - {None}:
             if re.match(r'(?!download:)[a-z]+:|//', link): continue
-            path, _, anchor = unquote(link).partition('#')
-            target = (page.parent/path.split('?')[0]).resolve() if path else page
+            address, _, anchor = unquote(link).partition('#')
+            path = address.partition('?')[0]                                       # '?k=5#x' is in the same page
+            target = (page.parent/path).resolve() if path else page
             if target.is_dir(): target = target/'index.html'
             there = target.exists() and anchor in ids.get(target, {anchor})        # only HTML has anchors
             if not there: dead.append(f'{page.name}: {link}')

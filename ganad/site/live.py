@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import conv2d
 from ..core import DataError,GanadError,atomic
-from ..networks import Critic
 
 # %% ../../nbs/site/10_live.ipynb #6f8030c0
 def _pack(numbers, # Tensor or array
@@ -106,21 +106,6 @@ def rebuild(net:list)->nn.Sequential: # From `layers`
     "The network again, with weights of 16 bits"
     return nn.Sequential(*map(_rebuild_layer, net))
 
-# %% ../../nbs/site/10_live.ipynb #bfd38173
-_CRITIC_PARTS = 'fx', 'fz', 'joint'
-
-def _critic_layers(D:Critic)->dict:
-    "The layers of a critic's parts up to its features, as the page reads them"
-    parts = {name:getattr(D, name) for name in _CRITIC_PARTS}
-    return {name:layers(net) for name, net in parts.items() if net is not None}
-
-def _rebuild_critic(parts:dict, # From `_critic_layers`
-                    n_x:int, # How many rows it judges together
-                   )->Critic: # Its head stayed behind: only `features` is of use
-    "The critic again, with weights of 16 bits"
-    nets = [rebuild(parts[name]) if name in parts else None for name in _CRITIC_PARTS]
-    return Critic(n_x, *nets, nn.Identity())
-
 # %% ../../nbs/site/10_live.ipynb #e2d5f09a
 def _write_data(path, # As 'live/data/latent.js'
                 obj, # What JSON can hold
@@ -139,6 +124,20 @@ def _read_data(path): # From `_write_data`
         raise DataError('there is no such file', 'run the slow cells of 10_live, which write it', file=path)
     _, _, script = path.read_text(encoding='utf-8').partition(', ')
     return json.loads(script.rstrip().removesuffix(')'))
+
+# %% ../../nbs/site/10_live.ipynb #17c76de4
+_INK = 6.                                       # at this length, hardly a pixel gets brighter than white
+
+def _same_ink(x:torch.Tensor, # Images (N,1,H,W) in [-1,1]
+             )->torch.Tensor: # As `x`
+    "The images blurred by a Gaussian of one pixel, then all of one length, black being 0"
+    places = torch.arange(-3., 4.)
+    kernel = (-places.pow(2)/2).exp()
+    kernel = kernel/kernel.sum()
+    along_columns = conv2d((x+1)/2, kernel.view(1, 1, 7, 1), padding=(3, 0))
+    blurred = conv2d(along_columns, kernel.view(1, 1, 1, 7), padding=(0, 3))
+    length = blurred.flatten(1).norm(dim=1).clamp_min(1e-6).view(-1, 1, 1, 1)
+    return (blurred*_INK/length).clamp(0, 1)*2 - 1
 
 # %% ../../nbs/site/10_live.ipynb #08841b1f
 def _grey(image:torch.Tensor)->str:

@@ -4,10 +4,10 @@ ganadLive.demo('latent', box => {
   let m, G, codes = {}, now = 'A', t = 0, rng = ui.rng(1)
 
   const which = ui.select(Object.fromEntries(Object.entries(latent).map(([k, v]) => [k, v.title])), () => start())
-  const ends = ['A', 'B'].map(e => el('input', {type: 'radio', name: 'gl-end', value: e, checked: e === 'A', id: `gl-end-${e}`, onchange: () => { now = e; t = e === 'A' ? 0 : 1; way.value = t; fill(); draw() }}))
+  const ends = ['A', 'B'].map(e => el('input', {type: 'radio', name: 'gl-end', value: e, checked: e === 'A', id: `gl-end-${e}`, onchange: () => { now = e; t = e === 'A' ? 0 : 1; ui.set(way, t); fill(); draw() }}))
   const sliders = el('div', {className: 'gl-sliders', role: 'group', 'aria-label': 'the numbers of the code'})
   const way = ui.range(0, 1, .01, 0, () => { t = +way.value; draw() })
-  const play = ui.player(() => { t = t >= 1 ? 0 : Math.min(1, t + .02); way.value = t; draw(); return t < 1 }, 60, ['Walk from A to B', 'Stop'])
+  const play = ui.player(() => { t = t >= 1 ? 0 : Math.min(1, t + .02); ui.set(way, t); draw(); return t < 1 }, 60, ['Walk from A to B', 'Stop'])
   const say = ui.say(), picks = el('div', {className: 'gl-picks', role: 'group'})
   const mix = s => codes.A.map((a, i) => (1 - s)*a + s*codes.B[i])
   const norm = z => Math.hypot(...z)
@@ -31,9 +31,9 @@ ganadLive.demo('latent', box => {
     play.play(false)
     m = latent[which.value]; G = net.read(m.G)
     codes = {A: [...m.codes[0]], B: [...m.codes[1]]}
-    t = +(way.value = 0); now = 'A'; ends[0].checked = true
+    t = 0; ui.set(way, t); now = 'A'; ends[0].checked = true
     sliders.replaceChildren(...codes.A.map((_, i) => ui.field(`z${i + 1}`, ui.range(-3, 3, .05, 0, e => {
-      codes[now][i] = +e.target.value; t = now === 'A' ? 0 : 1; way.value = t; draw() }))))
+      codes[now][i] = +e.target.value; t = now === 'A' ? 0 : 1; ui.set(way, t); draw() }), v => ui.fix(v))))
     picks.setAttribute('aria-label', 'real images whose code you can take')
     picks.replaceChildren(...m.images.map((img, i) => {
       const x = Float32Array.from(net.bytes(img), v => v/127.5 - 1)
@@ -44,15 +44,15 @@ ganadLive.demo('latent', box => {
     }))
     fill(); draw()
   }
-  function set(z) { codes[now] = [...z]; t = now === 'A' ? 0 : 1; way.value = t; fill(); draw() }
-  function fill() { sliders.querySelectorAll('input').forEach((s, i) => s.value = codes[now][i]) }
+  function set(z) { codes[now] = [...z]; t = now === 'A' ? 0 : 1; ui.set(way, t); fill(); draw() }
+  function fill() { sliders.querySelectorAll('input').forEach((s, i) => ui.set(s, codes[now][i])) }
   function draw() { big.redraw(); strip.redraw(); say.textContent = `Code ${describe()}` }
   box.append(
     ui.row(ui.field('Generator', which), el('fieldset', {className: 'gl-radios'}, el('legend', {}, 'The sliders move'),
              ...ends.flatMap(r => [r, el('label', {htmlFor: r.id}, `code ${r.value}`)])),
            ui.button('A code at random', () => set(codes.A.map(() => rng.n()))), ui.button('All zeros', () => set(codes.A.map(() => 0)))),
     ui.row(big, sliders), el('p', {className: 'gl-note'}, 'Or take the code that the encoder gives to a real image:'), picks,
-    ui.row(play, ui.field('From A to B', way)), strip, say)
+    ui.row(play, ui.field('From A to B', way, ui.pct)), strip, say)
   start()
   return {picture: z => [...G(z)], get codes() { return codes }, get code() { return mix(t) }, choose(k) { which.value = k; start() }}
 })

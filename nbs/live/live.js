@@ -6,7 +6,7 @@
   const FILES = {
     playground: ['toy.js', 'playground.js'],
     latent: ['net.js', 'data/latent.js', 'latent.js'],
-    pick: ['net.js', 'data/scores.js', 'data/pick.js', 'pick.js'],
+    pick: ['net.js', 'data/pick.js', 'data/digit8.js', 'pick.js'],
     search: ['net.js', 'data/search.js', 'search.js'],
     threshold: ['net.js', 'data/scores.js', 'threshold.js'],
   }
@@ -16,7 +16,7 @@
     put(name, obj) { L.data[name] = obj },                  // called by the files in data/
     demo(name, mount) { demos[name] = mount },              // called by the demos: (box) => what tests may look at
   }
-  const load = file => loaded[file] ??= new Promise((ok, bad) => {
+  const load = L.load = file => loaded[file] ??= new Promise((ok, bad) => {
     const tag = file.endsWith('.css') ? Object.assign(document.createElement('link'), {rel: 'stylesheet', href: here + file})
                                       : Object.assign(document.createElement('script'), {src: here + file, async: false})
     tag.onload = ok

@@ -54,31 +54,37 @@
     const own = layers.map(l => ({...l, ...(l.w && {w: net.steps(l.w, l.unit), b: net.floats(l.b)})}))
     return (v, shape = [v.length]) => own.reduce((x, l) => OPS[l.op](l, x), {v, shape}).v
   }
-  const cat = (...vs) => { const out = new Float32Array(vs.reduce((n, v) => n + v.length, 0)); let at = 0; for (const v of vs) { out.set(v, at); at += v.length } return out }
-  // A critic's features: rows of `shape` side by side in the channels, then codes
-  net.features = ({fx, fz, joint}, [c, h, w]) => {
-    const [f, g, j] = [fx, fz, joint].map(p => p && net.read(p))
-    return (xs, zs = []) => {
-      const parts = []
-      if (f) parts.push(f(cat(...xs), [xs.length*c, h, w]))
-      if (g) parts.push(g(cat(...zs)))
-      return j(cat(...parts))
-    }
+  // An image in [-1,1], blurred by a Gaussian of one pixel, then of length 6, black being 0: as `ganad.site.live._same_ink`
+  net.sameInk = (x, side) => {
+    const REACH = 3, raw = Array.from({length: 2*REACH + 1}, (_, i) => Math.exp(-((i - REACH)**2)/2)), sum = raw.reduce((s, v) => s + v)
+    const kernel = raw.map(v => v/sum)
+    const along = (v, step) => v.map((_, i) => {            // blurs in rows (step 1) or in columns (step `side`)
+      const at = step === 1 ? i % side : Math.floor(i/side)
+      let s = 0
+      for (let d = -REACH; d <= REACH; d++) if (at + d >= 0 && at + d < side) s += kernel[d + REACH]*v[i + d*step]
+      return s
+    })
+    const blurred = along(along(Float64Array.from(x, v => (v + 1)/2), side), 1)
+    const length = Math.max(1e-6, Math.hypot(...blurred))
+    return Float32Array.from(blurred, v => 2*Math.min(1, v*6/length) - 1)
   }
-  const l1 = (a, b) => { let s = 0; for (let i = 0; i < a.length; i++) s += Math.abs(a[i] - b[i]); return s }
   // Each detector's reconstruction and score of a row, as its `score_batch` has it
   net.DETECTORS = {
-    EGBAD(m, shape) {
-      const E = net.read(m.E), G = net.read(m.G), D = net.features(m.D, shape)
-      return x => { const z = E(x, shape), xr = G(z); return {xr, score: m.alpha*l1(x, xr) + (1 - m.alpha)*l1(D([x], [z]), D([xr], [z]))} }
-    },
-    ALAD(m, shape) {
-      const E = net.read(m.E), G = net.read(m.G), D = net.features(m.Dxx, shape)
-      return x => { const xr = G(E(x, shape)); return {xr, score: l1(D([x, x]), D([x, xr]))} }
-    },
     GANomaly(m, shape) {
       const E = net.read(m.E), G = net.read(m.G), E2 = net.read(m.E2)
       return x => { const z = E(x, shape), xr = G(z), zr = E2(xr, shape); return {xr, score: z.reduce((s, a, i) => s + (a - zr[i])**2, 0)/z.length} }
+    },
+    KNN(m) {                                               // `n` images as bytes; the nearest is what it knows of yours
+      const rows = Float32Array.from(net.bytes(m.rows), v => v/127.5 - 1), size = rows.length/m.n
+      return x => {
+        let best = Infinity, at = 0
+        for (let r = 0; r < m.n; r++) {
+          let s = 0
+          for (let i = 0; i < size; i++) s += (x[i] - rows[r*size + i])**2
+          if (s < best) { best = s; at = r }
+        }
+        return {xr: rows.slice(at*size, (at + 1)*size), score: Math.sqrt(best)}
+      }
     },
   }
 })()

@@ -5,9 +5,9 @@ ganadLive.demo('search', box => {
   function decode(b) { return Float32Array.from(net.bytes(b), v => v/127.5 - 1) }
   let t = 0
   const way = ui.range(0, last, 1, 0, () => { play.play(false); t = +way.value; draw() })
-  const play = ui.player(() => { t = t >= last ? 0 : t + 1; way.value = t; draw(); return t < last }, 160)
+  const play = ui.player(() => { t = t >= last ? 0 : t + 1; ui.set(way, t); draw(); return t < last }, 160)
   const back = ui.button('One step back', () => jump(-1)), next = ui.button('One step on', () => jump(1))
-  function jump(d) { play.play(false); t = Math.max(0, Math.min(last, t + d)); way.value = t; draw() }
+  function jump(d) { play.play(false); t = Math.max(0, Math.min(last, t + d)); ui.set(way, t); draw() }
   const say = ui.say(), off = f => f.frames[t].map((v, i) => Math.abs(v - f.x[i]))
   const canvases = films.map((f, k) => ui.canvas(320, 130, (ctx, th) => {
     ui.image(ctx, f.x, 0, 0, 100); ui.image(ctx, f.frames[t], 110, 0, 100); ui.image(ctx, off(f), 220, 0, 100, v => ui.heat(v/1.5))

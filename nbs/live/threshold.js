@@ -61,13 +61,12 @@ ganadLive.demo('threshold', box => {
   }
   function draw() {
     hist.redraw(); roc.redraw(); pr.redraw()
-    slide.value = 1000*(th - r.lo)/(r.hi - r.lo)
-    slide.setAttribute('aria-valuetext', `${+th.toPrecision(3)}`); rate.setAttribute('aria-valuetext', ui.pct(b))
+    ui.set(slide, 1000*(th - r.lo)/(r.hi - r.lo)); ui.set(rate, where(b))
     say.textContent = words()
   }
   box.append(ui.row(ui.field('Stored scores', which)), hist, ui.key([ui.NORMAL, 'normal'], [ui.ANOMALOUS, 'anomalous']),
-    ui.row(ui.field('Threshold', slide), ui.field('Base rate: from 1 in 1,000 to 1 in 2', rate)), ui.row(roc, pr), say)
+    ui.row(ui.field('Threshold', slide, () => r ? `${+th.toPrecision(3)}` : ''), ui.field('Base rate: from 1 in 1,000 to 1 in 2', rate, () => ui.pct(b))), ui.row(roc, pr), say)
   start()
   return {get point() { const p = here(); return {...p, th, b, precision: precision(p, b)} }, get auroc() { return auroc(r.c) }, auprc: b => auprc(r.c, b),
-          set(t, at) { th = t ?? th; b = at ?? b; rate.value = where(b); draw() }, choose(k) { which.value = k; start() }}
+          set(t, at) { th = t ?? th; b = at ?? b; draw() }, choose(k) { which.value = k; start() }}
 })

@@ -2,6 +2,32 @@
 (() => {
   const L = window.ganadLive, toy = L.toy = {}
 
+  // out[r,c] += Σ_t p[r*pr + t*pt] q[c*qc + t*qt] for R×C places and T terms. Squares of 4×4 places go together: eight numbers are
+  // read for sixteen products, which is most of what training costs.
+  function addProducts(out, R, C, T, p, pr, pt, q, qc, qt) {
+    const bigR = R - R % 4, bigC = C - C % 4
+    for (let r = 0; r < bigR; r += 4) for (let c = 0; c < bigC; c += 4) {
+      let a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0, c0 = 0, c1 = 0, c2 = 0, c3 = 0, d0 = 0, d1 = 0, d2 = 0, d3 = 0
+      for (let t = 0, i = r*pr, j = c*qc; t < T; t++, i += pt, j += qt) {
+        const p0 = p[i], p1 = p[i + pr], p2 = p[i + 2*pr], p3 = p[i + 3*pr], q0 = q[j], q1 = q[j + qc], q2 = q[j + 2*qc], q3 = q[j + 3*qc]
+        a0 += p0*q0; a1 += p0*q1; a2 += p0*q2; a3 += p0*q3
+        b0 += p1*q0; b1 += p1*q1; b2 += p1*q2; b3 += p1*q3
+        c0 += p2*q0; c1 += p2*q1; c2 += p2*q2; c3 += p2*q3
+        d0 += p3*q0; d1 += p3*q1; d2 += p3*q2; d3 += p3*q3
+      }
+      let at = r*C + c
+      out[at] += a0; out[at + 1] += a1; out[at + 2] += a2; out[at + 3] += a3; at += C
+      out[at] += b0; out[at + 1] += b1; out[at + 2] += b2; out[at + 3] += b3; at += C
+      out[at] += c0; out[at + 1] += c1; out[at + 2] += c2; out[at + 3] += c3; at += C
+      out[at] += d0; out[at + 1] += d1; out[at + 2] += d2; out[at + 3] += d3
+    }
+    for (let r = 0; r < R; r++) for (let c = r < bigR ? bigC : 0; c < C; c++) {      // what is left at the edges
+      let s = 0
+      for (let t = 0; t < T; t++) s += p[r*pr + t*pt]*q[c*qc + t*qt]
+      out[r*C + c] += s
+    }
+  }
+
   class Linear {                                           // y = W x + b for n rows
     constructor(i, o, rng) {
       const a = Math.sqrt(6/(i + o))                       // Xavier, as ganad.networks.mlp
@@ -11,29 +37,34 @@
     }
     forward(x, n) {
       const {i, o, w, b} = this, y = new Float64Array(n*o)
-      for (let r = 0; r < n; r++) for (let c = 0; c < o; c++) {
-        let s = b[c]
-        for (let k = 0; k < i; k++) s += w[c*i + k]*x[r*i + k]
-        y[r*o + c] = s
-      }
+      for (let r = 0; r < n; r++) y.set(b, r*o)
+      addProducts(y, n, o, i, x, i, 1, w, i, 1)            // y += x wᵀ
       this.x = x
       return y
     }
-    backward(dy, n) {                                      // adds to the gradients, returns dL/dx
+    backward(dy, n, learns) {                              // adds to the gradients if it `learns`; returns dL/dx
       const {i, o, w, x, grads: [gw, gb]} = this, dx = new Float64Array(n*i)
-      for (let r = 0; r < n; r++) for (let c = 0; c < o; c++) {
-        const d = dy[r*o + c]
-        gb[c] += d
-        for (let k = 0; k < i; k++) { gw[c*i + k] += d*x[r*i + k]; dx[r*i + k] += d*w[c*i + k] }
-      }
+      addProducts(dx, n, i, o, dy, o, 1, w, 1, i)          // dx += dy w
+      if (!learns) return dx
+      for (let at = 0; at < n*o; at++) gb[at % o] += dy[at]
+      addProducts(gw, o, i, n, dy, 1, o, x, 1, i)          // gw += dyᵀ x
       return dx
     }
   }
 
   class Leaky {                                            // leaky ReLU
     params = []; grads = []
-    forward(x) { this.x = x; return x.map(v => v < 0 ? .2*v : v) }
-    backward(dy) { return dy.map((d, k) => this.x[k] < 0 ? .2*d : d) }
+    forward(x) {
+      const y = new Float64Array(x.length)
+      for (let k = 0; k < x.length; k++) y[k] = x[k] < 0 ? .2*x[k] : x[k]
+      this.x = x
+      return y
+    }
+    backward(dy) {
+      const {x} = this, dx = new Float64Array(dy.length)
+      for (let k = 0; k < dy.length; k++) dx[k] = x[k] < 0 ? .2*dy[k] : dy[k]
+      return dx
+    }
   }
 
   class Net {                                              // linear layers with leaky ReLU between them
@@ -43,7 +74,7 @@
       this.grads = this.layers.flatMap(l => l.grads)
     }
     forward(x, n) { return this.layers.reduce((h, l) => l.forward(h, n), x) }
-    backward(dy, n) { return this.layers.reduceRight((d, l) => l.backward(d, n), dy) }
+    backward(dy, n, learns = true) { return this.layers.reduceRight((d, l) => l.backward(d, n, learns), dy) }
     zero() { this.grads.forEach(g => g.fill(0)) }
   }
 
@@ -51,12 +82,15 @@
     constructor(net, lr) { Object.assign(this, {net, lr, t: 0, m: net.params.map(p => p.map(() => 0)), v: net.params.map(p => p.map(() => 0))}) }
     step() {
       const {lr, m, v, net: {params, grads}} = this, b1 = .5, b2 = .999, t = ++this.t, c1 = 1 - b1**t, c2 = Math.sqrt(1 - b2**t)
-      params.forEach((p, j) => p.forEach((_, k) => {
-        const g = grads[j][k]
-        m[j][k] = b1*m[j][k] + (1 - b1)*g
-        v[j][k] = b2*v[j][k] + (1 - b2)*g*g
-        p[k] -= lr/c1*m[j][k]/(Math.sqrt(v[j][k])/c2 + 1e-8)
-      }))
+      params.forEach((p, j) => {
+        const gj = grads[j], mj = m[j], vj = v[j]
+        for (let k = 0; k < p.length; k++) {
+          const g = gj[k]
+          mj[k] = b1*mj[k] + (1 - b1)*g
+          vj[k] = b2*vj[k] + (1 - b2)*g*g
+          p[k] -= lr/c1*mj[k]/(Math.sqrt(vj[k])/c2 + 1e-8)
+        }
+      })
     }
   }
 
@@ -64,7 +98,8 @@
   const mean = (v, f) => v.reduce((s, a) => s + f(a), 0)/v.length
 
   toy.GAN = class {
-    constructor({seed = 0, nz = 16, nh = 64, lr = 1e-3} = {}) {
+    constructor({seed = 0, nz = 16, nh = 64, lr = 1e-3, saturates = false} = {}) {
+      this.saturates = saturates
       this.rng = L.ui.rng(seed)
       this.nz = nz
       this.G = new Net([nz, nh, nh, 2], this.rng)
@@ -85,13 +120,13 @@
       this.opt_d.step()
       return mean(real, l => softplus(-l)) + mean(false_, softplus)
     }
-    g_step(z) {                                            // (5): softplus(-D(G(z))); the gradient comes through D, only G moves
-      const n = z.length/this.nz, {G, D} = this
+    g_step(z) {                                            // (5): softplus(-D(G(z))), or with `saturates` (3): -softplus(D(G(z)));
+      const n = z.length/this.nz, {G, D, saturates} = this  // the gradient comes through D, only G moves
       G.zero()
       const l = D.forward(G.forward(z, n), n)
-      G.backward(D.backward(l.map(v => -sigmoid(-v)/n), n), n)
+      G.backward(D.backward(l.map(v => -sigmoid(saturates ? v : -v)/n), n, false), n)
       this.opt_g.step()
-      return mean(l, v => softplus(-v))
+      return saturates ? -mean(l, softplus) : mean(l, v => softplus(-v))
     }
     step(x, k = 1, noise = () => this.noise(x.length/2)) {
       let d

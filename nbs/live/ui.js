@@ -10,10 +10,16 @@
   }
   const {el} = ui
   let n = 0
-  ui.field = (text, input) => {                            // a label with its input
+  ui.field = (text, input, show = v => v) => {             // a label with its input; of a range also its value, as `show` writes it
     input.id ||= `gl-${++n}`
-    return el('div', {className: 'gl-field'}, el('label', {htmlFor: input.id}, text), input)
+    const label = el('label', {htmlFor: input.id}, text), value = el('span', {className: 'gl-value', 'aria-hidden': 'true'})
+    if (input.type !== 'range') return el('div', {className: 'gl-field'}, label, input)
+    input.tell = () => { value.textContent = show(+input.value); input.setAttribute('aria-valuetext', value.textContent) }
+    input.addEventListener('input', input.tell)
+    input.tell()
+    return el('div', {className: 'gl-field'}, el('span', {className: 'gl-top'}, label, value), input)
   }
+  ui.set = (range, value) => { range.value = value; range.tell?.() }               // as if somebody had moved it, but nothing is called
   ui.range = (min, max, step, value, oninput) => el('input', {type: 'range', min, max, step, value, oninput})
   ui.select = (options, onchange) => el('select', {onchange}, ...Object.entries(options).map(([value, t]) => el('option', {value}, t)))
   ui.button = (text, onclick) => el('button', {type: 'button', onclick}, text)
