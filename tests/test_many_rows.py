@@ -53,6 +53,7 @@ def expected(place, parts):
 
 # The recipes
 
+BEFORE = {'ray':'import ray\nray.init(num_cpus=2, include_dashboard=False)\n'}       # starts sooner without
 ENGINES = {'dask.dataframe':'import dask.dataframe', 'pyspark':'from pyspark', 'ray':'import ray'}
 
 
@@ -78,7 +79,7 @@ def test_a_recipe_gives_the_scores_of_one_process(place, tmp_path, engine):
     if not is_installed(engine): pytest.skip(f'{engine} is not installed')
     names = f'parts, model, out = {[str(place/"parts"), str(place/"m.safetensors"), str(tmp_path/"out")]!r}\n'
     code = tmp_path/'recipe.py'
-    code.write_text(names + recipe(engine), encoding='utf-8')
+    code.write_text(names + BEFORE.get(engine, '') + recipe(engine), encoding='utf-8')
     command = [sys.executable, str(code)]                            # Spark and Ray start more of it
     done = subprocess.run(command, cwd=tmp_path, env=ENV, capture_output=True, text=True, timeout=500)
     assert done.returncode==0, done.stderr[-2000:]
