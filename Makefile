@@ -13,7 +13,7 @@ override GANAD_DATA := $(if $(filter /%,$(GANAD_DATA)),$(GANAD_DATA),$(CURDIR)/$
 export GANAD_DATA
 endif
 
-.PHONY: help demo test quick lint student slides test-slow fuzz mutants site preview lab times bench export clean tools
+.PHONY: help demo test quick lint student slides test-slow fuzz gpu mutants site preview lab times bench export clean tools
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -46,6 +46,9 @@ site: $(READY)  ## build the pages into _docs/
 
 preview: $(READY)  ## show the pages until Ctrl-C, and build them again after every change
 	@$(PY) -m ganad.site.docs --serve $(ARGS)
+
+gpu: $(READY)  ## check every method on a CUDA device, and its speed; says what it left out where there is none
+	@$(PY) tests/on_device.py $(or $(ARGS),cuda)
 
 fuzz: $(READY)  ## damage 10,000 tables, pictures and models, none of which may score otherwise: make fuzz ARGS='FILES SEED'
 	@OMP_NUM_THREADS=1 $(PY) tests/fuzz.py $(ARGS)

@@ -120,8 +120,14 @@ def _labels_to_compare(parser, default): # What is compared with, if nothing is 
 
 def _score(parser):
     _labels_to_compare(parser, 'none; --normal alone takes that of fit')
-    _path(parser, '--out', metavar='FILE', help='CSV file to write, also .csv.gz (default: standard output)')
+    _path(parser, '--out', metavar='FILE',
+          help='CSV file to write, also .csv.gz (default: standard output); of parts a folder')
     parser.add_argument('--prefix', default='', metavar='TEXT', help='before the names of the new columns')
+    _cluster(parser)
+
+def _cluster(parser):
+    parser.add_argument('--cluster', metavar='ADDRESS',
+                        help='a Dask scheduler whose workers do the work, as tcp://host:8786')
 
 def _report(parser):
     _labels_to_compare(parser, 'as in fit')
@@ -164,8 +170,7 @@ def _bench(parser):
     option('--dry-run', action='store_true', help='say what would be run and how long it takes, and stop')
     option('--jobs', type=int, metavar='N', help='processes (default: one a core)')
     option('--threads', type=int, default=1, metavar='N', help='of each; numbers depend on it (default: 1)')
-    option('--cluster', metavar='ADDRESS',
-           help='a Dask scheduler whose workers do the work, as tcp://host:8786')
+    _cluster(parser)
     option('--max-minutes', type=float, metavar='M', help='begin no run after so long')
     option('--verify', type=int, metavar='N', help='run N stored runs again, chosen at random, and compare')
     option('--seed', type=int, metavar='S', help='of that choice')
@@ -200,7 +205,8 @@ _EXAMPLES = dict(
          "ganad fit days.txt --sep '|' --decimal , --hold-out last --save m.safetensors    a series in time"],
     score=["ganad score test.csv --model m.safetensors --out scores.csv",
            "zcat days/*.gz | ganad score - --model m.safetensors > scores.csv",
-           "ganad score new-pictures/ --model m.safetensors --out scores.csv"],
+           "ganad score new-pictures/ --model m.safetensors --out scores.csv",
+           "ganad score parts/ --model m.safetensors --out scores/ --cluster tcp://host:8786"],
     report=["ganad report test.csv --model m.safetensors --out report.html",
             "ganad report test.csv --model m.safetensors --out report.html --label status --normal ok"],
     compare=["ganad compare train.csv test.csv --label bad --methods alad,bigan --out compare.html",
@@ -212,12 +218,16 @@ _EXAMPLES = dict(
     completion=["ganad completion bash > ~/.local/share/bash-completion/completions/ganad",
                 "ganad completion zsh"])
 
+_IN_PARTS = """a folder of Parquet files is scored part by part, each into a CSV file in the folder
+--out: here, or by the workers of --cluster, which must see these folders. What is done is not
+done again, so that the same command goes on after a stop; a part that was changed is scored anew"""
+
 _IN_MEMORY = """fit holds all rows at once, in several times the size of the file; of a large one, give it a
 random part of the rows. score and report read a part at a time"""
 
 _BELOW = dict(ganad=_COURSE_DATA, demo=_COURSE_DATA, bench=_COURSE_DATA, fit=f'{_FILES_TEXT}\n{_IN_MEMORY}',
-              score=f'{_FILES_TEXT}\n{_AS_IN_TRAINING}', report=f'{_FILES_TEXT}\n{_AS_IN_TRAINING}',
-              compare=_FILES_TEXT)
+              score=f'{_FILES_TEXT}\n{_AS_IN_TRAINING}\n{_IN_PARTS}',
+              report=f'{_FILES_TEXT}\n{_AS_IN_TRAINING}', compare=_FILES_TEXT)
 
 def _epilog(name)->str: # Of a command
     "Examples of its own, and what there is to know"

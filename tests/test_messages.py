@@ -165,6 +165,11 @@ MISTAKES = {
     'column without a value': 'score test-silent.csv --model g --out scores.csv',
     'other text than in training': 'score test.csv --model bars --out scores.csv',
     'scored already': 'score scored.csv --model m',
+    'scores of parts to standard output': 'score parts --model m',
+    'scores of parts in one file': 'score parts --model m --out scores.csv',
+    'scores of parts and labels': 'score parts --model m --out new --label bad',
+    'first part without a column': 'score narrow-parts --model m --out new',
+    'cluster for one file': 'score test.csv --model m --out new --cluster tcp://127.0.0.1:9',
     'pictures for a model of tables': 'score pictures --model m',
     'table for a model of pictures': 'score test.csv --model p',
     'pictures of another depth': 'score deep --model p',
@@ -249,6 +254,9 @@ def write_tables():
     gaps = train.assign(flow=train.flow.where(train.index<200), mode=train['mode'].where(train.index!=250))
     gaps.to_csv('gaps.csv', index=False)
     test.drop(columns='heat').to_csv('missing.csv', index=False)
+    for folder in ('parts', 'narrow-parts'): Path(folder).mkdir()
+    test.to_parquet('parts/0.parquet')
+    test.drop(columns='heat').to_parquet('narrow-parts/0.parquet')
     units = test.assign(speed=test.speed.round(1).astype(str) + ' rpm')
     units.to_csv('units.csv', index=False)
     units.to_parquet('units.parquet')

@@ -16,6 +16,7 @@ from ..estimator import estimators, info
 from ..estimator._modelfile import read
 from ..estimator._threshold import Threshold
 from .fit_and_score import fit_file, score_file, settings_that_count
+from .many_rows import is_in_parts, score_parts
 from .pictures import settings_text
 from .readers import Layout, count_text, layout_options, options_text
 from .second_opinion import DEFAULT, WHY_DEFAULT
@@ -163,8 +164,25 @@ def score(arguments):
     out = None if arguments.out in ('-', '/dev/stdout') else arguments.out
     if arguments.json and not out:
         raise GanadError("scores and JSON cannot both go to standard output", "give --out")
+    if arguments.cluster or is_in_parts(arguments.data): return _score_in_parts(arguments, out)
     done = score_file(arguments.model, arguments.data, out, prefix=arguments.prefix, **_scoring(arguments))
     return _print_outcome(arguments, _flagged(done) if out else '', done)
+
+def _score_in_parts(arguments, out):
+    "`score` of a folder of Parquet files"
+    options = _scoring(arguments)
+    given = [f'--{name}' for name in ('label', 'normal') if options.pop(name) is not None]
+    if given:
+        idle = f"{' and '.join(given)} would do nothing"
+        what = f"scores of parts are not compared with labels, and {idle}"
+        raise GanadError(what, "leave it out: the column stays beside its scores")
+    done = score_parts(arguments.model, arguments.data, out, arguments.cluster, prefix=arguments.prefix,
+                       **options)
+    in_parts = f"{done['rows']:,} rows in {count_text(done['parts'], 'part')}"
+    text = f"{done['flagged']:,} of {in_parts} score above {done['threshold']:.4g}: {done['out']}"
+    before = done['done_before']
+    if before: text += f"\n{count_text(before, 'part')} scored before, and not again"
+    return _print_outcome(arguments, text, done)
 
 def report(arguments):
     "The command `ganad report`"

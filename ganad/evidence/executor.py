@@ -99,7 +99,7 @@ def _end_with(parent): # Its process id
 @contextmanager
 def _dask(address):
     "Executor of a cluster, or an error that says what to start"
-    try: from dask.distributed import Client,TimeoutError as TooLate
+    try: from dask.distributed import Client,KilledWorker,TimeoutError as TooLate
     except ImportError as e: raise GanadError('a cluster needs Dask', "pip install 'ganad[cluster]'") from e
     with _silence('distributed'), closing(_client(Client, address)) as client:
         try: client.wait_for_workers(1, timeout=10)
@@ -110,6 +110,10 @@ def _dask(address):
         except CancelledError as e:                                  # of a run: nobody else cancels any
             mend = 'start it, and the same command goes on'
             raise GanadError(f'the Dask scheduler at {address} is gone', mend) from e
+        except KilledWorker as e:
+            what = 'worker after worker died of the same piece of work, perhaps for want of memory'
+            mend = 'give each more of it (`dask worker --nworkers 1`), and the same command goes on'
+            raise GanadError(what, mend) from e
 
 def _client(kind, address):
     try: return kind(address, timeout=10)
