@@ -447,7 +447,7 @@ def dead_links(site:Path, # Folder of HTML
         for link in links - {None}:
             if re.match(r'(?!download:)[a-z]+:|//', link): continue
             address, _, anchor = unquote(link).partition('#')
-            path = address.partition('?')[0]                                       # '?k=5#x' is in the same page
+            path = address.partition('?')[0]                                    # '?k=5#x' is in the same page
             target = (page.parent/path).resolve() if path else page
             if target.is_dir(): target = target/'index.html'
             there = target.exists() and anchor in ids.get(target, {anchor})        # only HTML has anchors
