@@ -155,7 +155,7 @@ def test_pages_are_light(docs, pages):
     "In megabytes, all that a page loads; models and widgets that answer in the page may weigh twice as much"
     def limit(page):
         answers = any(word in (docs/page).read_text() for word in ('ganad-live', 'jupyter.widget-view'))
-        return 3 if answers else 1.5
+        return 3 if answers else 2
     assert {page:visit.n_bytes/1e6 for page, visit in pages.items() if visit.n_bytes>limit(page)*1e6}=={}
     sizes = {path:path.stat().st_size for path in docs.rglob('*') if path.is_file()}
     to_download = sum(size for path, size in sizes.items() if docs/'get' in path.parents)
